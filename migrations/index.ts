@@ -1,0 +1,24 @@
+/**
+ * Every migration, in order. The list is written out, not read from the directory, so that the names
+ * recorded in a database are the same for sources and for the compiled program.
+ * A released migration is never edited. Types: ids are text made by the application, `*_at` are
+ * milliseconds (bigint), flags are integers 0/1, JSON is text; there are no sequences and no foreign keys.
+ */
+import type { Knex } from 'knex';
+import * as accounts from './0001-accounts.js';
+import * as clients from './0002-clients.js';
+import * as payloads from './0003-payloads.js';
+import * as throttleAndAudit from './0004-throttle-and-audit.js';
+
+export interface Migration {
+  readonly name: string;
+  up(knex: Knex): Promise<void>;
+  down(knex: Knex): Promise<void>;
+}
+
+export const migrations: readonly Migration[] = [
+  { name: '0001-accounts', ...accounts },
+  { name: '0002-clients', ...clients },
+  { name: '0003-payloads', ...payloads },
+  { name: '0004-throttle-and-audit', ...throttleAndAudit },
+];

@@ -1,0 +1,12 @@
+/**
+ * Becomes the compiled program: same process, so signals, standard input and the exit code need no passing on.
+ */
+import { pathToFileURL } from 'node:url';
+import './hush-runtime-notice.mjs';
+import { main } from './paths.mjs';
+
+export async function runMain(args) {
+  process.setSourceMapsEnabled(true);
+  process.argv = [process.execPath, main, ...args];
+  await import(pathToFileURL(main).href);
+}

@@ -1,0 +1,164 @@
+import Router from '@koa/router';
+import type { Context } from 'koa';
+import type { BrowserSessions } from '../authorization-server/browser-session.js';
+import type { RequestInfo } from '../platform/audit/audit.js';
+import { InvalidInput, PageError } from '../platform/errors/errors.js';
+import { type Form, readForm } from '../platform/web/body.js';
+import type { Csrf } from '../platform/web/csrf.js';
+import type { RenderView } from '../platform/web/render-view.js';
+import { localPath } from '../platform/web/return-to.js';
+import type { Account } from './account.js';
+import { MINIMUM_LENGTH } from './passwords.js';
+import type { Register } from './register.js';
+import type { SignInPages, SignInPlace } from './sign-in-pages.js';
+
+/** `/login`, `/signup`, `/logout`, and the account page. */
+interface Dependencies {
+  readonly sessions: BrowserSessions;
+  readonly signInPages: SignInPages;
+  readonly signUp: Register['signUp'];
+  readonly findAccount: (id: string) => Promise<Account | undefined>;
+  readonly signUpOpen: boolean;
+  readonly csrf: Csrf;
+  readonly renderView: RenderView;
+  readonly requestInfo: (ctx: Context) => RequestInfo;
+  /** Notes a sign-out in the audit log. */
+  readonly signedOut: (accountId: string, info: RequestInfo) => Promise<void>;
+}
+
+export interface AccountPages {
+  readonly router: Router;
+  /** The sign-in form's surroundings on our own pages. */
+  signInPlace(next: string): SignInPlace;
+  /** Takes a sign-in form posted to one of our own pages. */
+  takeSignIn(ctx: Context): Promise<void>;
+}
+
+const query = (ctx: Context, name: string): string | undefined => {
+  const value = ctx.query[name];
+  return typeof value === 'string' ? value : undefined;
+};
+
+export function createAccountPages(deps: Dependencies): AccountPages {
+  const { sessions, signInPages, csrf, renderView, requestInfo } = deps;
+
+  const signInPlace = (next: string): SignInPlace => ({
+    action: '/login',
+    hidden: { next },
+    ...(deps.signUpOpen ? { signUpHref: `/signup?next=${encodeURIComponent(next)}` } : {}),
+  });
+
+  function seeOther(ctx: Context, path: string): void {
+    ctx.status = 303;
+    ctx.redirect(path);
+  }
+
+  async function takeSignIn(ctx: Context): Promise<void> {
+    const form = await readForm(ctx);
+    csrf.require(ctx, form);
+    const next = localPath(form.next);
+    const account = await signInPages.take(ctx, signInPlace(next), form, requestInfo(ctx));
+    if (!account) return;
+    await sessions.signIn(ctx, account.id);
+    seeOther(ctx, next);
+  }
+
+  function showSignUp(ctx: Context, form: Form, faults: InvalidInput['faults'] = []): void {
+    const next = localPath(form.next);
+    renderView(
+      ctx,
+      'signup',
+      {
+        action: '/signup',
+        hidden: { next },
+        minimumLength: MINIMUM_LENGTH,
+        loginHref: `/login?next=${encodeURIComponent(next)}`,
+        faults,
+        ...(form.username ? { username: form.username } : {}),
+      },
+      { status: faults.length > 0 ? 400 : 200 },
+    );
+  }
+
+  function requireSignUp(): void {
+    if (deps.signUpOpen) return;
+    throw new PageError(
+      403,
+      'sign_up_closed',
+      'Sign-up is closed',
+      'Accounts here are made by an administrator. Ask the people who run this server.',
+      { waysOn: [{ label: 'Sign in', href: '/login' }] },
+    );
+  }
+
+  async function takeSignUp(ctx: Context): Promise<void> {
+    requireSignUp();
+    const form = await readForm(ctx);
+    csrf.require(ctx, form);
+    const info = requestInfo(ctx);
+    try {
+      const { username = '', password = '' } = form;
+      const account = await deps.signUp({ username, password }, info);
+      await sessions.signIn(ctx, account.id);
+    } catch (error) {
+      if (!(error instanceof InvalidInput)) throw error;
+      return showSignUp(ctx, form, error.faults);
+    }
+    seeOther(ctx, localPath(form.next));
+  }
+
+  async function account(ctx: Context): Promise<Account | undefined> {
+    const session = await sessions.current(ctx);
+    return session && deps.findAccount(session.accountId);
+  }
+
+  async function showLogout(ctx: Context): Promise<void> {
+    const current = await account(ctx);
+    if (!current) return renderView(ctx, 'signed-out', { loginHref: '/login' });
+    renderView(ctx, 'logout', { action: '/logout', accountName: current.username, stayHref: '/' });
+  }
+
+  async function takeLogout(ctx: Context): Promise<void> {
+    const form = await readForm(ctx);
+    csrf.require(ctx, form);
+    if (form.logout !== 'yes') return seeOther(ctx, '/');
+    const session = await sessions.current(ctx);
+    await sessions.signOut(ctx);
+    if (session) await deps.signedOut(session.accountId, requestInfo(ctx));
+    renderView(ctx, 'signed-out', { loginHref: '/login' });
+  }
+
+  async function showAccount(ctx: Context): Promise<void> {
+    const current = await account(ctx);
+    if (!current) return seeOther(ctx, '/login?next=/account');
+    renderView(
+      ctx,
+      'account',
+      {
+        username: current.username,
+        rows: [
+          { label: 'Username', values: [current.username] },
+          ...(current.displayName ? [{ label: 'Name', values: [current.displayName] }] : []),
+          ...(current.email ? [{ label: 'E-mail', values: [current.email] }] : []),
+          ...(current.roles.length > 0 ? [{ label: 'Roles', values: current.roles }] : []),
+        ],
+        links: [{ label: 'Sign out', href: '/logout' }],
+      },
+      { account: { name: current.username } },
+    );
+  }
+
+  const router = new Router();
+  router.get('/login', (ctx) => signInPages.show(ctx, signInPlace(localPath(query(ctx, 'next')))));
+  router.post('/login', takeSignIn);
+  router.get('/signup', (ctx) => {
+    requireSignUp();
+    const next = query(ctx, 'next');
+    showSignUp(ctx, next ? { next } : {});
+  });
+  router.post('/signup', takeSignUp);
+  router.get('/logout', showLogout);
+  router.post('/logout', takeLogout);
+  router.get('/account', showAccount);
+  return { router, signInPlace, takeSignIn };
+}

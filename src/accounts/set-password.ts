@@ -1,0 +1,71 @@
+import type { Audit, RequestInfo } from '../platform/audit/audit.js';
+import type { Clock } from '../platform/crypto/clock.js';
+import { InvalidInput, PosternError } from '../platform/errors/errors.js';
+import type { AccountStore } from '../stores/account-store.js';
+import { type Passwords, passwordFault } from './passwords.js';
+
+export interface SetPasswordOptions {
+  /** Who sets it, when not the person: `cli`, or an administrator's account id. */
+  readonly actorId?: string | undefined;
+  /**
+   * `passwordSetAt` of the sign-in this rests on: a one-time password opens the page once only, however
+   * often and by whomever the form is sent.
+   */
+  readonly formerSetAt?: number | undefined;
+  readonly mustChange?: boolean | undefined;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt?: number | undefined;
+}
+
+/**
+ * Gives the account another password. That the caller may do so (the current password was just proven, or
+ * an administrator asks) is checked before; ending other sessions comes after.
+ * @throws {InvalidInput} at `password`
+ * @throws {PosternError} 404 without such an account, 409 where the password was changed meanwhile
+ */
+export type SetPassword = (
+  accountId: string,
+  password: string,
+  info?: RequestInfo,
+  options?: SetPasswordOptions,
+) => Promise<void>;
+
+interface SetPasswordDeps {
+  readonly store: AccountStore;
+  readonly passwords: Passwords;
+  readonly audit: Audit;
+  readonly clock: Clock;
+}
+
+const stale = (): PosternError =>
+  new PosternError(
+    409,
+    'password_changed',
+    'The password was changed in the meantime. Please sign in again.',
+  );
+
+export function createSetPassword({ store, passwords, audit, clock }: SetPasswordDeps): SetPassword {
+  return async (accountId, password, info, options = {}) => {
+    const found = await store.findCredentials({ id: accountId });
+    if (found === undefined) throw new PosternError(404, 'not_found', 'There is no such account.');
+    const former = found.password;
+    if (options.formerSetAt !== undefined && options.formerSetAt !== former?.setAt) throw stale();
+
+    const message = passwordFault(password, found.account.username);
+    if (message !== undefined) throw new InvalidInput([{ field: 'password', message }]);
+    if (await passwords.verify(former?.hash, password)) {
+      throw new InvalidInput([{ field: 'password', message: 'Choose another one than you have now.' }]);
+    }
+
+    const fresh = {
+      hash: await passwords.hash(password),
+      // Later than the one before in any case, since it tells the two apart.
+      setAt: Math.max(clock.now(), (former?.setAt ?? 0) + 1),
+      expiresAt: options.expiresAt,
+      mustChange: options.mustChange ?? false,
+    };
+    const actorId = options.actorId ?? accountId;
+    const step = audit.step({ event: 'account.password_changed', ...info, accountId, actorId });
+    if (!(await store.setPassword(accountId, fresh, former?.setAt, [step]))) throw stale();
+  };
+}

@@ -1,0 +1,94 @@
+import type { RequestInfo } from '../platform/audit/audit.js';
+import type { Clock } from '../platform/crypto/clock.js';
+import type { SecretBox } from '../platform/crypto/secret-box.js';
+import { type FieldFault, InvalidInput, TooManyAttempts } from '../platform/errors/errors.js';
+import type { Account } from './account.js';
+import type { Authenticate } from './authenticate.js';
+import type { SetPassword } from './set-password.js';
+
+/**
+ * Signing in with a password, as every page does it. A one-time password opens nothing but the choice of a
+ * new one, so the sign-in may take two steps; a sealed ticket carries the account from one to the other.
+ */
+export type SignInStep =
+  | { readonly step: 'signed_in'; readonly account: Account }
+  | { readonly step: 'refused'; readonly fault: FieldFault }
+  | {
+      readonly step: 'set_password';
+      readonly ticket: string;
+      readonly username: string;
+      readonly faults: readonly FieldFault[];
+    };
+
+export interface SignIn {
+  /** @throws {TooManyAttempts} for the right password too */
+  withPassword(given: { username: string; password: string }, info: RequestInfo): Promise<SignInStep>;
+  /** `refused` where the ticket is forged, late or used. */
+  withNewPassword(given: { ticket: string; password: string }, info: RequestInfo): Promise<SignInStep>;
+}
+
+interface Ticket {
+  readonly accountId: string;
+  /** Names the one-time password that was proven. */
+  readonly passwordSetAt: number;
+  /** Milliseconds since the epoch. */
+  readonly until: number;
+}
+
+const TICKET_MINUTES = 15;
+const CONTEXT = 'set-password';
+
+interface Dependencies {
+  readonly authenticate: Authenticate;
+  readonly findAccount: (id: string) => Promise<Account | undefined>;
+  readonly setPassword: SetPassword;
+  /** Purpose `sign-in-ticket`. */
+  readonly box: SecretBox;
+  readonly clock: Clock;
+}
+
+const WRONG: SignInStep = {
+  step: 'refused',
+  fault: { field: '', message: 'The username or the password is wrong.' },
+};
+const STALE: SignInStep = {
+  step: 'refused',
+  fault: { field: '', message: 'This took too long. Please sign in again.' },
+};
+
+export function createSignIn({ authenticate, findAccount, setPassword, box, clock }: Dependencies): SignIn {
+  const issue = (ticket: Omit<Ticket, 'until'>) =>
+    box.seal(JSON.stringify({ ...ticket, until: clock.now() + TICKET_MINUTES * 60_000 }), CONTEXT);
+
+  function open(sealed: string): Ticket | undefined {
+    const opened = box.open(sealed, CONTEXT);
+    const ticket = opened === undefined ? undefined : (JSON.parse(opened) as Ticket);
+    return ticket && ticket.until > clock.now() ? ticket : undefined;
+  }
+
+  return {
+    async withPassword(given, info) {
+      const result = await authenticate(given, info);
+      if (result.outcome === 'throttled') throw new TooManyAttempts(result.retryAfterSeconds);
+      if (result.outcome === 'wrong') return WRONG;
+      const { account } = result;
+      if (result.outcome === 'ok') return { step: 'signed_in', account };
+      const ticket = issue({ accountId: account.id, passwordSetAt: result.passwordSetAt });
+      return { step: 'set_password', ticket, username: account.username, faults: [] };
+    },
+    async withNewPassword({ ticket: sealed, password }, info) {
+      const ticket = open(sealed);
+      const account = ticket && (await findAccount(ticket.accountId));
+      if (!ticket || !account?.mustChangePassword || account.disabled) return STALE;
+      try {
+        // `formerSetAt`: of two who hold a ticket, one sets the password.
+        await setPassword(account.id, password, info, { formerSetAt: ticket.passwordSetAt });
+      } catch (error) {
+        if (!(error instanceof InvalidInput)) throw error;
+        const faults = error.faults.map(({ message }) => ({ field: 'new_password', message }));
+        return { step: 'set_password', ticket: issue(ticket), username: account.username, faults };
+      }
+      return { step: 'signed_in', account: { ...account, mustChangePassword: false } };
+    },
+  };
+}

@@ -1,0 +1,154 @@
+/** The HTTP side as a table of contents: what a request passes through, in order. */
+import type { RequestListener } from 'node:http';
+import Router from '@koa/router';
+import Koa, { type Context, type Middleware } from 'koa';
+import { createAccountPages } from './accounts/routes.js';
+import { createSignIn } from './accounts/sign-in.js';
+import { createSignInPages } from './accounts/sign-in-pages.js';
+import { createClientRoutes } from './clients/routes.js';
+import type { Container } from './container.js';
+import { createHomeRoutes } from './home/routes.js';
+import { createInteractionRoutes } from './interactions/routes.js';
+import { createSecretBox } from './platform/crypto/secret-box.js';
+import { createAccessLog } from './platform/observe/access-log.js';
+import type { Health } from './platform/observe/health.js';
+import { errorBoundary } from './platform/web/error-boundary.js';
+import { hosts } from './platform/web/hosts.js';
+import { pinRequest } from './platform/web/pinned-request.js';
+import { securityHeaders } from './platform/web/security-headers.js';
+import { createTrustedProxies } from './platform/web/trusted-proxy.js';
+import { createWellKnownRoutes } from './platform/web/well-known.js';
+import { createResourceServer } from './resource-server/me.js';
+
+const ADMIN = 'admin';
+
+function healthRoutes(health: Health): Middleware {
+  const router = new Router();
+  const answers: [string, () => Promise<ReturnType<Health['livez']>>][] = [
+    ['/livez', async () => health.livez()],
+    ['/readyz', () => health.readyz()],
+    ['/healthz', () => health.readyz()],
+    ['/config/health', () => health.configHealth()],
+  ];
+  for (const [path, answer] of answers) {
+    router.get(path, async (ctx) => {
+      const { status, body } = await answer();
+      ctx.set('Cache-Control', 'no-store');
+      ctx.status = status;
+      ctx.body = body;
+    });
+  }
+  return router.routes() as unknown as Middleware;
+}
+
+function pages(container: Container): Middleware[] {
+  const { config, authorizationServer, accounts, clients, web, audit } = container;
+  const { sessions, interactions, tokens } = authorizationServer;
+  const { csrf, renderView, requestInfo } = web;
+  const findAccount = (id: string) => accounts.findById(id);
+  const signUpOpen = config.signUp === 'open';
+
+  const currentAccount = async (ctx: Context) => {
+    const session = await sessions.current(ctx);
+    const account = session && (await findAccount(session.accountId));
+    return account?.disabled ? undefined : account;
+  };
+  const mayCreateClients = ({ roles }: { roles: readonly string[] }) =>
+    config.clientCreation === 'everyone' || roles.includes(ADMIN);
+
+  const signIn = createSignIn({
+    authenticate: container.authenticate,
+    findAccount,
+    setPassword: container.setPassword,
+    box: createSecretBox(config.secretKeys, 'sign-in-ticket'),
+    clock: container.clock,
+  });
+  const signInPages = createSignInPages({ signIn, renderView });
+  const accountPages = createAccountPages({
+    sessions,
+    signInPages,
+    signUp: container.register.signUp,
+    findAccount,
+    signUpOpen,
+    csrf,
+    renderView,
+    requestInfo,
+    signedOut: (accountId, info) =>
+      audit.record({ event: 'account.sign_out', outcome: 'success', accountId, ...info }),
+  });
+
+  return [
+    createHomeRoutes({
+      issuer: config.issuer,
+      currentAccount,
+      clientsOf: (accountId) => clients.listOf(accountId),
+      mayCreateClients,
+      accountPages,
+      renderView,
+    }),
+    accountPages.router,
+    createInteractionRoutes({
+      interactions,
+      signInPages,
+      findAccount,
+      audit,
+      csrf,
+      renderView,
+      requestInfo,
+    }),
+    createClientRoutes({
+      issuer: config.issuer,
+      clients,
+      currentAccount,
+      mayCreateClients,
+      revokeGrantsOf: (clientId) => container.payloads.revokeGrants({ clientId }, container.clock.now()),
+      csrf,
+      renderView,
+      requestInfo,
+    }),
+    createResourceServer({ issuer: config.issuer, tokens, findAccount }),
+    createWellKnownRoutes({ securityContact: config.securityContact, issuer: config.issuer, clock: container.clock }),
+  ].map((router) => router.routes() as unknown as Middleware);
+}
+
+export function createApp(container: Container, health: Health): RequestListener {
+  const { config, authorizationServer, web, log, clock } = container;
+  const proxies = createTrustedProxies(config.http.trustProxy);
+  const logAccess = createAccessLog(log);
+  const issuer = new URL(config.issuer);
+
+  const app = new Koa({ proxy: true });
+  // The library reads with its own context what is set here, and the other way round.
+  app.keys = [...authorizationServer.cookieKeys];
+  app.silent = true;
+
+  app.use(
+    errorBoundary({
+      clock,
+      renderError: web.renderError,
+      finished: ({ requestId, method, path, status, milliseconds }, ctx) => {
+        const routePath = String((ctx as Context & { _matchedRoute?: unknown })._matchedRoute ?? path);
+        logAccess({ method, routePath, status, durationMs: milliseconds, requestId });
+      },
+    }),
+  );
+  app.use(securityHeaders({ issuer: config.issuer }));
+  app.use(
+    hosts({
+      issuer: config.issuer,
+      loopback: config.loopback,
+      acceptedHosts: config.http.acceptedHosts,
+      internalHosts: config.http.internalHosts,
+    }),
+  );
+  app.use(web.assets.middleware);
+  app.use(healthRoutes(health));
+  for (const page of pages(container)) app.use(page);
+  app.use(authorizationServer.middleware);
+
+  const answer = app.callback();
+  return (req, res) => {
+    pinRequest(req, issuer, proxies);
+    return answer(req, res);
+  };
+}

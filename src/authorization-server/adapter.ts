@@ -1,0 +1,136 @@
+import { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
+import type { Clock } from '../platform/crypto/clock.js';
+import { sha256 } from '../platform/crypto/ids.js';
+import type { SecretBox } from '../platform/crypto/secret-box.js';
+import { Unavailable } from '../platform/errors/errors.js';
+import type { PayloadRow, PayloadStore, PayloadUnit, StoredPayload } from '../stores/payload-store.js';
+import { SameAnswer } from './grant-unit.js';
+import type { PayloadSecrets } from './payload-secrets.js';
+import { newUnit, type UnitsOfWork } from './unit-of-work.js';
+
+/**
+ * Translates between the library's adapter contract and the payload store. Ids are bearer values: rows are
+ * keyed by their hash. Decisions live elsewhere: what is sealed in `payload-secrets.ts`, what is written
+ * together in `unit-of-work.ts` and `grant-unit.ts`.
+ */
+interface Dependencies {
+  readonly store: PayloadStore;
+  readonly units: UnitsOfWork;
+  readonly secrets: PayloadSecrets;
+  /** Purpose `user-code`: user codes are short, so they are looked up by HMAC. */
+  readonly userCodes: SecretBox;
+  readonly clock: Clock;
+  /** Milliseconds. */
+  readonly grace: number;
+}
+
+/** Who lost a one-time object outside a grant handler gets the error of its kind. */
+function alreadyUsed(kind: string): Error {
+  return kind === 'PushedAuthorizationRequest'
+    ? new errors.InvalidRequestUri('request_uri is invalid, expired, or was already used')
+    : new errors.InvalidGrant(`${kind} already used`);
+}
+
+const orNull = <T>(value: T | undefined): T | null => value ?? null;
+
+export function createAdapterFactory(deps: Dependencies): (kind: string) => Adapter {
+  const { store, units, secrets, userCodes, clock, grace } = deps;
+
+  /** A failing database is remembered, since the library turns it into a bare 500. */
+  async function reach<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      const writes = units.current();
+      if (writes && error instanceof Unavailable) writes.unavailable = error;
+      throw error;
+    }
+  }
+
+  async function write(change: (unit: PayloadUnit) => void): Promise<void> {
+    const writes = units.current();
+    if (writes) return change(writes.grant ?? writes.plain);
+    const unit = newUnit();
+    change(unit);
+    await store.apply(unit);
+  }
+
+  function toRow(kind: string, id: string, payload: AdapterPayload, expiresIn: number | undefined): PayloadRow {
+    const key = sha256(id);
+    return {
+      key,
+      kind,
+      grantKey: payload.grantId && kind !== 'Interaction' ? sha256(payload.grantId) : null,
+      sessionUid: orNull(kind === 'Session' ? payload.uid : payload.sessionUid),
+      userCode: payload.userCode ? userCodes.name(payload.userCode) : null,
+      accountId: orNull(payload.accountId),
+      clientId: orNull(payload.clientId),
+      expiresAt: expiresIn === undefined ? null : clock.now() + expiresIn * 1000,
+      ...secrets.close(kind, key, { ...payload, jti: id }),
+    };
+  }
+
+  /** Whether this row's earlier answer may be given again instead of "already used". */
+  function answerable(row: StoredPayload): boolean {
+    const inGrace = row.answer !== null && clock.now() - (row.consumedAt ?? 0) < grace;
+    return row.kind === 'RefreshToken' && inGrace && units.current()?.grant !== undefined;
+  }
+
+  function live(kind: string, row: StoredPayload | undefined, id?: string): AdapterPayload | undefined {
+    if (!row || row.kind !== kind || row.revokedAt !== null) return undefined;
+    const payload = secrets.restore(kind, row, id);
+    if (payload && row.consumedAt !== null) {
+      if (answerable(row)) units.current()?.answered.add(row.key);
+      else payload.consumed = Math.floor(row.consumedAt / 1000);
+    }
+    return payload;
+  }
+
+  return (kind) => ({
+    async find(id) {
+      return live(kind, await reach(store.find(sha256(id))), id);
+    },
+    async findByUid(uid) {
+      return live(kind, await reach(store.findSessionByUid(uid)));
+    },
+    async findByUserCode(userCode) {
+      return live(kind, await reach(store.findByUserCode(userCodes.names(userCode))));
+    },
+    async upsert(id, payload, expiresIn) {
+      const row = toRow(kind, id, payload, expiresIn);
+      await reach(
+        write((unit) => {
+          const guarded = row.grantKey !== null && !unit.put.has(row.grantKey);
+          if (guarded && units.current()?.grant) unit.alive = row.grantKey as string;
+          unit.put.set(row.key, row);
+        }),
+      );
+    },
+    async consume(id) {
+      const key = sha256(id);
+      const writes = units.current();
+      if (writes?.answered.has(key)) throw new SameAnswer();
+      if (writes?.grant) {
+        writes.grant.use = { key };
+        return;
+      }
+      // At once: the library must still be able to render the loser's error.
+      const outcome = await reach(store.apply({ ...newUnit(), use: { key } }));
+      if (outcome !== 'ok') throw alreadyUsed(kind);
+    },
+    async destroy(id) {
+      const key = sha256(id);
+      // A grant handler destroys tokens only of a grant that it revokes: the tombstone does both.
+      if (kind !== 'Grant' && units.current()?.grant) return;
+      await reach(
+        write((unit) => {
+          if (kind === 'Grant') unit.kill.add(key);
+          else unit.put.set(key, null);
+        }),
+      );
+    },
+    async revokeByGrantId(grantId) {
+      await reach(write((unit) => void unit.kill.add(sha256(grantId))));
+    },
+  });
+}

@@ -1,0 +1,85 @@
+import type { ParameterizedContext } from 'koa';
+import type { Provider, Session } from 'oidc-provider';
+import type { Clock } from '../platform/crypto/clock.js';
+
+/**
+ * One sign-in for our own pages and the authorization endpoint: both use the library's Session.
+ * Inside a pending interaction pages must not touch it (the library answers "session principal changed");
+ * they end through `Interactions`.
+ */
+export interface BrowserSessions {
+  /** Who is signed in in this browser. */
+  current(ctx: ParameterizedContext): Promise<BrowserSession | undefined>;
+  /** Signs in. The session id is renewed; a session of another account ends first, with its tokens. */
+  signIn(ctx: ParameterizedContext, accountId: string): Promise<void>;
+  /** Ends the session and whatever is bound to it. Harmless when nobody is signed in. */
+  signOut(ctx: ParameterizedContext): Promise<void>;
+}
+
+export interface BrowserSession {
+  readonly accountId: string;
+  readonly uid: string;
+  /** Seconds since the epoch. */
+  readonly authTime: number;
+}
+
+interface Options {
+  readonly clock: Clock;
+  /** Seconds. */
+  readonly ttl: number;
+  readonly cookie: { readonly secure: boolean };
+}
+
+/** What the library's Session can do beyond its types. */
+type LibrarySession = Session & {
+  readonly new?: boolean;
+  readonly authorizations?: Record<string, { grantId?: string; persistsLogout?: boolean }>;
+};
+
+export function createBrowserSessions(current: () => Provider, options: Options): BrowserSessions {
+  const cookieOptions = { httpOnly: true, sameSite: 'lax' as const, path: '/', signed: true, overwrite: true };
+
+  const sessionOf = (ctx: ParameterizedContext) =>
+    current().Session.get(ctx as Parameters<typeof Session.get>[0]) as Promise<LibrarySession>;
+
+  function setCookie(ctx: ParameterizedContext, value: string | null, expires?: Date): void {
+    ctx.cookies.set(current().cookieName('session'), value, {
+      ...cookieOptions,
+      secure: options.cookie.secure,
+      ...(expires ? { expires } : {}),
+    });
+  }
+
+  async function end(session: LibrarySession): Promise<void> {
+    const { Grant } = current();
+    for (const { grantId, persistsLogout } of Object.values(session.authorizations ?? {})) {
+      // A Grant found missing has been revoked already.
+      if (grantId && !persistsLogout) await (await Grant.find(grantId))?.destroy();
+    }
+    await session.destroy();
+  }
+
+  return {
+    async current(ctx) {
+      const { accountId, uid, loginTs } = await sessionOf(ctx);
+      return accountId ? { accountId, uid, authTime: loginTs ?? 0 } : undefined;
+    },
+    async signIn(ctx, accountId) {
+      let session = await sessionOf(ctx);
+      if (session.accountId && session.accountId !== accountId) {
+        await end(session);
+        session = new (current().Session)() as LibrarySession;
+      } else if (!session.new) {
+        session.resetIdentifier();
+      }
+      session.loginAccount({ accountId, amr: ['pwd'] });
+      await session.save(options.ttl);
+      setCookie(ctx, session.jti, new Date(options.clock.now() + options.ttl * 1000));
+    },
+    async signOut(ctx) {
+      const session = await sessionOf(ctx);
+      if (session.accountId) await end(session);
+      setCookie(ctx, null);
+    },
+  };
+}

@@ -1,0 +1,134 @@
+import { type AllClientMetadata, type Client, errors, type Provider } from 'oidc-provider';
+import type { ClientRecord } from '../clients/client.js';
+import type { ClientDocument } from '../clients/register.js';
+import { type ClientSecrets, keepsText, needsSecret } from '../clients/secrets.js';
+import { InvalidInput } from '../platform/errors/errors.js';
+import type { ClientStore } from '../stores/client-store.js';
+
+/**
+ * Stands for the library's own client look-up: one cheap read of the row's version per request, the built
+ * client kept while it has not changed, so that an edit is seen at once by every process. Secrets are
+ * compared with their hashes; the library only ever sees a placeholder.
+ */
+
+/** Stands where the library wants a `client_secret`; no key is ever derived from it. */
+const HASHED = 'postern:hashed';
+const KEPT = 1000;
+
+export interface ClientFeatures {
+  readonly grantTypes: ReadonlySet<string>;
+  readonly responseTypes: ReadonlySet<string>;
+  readonly scopes: ReadonlySet<string>;
+}
+
+interface Dependencies {
+  readonly clients: Pick<ClientStore, 'find' | 'findVersion'>;
+  readonly secrets: ClientSecrets;
+  /** What this server offers now. A stored client may name more: the library would refuse all its requests. */
+  readonly features: ClientFeatures;
+}
+
+export interface ClientCache {
+  /** Makes `provider.Client` find clients here. */
+  install(provider: Provider): void;
+  recordOf(client: Client): ClientRecord;
+  /**
+   * The library's own judgement of metadata that is about to be saved.
+   * @throws {InvalidInput}
+   */
+  judge(provider: Provider, document: ClientDocument): Promise<void>;
+}
+
+export function createClientCache({ clients, secrets, features }: Dependencies): ClientCache {
+  const records = new WeakMap<Client, ClientRecord>();
+  const kept = new Map<string, { version: number; client: Client }>();
+
+  function offered(metadata: ClientRecord['metadata']): AllClientMetadata {
+    const { scope, grant_types, response_types, ...rest } = metadata;
+    const scopes = scope?.split(' ').filter((value) => features.scopes.has(value));
+    return {
+      ...(rest as AllClientMetadata),
+      grant_types: (grant_types ?? ['authorization_code']).filter((type) => features.grantTypes.has(type)),
+      response_types: (response_types ?? ['code']).filter((type) =>
+        features.responseTypes.has(type),
+      ) as AllClientMetadata['response_types'],
+      scope: scopes?.length ? scopes.join(' ') : undefined,
+    };
+  }
+
+  function build(provider: Provider, record: ClientRecord): Client {
+    const method = record.metadata.token_endpoint_auth_method;
+    const texts = keepsText(method) ? secrets.texts(record) : [];
+    const LibraryClient = provider.Client as unknown as new (metadata: AllClientMetadata) => Client;
+    const client = new LibraryClient({
+      ...offered(record.metadata),
+      client_id: record.clientId,
+      ...(needsSecret(method) ? { client_secret: texts[0] ?? HASHED } : {}),
+    });
+    for (const secret of texts.slice(1)) addSymmetricKey(client, secret);
+    records.set(client, record);
+    return client;
+  }
+
+  function recordOf(client: Client): ClientRecord {
+    const record = records.get(client);
+    if (!record) throw new Error(`client ${client.clientId} was not found through the client cache`);
+    return record;
+  }
+
+  async function find(provider: Provider, clientId: unknown): Promise<Client | undefined> {
+    if (typeof clientId !== 'string' || clientId === '') return undefined;
+    const version = await clients.findVersion(clientId);
+    const known = kept.get(clientId);
+    if (version !== undefined && known?.version === version) return known.client;
+    kept.delete(clientId);
+    const record = version === undefined ? undefined : await clients.find(clientId);
+    if (!record) return undefined;
+    const client = build(provider, record);
+    // client_secret_jwt keys are derived when the client is built, so they must not outlive a secret's end.
+    if (!keepsText(record.metadata.token_endpoint_auth_method)) keep(clientId, record.version, client);
+    return client;
+  }
+
+  function keep(clientId: string, version: number, client: Client): void {
+    const [oldest] = kept.keys();
+    if (kept.size >= KEPT && oldest !== undefined) kept.delete(oldest);
+    kept.set(clientId, { version, client });
+  }
+
+  return {
+    install(provider) {
+      Object.assign(provider.Client, { find: (clientId: unknown) => find(provider, clientId) });
+      Object.assign(provider.Client.prototype, {
+        async compareClientSecret(this: Client, presented: string) {
+          return secrets.matches(recordOf(this), presented);
+        },
+      });
+    },
+    recordOf,
+    async judge(provider, { client_id, client_secret, ...metadata }) {
+      const LibraryClient = provider.Client as unknown as { validate(all: AllClientMetadata): Promise<void> };
+      try {
+        await LibraryClient.validate({ ...offered(metadata), client_id, client_secret });
+      } catch (error) {
+        if (!(error instanceof errors.OIDCProviderError)) throw error;
+        throw new InvalidInput([faultOf(metadata, error)]);
+      }
+    },
+  };
+}
+
+/** The library's message begins with the member it is about, or names it somewhere. */
+function faultOf(metadata: object, error: errors.OIDCProviderError) {
+  const message = error.error_description ?? error.message;
+  const named = [...Object.keys(metadata), 'redirect_uris'].find((member) => message.includes(member));
+  return { field: named ?? 'client', message };
+}
+
+/** The second live secret of a client that signs its assertions with them. */
+function addSymmetricKey(client: Client, secret: string): void {
+  const { symmetricKeyStore } = client as unknown as { symmetricKeyStore: { add(jwk: object): void } };
+  for (const alg of ['HS256', 'HS384', 'HS512']) {
+    symmetricKeyStore.add({ alg, use: 'sig', kty: 'oct', k: Buffer.from(secret).toString('base64url') });
+  }
+}

@@ -1,0 +1,70 @@
+import type { KoaContextWithOIDC, Provider, TokenEndpointGrantContext } from 'oidc-provider';
+import type { AuditEvent, AuditRecord } from '../platform/audit/audit.js';
+import type { GrantLoader } from './load-grant.js';
+import type { Restarts } from './restart.js';
+import type { UnitsOfWork } from './unit-of-work.js';
+
+/**
+ * What the library reports while it works: rows for the audit log, written with the request's own unit, and
+ * two moments at which our view of a session must be put right before the library saves it.
+ */
+export interface AuditNotes {
+  row(event: AuditEvent): AuditRecord;
+  requestInfo(ctx: object): { ip: string; requestId: string };
+}
+
+interface Dependencies {
+  readonly units: UnitsOfWork;
+  readonly audit: AuditNotes;
+  readonly grants: GrantLoader;
+  readonly restarts: Restarts;
+  readonly log: { error(fields: object, message: string): void };
+}
+
+function about(ctx: KoaContextWithOIDC, audit: AuditNotes): Omit<AuditEvent, 'event'> {
+  const { ip, requestId } = audit.requestInfo(ctx);
+  const accountId = ctx.oidc.account?.accountId ?? ctx.oidc.session?.accountId;
+  const clientId = ctx.oidc.client?.clientId;
+  return { ip, requestId, ...(accountId ? { accountId } : {}), ...(clientId ? { clientId } : {}) };
+}
+
+/** The row written together with the tokens of a token request. */
+export function issuedRow(audit: AuditNotes) {
+  return (ctx: TokenEndpointGrantContext, grantType: string): AuditRecord =>
+    audit.row({
+      event: 'grant.issued',
+      outcome: 'success',
+      ...about(ctx, audit),
+      detail: { grant_type: grantType, scope: String((ctx.body as { scope?: string } | undefined)?.scope ?? '') },
+    });
+}
+
+export function watchEvents(provider: Provider, { units, audit, grants, restarts, log }: Dependencies): void {
+  function note(ctx: KoaContextWithOIDC, event: Omit<AuditEvent, 'ip' | 'requestId'>): void {
+    const writes = units.of(ctx);
+    const unit = writes?.grant ?? writes?.plain;
+    unit?.notes?.push(audit.row({ ...about(ctx, audit), ...event }));
+  }
+
+  provider.on('interaction.started', (ctx) => {
+    grants.restorePointer(ctx);
+    restarts.remember(ctx);
+  });
+  provider.on('authorization.success', (ctx) => {
+    grants.restorePointer(ctx);
+    note(ctx, { event: 'authorization.granted', outcome: 'success' });
+  });
+  provider.on('authorization.error', (ctx, error) => {
+    grants.restorePointer(ctx);
+    if (ctx.oidc.client) note(ctx, { event: 'authorization.refused', outcome: 'failure', detail: { error: error.error } });
+  });
+  provider.on('grant.error', (ctx, error) => {
+    // Only of clients we know: strangers must not be able to fill the log.
+    if (ctx.oidc.client) note(ctx, { event: 'grant.refused', outcome: 'failure', detail: { error: error.error } });
+  });
+  provider.on('grant.revoked', (ctx) => note(ctx, { event: 'grant.revoked', outcome: 'success' }));
+  provider.on('end_session.success', (ctx) => note(ctx, { event: 'account.sign_out', outcome: 'success' }));
+  provider.on('server_error', (ctx, error) => {
+    log.error({ ...audit.requestInfo(ctx), err: error }, 'the authorization server failed');
+  });
+}

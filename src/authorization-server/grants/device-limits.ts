@@ -1,0 +1,83 @@
+import type { Context, Middleware } from 'koa';
+import { errors, type TokenEndpointGrantContext } from 'oidc-provider';
+import { DEVICE_CODE } from '../../clients/client.js';
+import type { Clock } from '../../platform/crypto/clock.js';
+import { sha256 } from '../../platform/crypto/ids.js';
+import { TooManyAttempts } from '../../platform/errors/errors.js';
+import { createThrottle, type ThrottleTable } from '../../platform/throttle/throttle.js';
+import type { GrantHandler } from '../grant-unit.js';
+
+/**
+ * What RFC 8628 asks for and the library leaves to us: devices that poll too often are told to slow down
+ * (§3.5), people who guess user codes are stopped (§5.1).
+ */
+export interface DeviceLimits {
+  /** The device grant, paced; other grants as they are. */
+  paced(grantType: string, handler: GrantHandler): GrantHandler;
+  /** Refuses posts of user codes after too many wrong ones. */
+  guard(path: string): Middleware;
+  wrongCode(ctx: Context): Promise<void>;
+}
+
+/** Seconds between polls when the answer names none (RFC 8628 §3.2), and what each `slow_down` adds. */
+const INTERVAL = 5;
+/** A device that waits exactly its interval may arrive a little early. */
+const SLACK_MS = 500;
+/** Longer than a device code lives: what `slow_down` added stays for good. */
+const REMEMBERED_MS = 15 * 60_000;
+const HOUR = 3600;
+
+interface Dependencies {
+  readonly table: ThrottleTable;
+  readonly clock: Clock;
+  readonly addressOf: (ctx: Context) => string;
+  /** What tells one browser from another: its session cookie. */
+  readonly browserOf: (ctx: Context) => string | undefined;
+}
+
+export function createDeviceLimits({ table, clock, addressOf, browserOf }: Dependencies): DeviceLimits {
+  const perBrowser = createThrottle(
+    { store: table, clock },
+    { name: 'user-code-browser', points: 5, windowSeconds: HOUR, blockSeconds: HOUR },
+  );
+  const perAddress = createThrottle(
+    { store: table, clock },
+    { name: 'user-code-address', points: 20, windowSeconds: HOUR, blockSeconds: HOUR },
+  );
+
+  async function pace(deviceCode: string): Promise<void> {
+    const now = clock.now();
+    const name = sha256(deviceCode);
+    const slowed = (await table.find(`pace:${name}`, now))?.points ?? 0;
+    const until = (times: number) => now + INTERVAL * (1 + times) * 1000 - SLACK_MS;
+    const polls = await table.add(`poll:${name}`, { points: 1, expiresAt: until(slowed) }, now);
+    if (polls.points === 1) return;
+    const times = await table.add(`pace:${name}`, { points: 1, expiresAt: now + REMEMBERED_MS }, now);
+    await table.set(`poll:${name}`, { points: 1, expiresAt: until(times.points) });
+    throw new errors.SlowDown('you are polling too quickly and should back off at a reasonable rate');
+  }
+
+  const keysOf = (ctx: Context) => ({ address: addressOf(ctx), browser: browserOf(ctx) });
+
+  return {
+    paced(grantType, handler) {
+      if (grantType !== DEVICE_CODE) return handler;
+      return async (ctx: TokenEndpointGrantContext) => {
+        const { device_code } = ctx.oidc.params as { device_code?: string };
+        if (device_code) await pace(device_code);
+        return handler(ctx);
+      };
+    },
+    guard: (path) => async (ctx, next) => {
+      if (ctx.method !== 'POST' || ctx.path !== path) return next();
+      const { address, browser } = keysOf(ctx as Context);
+      const wait = Math.max(await perAddress.check(address), browser ? await perBrowser.check(browser) : 0);
+      if (wait > 0) throw new TooManyAttempts(wait, 'Too many wrong codes. Please wait and try again.');
+      return next();
+    },
+    async wrongCode(ctx) {
+      const { address, browser } = keysOf(ctx);
+      await Promise.all([perAddress.fail(address), browser ? perBrowser.fail(browser) : undefined]);
+    },
+  };
+}

@@ -1,0 +1,140 @@
+import type { ParameterizedContext } from 'koa';
+import { errors, type Grant, type Interaction, type Provider } from 'oidc-provider';
+import type { ClientRecord } from '../clients/client.js';
+import { PageError } from '../platform/errors/errors.js';
+import { explain } from '../platform/web/explain-error.js';
+import type { ConsentStore } from '../stores/consent-store.js';
+import type { Restarts } from './restart.js';
+
+/**
+ * What the pages under `/interaction/:uid` may know of a pending request, and the three ways to end it.
+ * Each ending gives the address to send the browser to (303); the library goes on from there.
+ */
+export interface PendingInteraction {
+  readonly uid: string;
+  readonly prompt: 'login' | 'consent';
+  readonly client: ClientRecord;
+  /** Absent for devices, which have nowhere to be sent to. */
+  readonly redirectUri: string | undefined;
+  /** The account signed in now, if any. */
+  readonly accountId: string | undefined;
+  readonly loginHint: string | undefined;
+  /** Everything asked for. */
+  readonly asked: Agreement;
+  /** What of it was not agreed to before. */
+  readonly missing: Agreement;
+}
+
+export interface Agreement {
+  readonly scopes: readonly string[];
+  readonly claims: readonly string[];
+  /** Scopes by resource identifier (RFC 8707). */
+  readonly resources: Readonly<Record<string, readonly string[]>>;
+}
+
+export interface Interactions {
+  /** @throws {PageError} when it has expired, was used up or belongs to another browser */
+  get(ctx: ParameterizedContext, uid: string): Promise<PendingInteraction>;
+  login(ctx: ParameterizedContext, accountId: string): Promise<string>;
+  /** Agrees to everything that was asked, and remembers it. */
+  agree(ctx: ParameterizedContext, pending: PendingInteraction): Promise<string>;
+  deny(ctx: ParameterizedContext): Promise<string>;
+}
+
+interface Dependencies {
+  readonly current: () => Provider;
+  readonly findClient: (clientId: string) => Promise<ClientRecord | undefined>;
+  readonly consents: ConsentStore;
+  readonly restarts: Restarts;
+}
+
+interface PromptDetails {
+  missingOIDCScope?: string[];
+  missingOIDCClaims?: string[];
+  missingResourceScopes?: Record<string, string[]>;
+}
+
+const words = (value: unknown) => (typeof value === 'string' && value ? value.split(' ') : []);
+
+function askedClaims(claims: unknown): string[] {
+  if (typeof claims !== 'string') return [];
+  const { userinfo = {}, id_token = {} } = JSON.parse(claims) as Record<string, object>;
+  return [...new Set([...Object.keys(userinfo), ...Object.keys(id_token)])];
+}
+
+export function createInteractions({ current, findClient, consents, restarts }: Dependencies): Interactions {
+  async function details(ctx: ParameterizedContext): Promise<Interaction> {
+    try {
+      return await current().interactionDetails(ctx.req, ctx.res);
+    } catch (error) {
+      if (error instanceof errors.SessionNotFound) throw await expired(ctx, error);
+      throw error;
+    }
+  }
+
+  async function expired(ctx: ParameterizedContext, cause?: unknown): Promise<PageError> {
+    const { title, message, waysOn } = explain({ error: 'interaction_expired' }, await restarts.context(ctx));
+    return new PageError(400, 'interaction_expired', title, message, { cause, waysOn });
+  }
+
+  function missingOf(interaction: Interaction): Agreement {
+    const found = interaction.prompt.details as PromptDetails;
+    return {
+      scopes: found.missingOIDCScope ?? [],
+      claims: found.missingOIDCClaims ?? [],
+      resources: found.missingResourceScopes ?? {},
+    };
+  }
+
+  async function grantOf(interaction: Interaction, accountId: string, clientId: string): Promise<Grant> {
+    const { Grant } = current();
+    const known = interaction.grantId ? await Grant.find(interaction.grantId) : undefined;
+    return known?.accountId === accountId ? known : new Grant({ accountId, clientId });
+  }
+
+  const finish = (ctx: ParameterizedContext, result: Parameters<Provider['interactionResult']>[2]) =>
+    current().interactionResult(ctx.req, ctx.res, result);
+
+  return {
+    async get(ctx, uid) {
+      const interaction = await details(ctx);
+      const params = interaction.params as Record<string, string | undefined>;
+      const client = await findClient(String(params.client_id));
+      if (interaction.uid !== uid || !client) throw await expired(ctx);
+      const missing = missingOf(interaction);
+      return {
+        uid,
+        prompt: interaction.prompt.name === 'consent' ? 'consent' : 'login',
+        client,
+        redirectUri: params.redirect_uri,
+        accountId: interaction.session?.accountId,
+        loginHint: params.login_hint,
+        missing,
+        asked: {
+          scopes: words(params.scope).filter((scope) => !Object.values(missing.resources).flat().includes(scope)),
+          claims: askedClaims(params.claims),
+          resources: missing.resources,
+        },
+      };
+    },
+    async login(ctx, accountId) {
+      return finish(ctx, { login: { accountId, amr: ['pwd'] } });
+    },
+    async agree(ctx, pending) {
+      const interaction = await details(ctx);
+      const accountId = interaction.session?.accountId as string;
+      const { clientId } = pending.client;
+      const { scopes, claims, resources } = pending.missing;
+      const grant = await grantOf(interaction, accountId, clientId);
+      if (scopes.length > 0) grant.addOIDCScope(scopes.join(' '));
+      if (claims.length > 0) grant.addOIDCClaims([...claims]);
+      for (const [resource, added] of Object.entries(resources)) grant.addResourceScope(resource, added.join(' '));
+      const grantId = await grant.save();
+      await consents.add(accountId, clientId, { scopes, claims, resources });
+      return finish(ctx, { consent: { grantId } });
+    },
+    async deny(ctx) {
+      return finish(ctx, { error: 'access_denied', error_description: 'the person said no' });
+    },
+  };
+}

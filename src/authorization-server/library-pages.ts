@@ -1,0 +1,158 @@
+import type { Context, Middleware } from 'koa';
+import { type Configuration, errors, type KoaContextWithOIDC } from 'oidc-provider';
+import type { ClientRecord } from '../clients/client.js';
+import type { RenderError } from '../platform/web/render-error.js';
+import type { RenderView } from '../platform/web/render-view.js';
+import { aboutClient, homeOf, type Restarts } from './restart.js';
+
+/** The library's pages, in our clothes: errors, signing out, devices, and the forms that post themselves. */
+export interface Pages {
+  readonly renderView: RenderView;
+  readonly renderError: RenderError;
+}
+
+type Hooks = Required<Pick<Configuration, 'renderError'>> & {
+  readonly deviceFlow: NonNullable<NonNullable<Configuration['features']>['deviceFlow']>;
+  readonly rpInitiatedLogout: NonNullable<NonNullable<Configuration['features']>['rpInitiatedLogout']>;
+};
+
+interface Dependencies extends Pages {
+  readonly restarts: Restarts;
+  readonly findClient: (clientId: string) => Promise<ClientRecord | undefined>;
+  /** Called for each user code that matched nothing. */
+  readonly wrongUserCode: (ctx: Context) => Promise<void>;
+}
+
+/** Koa's context as our renderers take it; the library adds `oidc` to the same object. */
+const plain = (ctx: KoaContextWithOIDC): Context => ctx as unknown as Context;
+
+const card = (record: ClientRecord) => {
+  const uri = homeOf(record);
+  return { name: record.metadata.client_name || record.clientId, ...(uri ? { uri } : {}) };
+};
+
+const xsrf = (ctx: KoaContextWithOIDC) =>
+  String((ctx.oidc.session as unknown as { state?: { secret?: string } }).state?.secret);
+
+const DEVICE_FAULTS: Readonly<Record<string, string>> = {
+  NoCodeError: 'Enter the code that your device shows.',
+  NotFoundError: 'This code is not known. Compare it with your device and try again.',
+  ExpiredError: 'This code has expired. Ask your device for a new one.',
+  AlreadyUsedError: 'This code was used already. Ask your device for a new one.',
+  AbortedError: 'The request was declined. Your device gets no access.',
+};
+
+export function createLibraryPages(deps: Dependencies): Hooks {
+  const { renderView, renderError, restarts, findClient } = deps;
+
+  const recordOf = (ctx: KoaContextWithOIDC) =>
+    ctx.oidc.client ? findClient(ctx.oidc.client.clientId) : Promise.resolve(undefined);
+
+  return {
+    async renderError(ctx, _out, error) {
+      const params = (ctx.oidc?.params ?? ctx.query) as Record<string, unknown>;
+      const lost = error instanceof errors.SessionNotFound;
+      const record = await recordOf(ctx);
+      renderError(plain(ctx), error, {
+        ...(lost ? await restarts.context(ctx) : aboutClient(record)),
+        ...(typeof params.redirect_uri === 'string' ? { redirectUri: params.redirect_uri } : {}),
+      });
+    },
+    deviceFlow: {
+      enabled: true,
+      async userCodeInputSource(ctx, _form, _out, error) {
+        const { name = '', userCode } = (error ?? {}) as { name?: string; userCode?: string };
+        if (name === 'NotFoundError') await deps.wrongUserCode(plain(ctx));
+        if (name === 'AbortedError') return renderView(plain(ctx), 'device-done', { allowed: false });
+        const message = error && (DEVICE_FAULTS[name] ?? 'The request could not be finished. Please try again.');
+        renderView(
+          plain(ctx),
+          'device-input',
+          {
+            action: ctx.oidc.urlFor('code_verification'),
+            hidden: { xsrf: xsrf(ctx) },
+            faults: message ? [{ field: 'user_code', message }] : [],
+            ...(userCode ? { userCode } : {}),
+          },
+          { status: error ? 400 : 200 },
+        );
+      },
+      async userCodeConfirmSource(ctx, _form, client, _deviceInfo, userCode) {
+        const record = (await findClient(client.clientId)) as ClientRecord;
+        renderView(plain(ctx), 'device-confirm', {
+          action: ctx.oidc.urlFor('code_verification'),
+          hidden: { xsrf: xsrf(ctx), user_code: userCode },
+          client: card(record),
+          userCode,
+        });
+      },
+      async successSource(ctx) {
+        const record = await recordOf(ctx);
+        renderView(plain(ctx), 'device-done', { allowed: true, ...(record ? { client: card(record) } : {}) });
+      },
+    },
+    rpInitiatedLogout: {
+      enabled: true,
+      async logoutSource(ctx) {
+        const record = await recordOf(ctx);
+        const target = ctx.oidc.params?.post_logout_redirect_uri;
+        renderView(
+          plain(ctx),
+          'logout',
+          {
+            action: ctx.oidc.urlFor('end_session_confirm'),
+            hidden: { xsrf: xsrf(ctx) },
+            ...(record ? { client: card(record) } : {}),
+          },
+          { formTargets: typeof target === 'string' ? [target] : [] },
+        );
+      },
+      async postLogoutSuccessSource(ctx) {
+        const record = await recordOf(ctx);
+        const continueHref = record && homeOf(record);
+        renderView(plain(ctx), 'signed-out', {
+          loginHref: '/login',
+          ...(record ? { client: card(record) } : {}),
+          ...(continueHref ? { continueHref } : {}),
+        });
+      },
+    },
+  };
+}
+
+/** The `form_post` response mode (OAuth 2.0 Form Post Response Mode) as one of our pages. */
+export function formPostMode(renderView: RenderView) {
+  return (ctx: KoaContextWithOIDC, redirectUri: string, payload: Record<string, unknown>): void => {
+    const fields = Object.entries(payload).map(([name, value]) => ({ name, value: String(value) }));
+    renderView(plain(ctx), 'form-post', { action: redirectUri, fields }, { formTargets: [redirectUri] });
+  };
+}
+
+const LIBRARY_FORM = /<form method="post" action="([^"]*)">/;
+const LIBRARY_INPUT = /<input type="hidden" name="([^"]*)" value="([^"]*)"\/>/g;
+
+const unescaped = (html: string): string =>
+  html
+    .replaceAll('&lt;', '<')
+    .replaceAll('&gt;', '>')
+    .replaceAll('&quot;', '"')
+    .replaceAll('&#39;', "'")
+    .replaceAll('&#x27;', "'")
+    .replaceAll('&amp;', '&');
+
+/**
+ * When accounts are switched, when nobody is signed in at a logout, and for a device's complete address,
+ * the library answers with a bare form that posts itself. It becomes a page with a button.
+ */
+export function dressLibraryForms(renderView: RenderView): Middleware {
+  return async (ctx, next) => {
+    await next();
+    if (typeof ctx.body !== 'string' || !ctx.body.includes('<title>Submitting Callback</title>')) return;
+    const action = unescaped(LIBRARY_FORM.exec(ctx.body)?.[1] ?? '');
+    const fields = [...ctx.body.matchAll(LIBRARY_INPUT)].map(([, name = '', value = '']) => ({
+      name,
+      value: unescaped(value),
+    }));
+    renderView(ctx as Context, 'form-post', { action, fields }, { status: ctx.status, formTargets: [action] });
+  };
+}

@@ -1,0 +1,34 @@
+import type { Client, Configuration } from 'oidc-provider';
+import type { ClientRecord } from '../clients/client.js';
+import type { Config } from '../platform/config/config.js';
+import { DEVICE_CODE_TTL, INTERACTION_TTL } from './configuration.js';
+
+/**
+ * Lifetimes in seconds: the client's own where an administrator set one, the resource's for its access
+ * tokens, else the setting's.
+ */
+export function lifetimes(config: Config, recordOf: (client: Client) => ClientRecord) {
+  const { ttl } = config;
+  const own = (client: Client) => recordOf(client).ttl;
+  const idle = (client: Client) => own(client).refreshTokenIdle ?? ttl.refreshTokenIdle;
+  const absolute = (client: Client) => own(client).refreshTokenMax ?? ttl.refreshTokenMax;
+
+  return {
+    AccessToken: (_ctx, token, client) =>
+      token.resourceServer?.accessTokenTTL ?? own(client).accessToken ?? ttl.accessToken,
+    ClientCredentials: (_ctx, token, client) =>
+      token.resourceServer?.accessTokenTTL ?? own(client).accessToken ?? ttl.accessToken,
+    AuthorizationCode: (_ctx, _code, client) => own(client).code ?? ttl.code,
+    IdToken: (_ctx, _token, client) => own(client).idToken ?? ttl.idToken,
+    // Each rotation starts the idle time anew, but never reaches past the absolute end.
+    RefreshToken: (_ctx, token, client) =>
+      Math.max(1, Math.min(idle(client), absolute(client) - token.totalLifetime())),
+    DeviceCode: DEVICE_CODE_TTL,
+    Interaction: INTERACTION_TTL,
+    Session: ttl.session,
+    Grant: grantLifetime(config),
+  } satisfies Configuration['ttl'];
+}
+
+/** A Grant outlives every token under it, however late in its browser session they are issued. */
+export const grantLifetime = (config: Config): number => config.ttl.refreshTokenMax + config.ttl.session;

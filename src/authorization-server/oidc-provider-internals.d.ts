@@ -1,0 +1,42 @@
+/**
+ * The two files of the library that are imported past its entry: the password grant issues its tokens as
+ * the built-in grants do. `test/unit/authorization-server/library-internals.test.ts` pins what is used.
+ */
+declare module 'oidc-provider/lib/helpers/grants.js' {
+  import type { Provider, TokenEndpointGrantContext } from 'oidc-provider';
+
+  export interface DpopProof {
+    readonly thumbprint: string;
+    readonly jti: string;
+    readonly iat: number;
+  }
+  export interface BoundGrantHelpers {
+    validateDpop(ctx: TokenEndpointGrantContext<never>): Promise<DpopProof | undefined>;
+    validateDpop(ctx: TokenEndpointGrantContext): Promise<DpopProof | undefined>;
+    checkDpopRequired(ctx: TokenEndpointGrantContext, proof: DpopProof | undefined): void;
+    resolveRequestedResources(ctx: TokenEndpointGrantContext): Promise<unknown>;
+  }
+  type Helper = (provider: Provider, ...rest: unknown[]) => unknown;
+  export const validateDpop: Helper;
+  export const checkDpopRequired: Helper;
+  export const resolveRequestedResources: Helper;
+  export const resolveAndApplyResource: Helper;
+  export const applyAuthorizationDetails: Helper;
+  export const applyRefreshTokenBindings: Helper;
+  export const shouldIssueRefreshToken: Helper;
+  export const buildTokenResponse: Helper;
+}
+
+declare module 'oidc-provider/lib/helpers/grant_common.js' {
+  import type { Grant, Provider, TokenEndpointGrantContext } from 'oidc-provider';
+  import type { BoundGrantHelpers, DpopProof } from 'oidc-provider/lib/helpers/grants.js';
+
+  export function issueTokens(
+    provider: Provider,
+    helpers: BoundGrantHelpers,
+    ctx: TokenEndpointGrantContext<never> | TokenEndpointGrantContext,
+    source: object,
+    grant: Grant,
+    options: { gty: string; entityLabel: string; cert: undefined; dPoP: DpopProof | undefined },
+  ): Promise<void>;
+}

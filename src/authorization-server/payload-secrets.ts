@@ -1,0 +1,112 @@
+import { createHmac } from 'node:crypto';
+import type { AdapterPayload } from 'oidc-provider';
+import { openWith, purposeKey, type SecretBox, sealWith } from '../platform/crypto/secret-box.js';
+
+/**
+ * Which members of the library's payloads are bearer values, and how they leave the payload before it is
+ * stored. An id comes back only for rows found by another key (Session by uid, DeviceCode by user code).
+ */
+
+/** Stands in `returnTo` for the interaction's raw uid, which is the value of two cookies. */
+const UID_PLACEHOLDER = '{uid}';
+
+interface Stripped {
+  readonly payload: AdapterPayload;
+  /** Members that must come back, `undefined` where there are none. */
+  readonly secret: AdapterPayload | undefined;
+}
+
+function stripSession(payload: AdapterPayload): Stripped {
+  // `state` holds a form secret and, while accounts are switched, the address of the pending interaction.
+  const { jti, state, ...rest } = payload;
+  return { payload: rest, secret: { jti, state } };
+}
+
+function stripDeviceCode(payload: AdapterPayload): Stripped {
+  const { jti, userCode, ...rest } = payload;
+  return { payload: rest, secret: { jti, userCode } };
+}
+
+function stripInteraction(payload: AdapterPayload): Stripped {
+  const { jti, returnTo, session, deviceCode, parJti, params, ...rest } = payload;
+  // Nothing reads `session.cookie`, the raw session id, nor a request_uri once it has been loaded.
+  const { cookie: _cookie, ...keptSession } = (session ?? {}) as Record<string, unknown>;
+  const { request_uri: _uri, ...keptParams } = (params ?? {}) as Record<string, unknown>;
+  return {
+    payload: {
+      ...rest,
+      params: keptParams,
+      ...(session ? { session: keptSession as AdapterPayload['session'] } : {}),
+      ...(returnTo ? { returnTo: returnTo.replaceAll(String(jti), UID_PLACEHOLDER) } : {}),
+    },
+    secret: deviceCode || parJti ? { deviceCode, parJti } : undefined,
+  };
+}
+
+function strip(kind: string, payload: AdapterPayload): Stripped {
+  if (kind === 'Session') return stripSession(payload);
+  if (kind === 'DeviceCode') return stripDeviceCode(payload);
+  if (kind === 'Interaction') return stripInteraction(payload);
+  const { jti: _jti, ...rest } = payload;
+  return { payload: rest, secret: undefined };
+}
+
+export interface PayloadSecrets {
+  /** The JSON to store and what is sealed beside it; `key` binds the seal to its row. */
+  close(kind: string, key: string, payload: AdapterPayload): { payload: string; sealed: string | null };
+  /** The payload as the library gave it. `id` is the raw id where the caller knows it. */
+  restore(
+    kind: string,
+    row: { key: string; payload: string; sealed: string | null },
+    id: string | undefined,
+  ): AdapterPayload | undefined;
+}
+
+/** @param box purpose `payload` */
+export function createPayloadSecrets(box: SecretBox): PayloadSecrets {
+  return {
+    close(kind, key, payload) {
+      const stripped = strip(kind, payload);
+      const sealed = stripped.secret && box.seal(JSON.stringify(stripped.secret), `${kind}:${key}`);
+      return { payload: JSON.stringify(stripped.payload), sealed: sealed ?? null };
+    },
+    restore(kind, row, id) {
+      const payload = JSON.parse(row.payload) as AdapterPayload;
+      if (row.sealed !== null) {
+        const secret = box.open(row.sealed, `${kind}:${row.key}`);
+        if (secret === undefined) return undefined;
+        Object.assign(payload, JSON.parse(secret));
+      }
+      if (id !== undefined) {
+        payload.jti = id;
+        if (payload.returnTo) payload.returnTo = payload.returnTo.replaceAll(UID_PLACEHOLDER, id);
+      }
+      return payload;
+    },
+  };
+}
+
+/**
+ * The winner's answer to a refresh, sealed under a key that only the presented refresh token yields: the
+ * database alone cannot open it. Whatever binds the answer is authenticated, so a repeat by another
+ * client, for another scope, resource or DPoP key simply does not open it.
+ */
+export interface RefreshAnswers {
+  seal(refreshToken: string, binding: readonly string[], body: string): string;
+  open(refreshToken: string, binding: readonly string[], sealed: string): string | undefined;
+}
+
+export function createRefreshAnswers(secrets: readonly string[]): RefreshAnswers {
+  const keys = secrets.map((secret) => purposeKey(secret, 'refresh-answer'));
+  const derive = (key: Buffer, token: string) => createHmac('sha256', key).update(token).digest();
+  return {
+    seal: (token, binding, body) => sealWith(derive(keys[0] as Buffer, token), body, JSON.stringify(binding)),
+    open(token, binding, sealed) {
+      for (const key of keys) {
+        const body = openWith(derive(key, token), sealed, JSON.stringify(binding));
+        if (body !== undefined) return body;
+      }
+      return undefined;
+    },
+  };
+}

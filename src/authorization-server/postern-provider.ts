@@ -1,0 +1,69 @@
+import { type Configuration, Provider, type TokenEndpointGrantContext } from 'oidc-provider';
+import type { GrantHandler } from './grant-unit.js';
+
+/**
+ * The library registers its own grants and response modes through the methods it offers to us, so
+ * overriding these wraps the built-in ones too.
+ */
+export interface Wraps {
+  readonly grant: (grantType: string, handler: GrantHandler) => GrantHandler;
+  /** Instead of the library's own page. */
+  readonly formPost: Parameters<Provider['registerResponseMode']>[1];
+}
+
+/** Parameter names and those that may repeat. */
+type RestOfRegistration = [
+  params?: string | readonly string[] | ReadonlySet<string>,
+  duplicates?: string | readonly string[] | ReadonlySet<string>,
+];
+
+/** Called while `super()` runs: `wraps` must not be a field of the instance, which does not exist yet. */
+export function createPosternProvider(issuer: string, configuration: Configuration, wraps: Wraps): Provider {
+  class PosternProvider extends Provider {
+    override registerGrantType<Params extends object>(
+      name: string,
+      handler: (ctx: TokenEndpointGrantContext<Params>) => Promise<void> | void,
+      ...rest: RestOfRegistration
+    ): void {
+      super.registerGrantType(name, wraps.grant(name, handler as unknown as GrantHandler), ...rest);
+    }
+
+    override registerResponseMode(...[name, handler]: Parameters<Provider['registerResponseMode']>): void {
+      super.registerResponseMode(name, name === 'form_post' ? wraps.formPost : handler);
+    }
+  }
+
+  const provider = new PosternProvider(issuer, configuration);
+  pinUrls(provider);
+  hashAccessTokens(provider);
+  return provider;
+}
+
+/** Endpoint addresses follow `ISSUER`; the library builds them from the request's Host. */
+function pinUrls(provider: Provider): void {
+  const urlFor: Provider['urlFor'] = (name, options) => provider.urlFor(name, options);
+  Object.assign(provider.OIDCContext.prototype, { urlFor });
+}
+
+/** `at_hash` in ID Tokens from the token endpoint too, as the seed's clients expect (OIDC Core §3.1.3.6). */
+function hashAccessTokens(provider: Provider): void {
+  const values = new WeakMap<object, string>();
+  const { save } = provider.AccessToken.prototype;
+  const { issue } = provider.IdToken.prototype;
+
+  Object.assign(provider.AccessToken.prototype, {
+    async save(this: object, ...args: Parameters<typeof save>) {
+      const value = await Reflect.apply(save, this, args);
+      values.set(this, value);
+      return value;
+    },
+  });
+  Object.assign(provider.IdToken.prototype, {
+    issue(this: InstanceType<typeof provider.IdToken>, ...args: Parameters<typeof issue>) {
+      const { oidc } = (this as unknown as { ctx?: { oidc: { entities: Record<string, object> } } }).ctx ?? {};
+      const value = oidc?.entities.AccessToken && values.get(oidc.entities.AccessToken);
+      if (args[0].use === 'idtoken' && value) this.set('at_hash', value);
+      return Reflect.apply(issue, this, args);
+    },
+  });
+}

@@ -1,0 +1,214 @@
+/**
+ * The authorization server (RFC 6749 §1.1): oidc-provider with our stores, pages and rules around it. This
+ * folder is the only one that imports the library; the rest of the program sees the narrow types
+ * `BrowserSessions`, `Interactions` and `Tokens`.
+ */
+import compose from 'koa-compose';
+import type { Context, Middleware } from 'koa';
+import { type Client, type Configuration, errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
+import type { Account } from '../accounts/account.js';
+import type { ClientRecord } from '../clients/client.js';
+import type { ClientDocument } from '../clients/register.js';
+import type { ClientSecrets } from '../clients/secrets.js';
+import type { PrivateSigningKey } from '../keys/signing-keys.js';
+import type { Config } from '../platform/config/config.js';
+import type { Clock } from '../platform/crypto/clock.js';
+import { createSecretBox, purposeKey } from '../platform/crypto/secret-box.js';
+import type { ClientStore } from '../stores/client-store.js';
+import type { ConsentStore } from '../stores/consent-store.js';
+import type { PayloadStore } from '../stores/payload-store.js';
+import type { ResourceStore } from '../stores/resource-store.js';
+import { createAdapterFactory } from './adapter.js';
+import { type BrowserSessions, createBrowserSessions } from './browser-session.js';
+import { createClientCache } from './client-cache.js';
+import { grantTypes, INTERACTION_TTL, ROUTES, responseTypes, SCOPES, staticConfiguration } from './configuration.js';
+import { type AuditNotes, issuedRow, watchEvents } from './events.js';
+import { createFindAccount } from './find-account.js';
+import { createGrantUnits } from './grant-unit.js';
+import type { DeviceLimits } from './grants/device-limits.js';
+import { createPasswordGrant, GRANT_TYPE, PARAMETERS, type PasswordGrantDependencies } from './grants/password.js';
+import { createInteractionPolicy } from './interaction-policy.js';
+import { createInteractions, type Interactions } from './interactions.js';
+import { createLibraryPages, dressLibraryForms, formPostMode, type Pages } from './library-pages.js';
+import { grantLifetime, lifetimes } from './lifetimes.js';
+import { createGrantLoader, outlivesSession } from './load-grant.js';
+import { acceptMultipart } from './multipart.js';
+import { createPayloadSecrets, createRefreshAnswers } from './payload-secrets.js';
+import { createPosternProvider } from './postern-provider.js';
+import { installReplayDetection } from './replay-detection.js';
+import { resourceIndicators } from './resources.js';
+import { createRestarts } from './restart.js';
+import {
+  authorizationByPost,
+  deviceResumeOnly,
+  honestDiscovery,
+  PROTOCOL_POSTS,
+  unauthorizedClient,
+} from './route-guards.js';
+import { installOfflineAccess, installScopeNarrowing } from './scopes.js';
+import { createTokens, type Tokens } from './tokens.js';
+import { createUnitsOfWork } from './unit-of-work.js';
+
+export interface AuthorizationServer {
+  /** Every endpoint of the library, with our corrections around it. */
+  readonly middleware: Middleware;
+  /** Shared with the outer application: cookies set by one are read by the other. */
+  readonly cookieKeys: readonly string[];
+  readonly sessions: BrowserSessions;
+  readonly interactions: Interactions;
+  readonly tokens: Tokens;
+  /** @throws {InvalidInput} when the library would refuse a client with this metadata */
+  judge(document: ClientDocument): Promise<void>;
+}
+
+export interface AuthorizationServerDependencies {
+  readonly config: Config;
+  readonly secrets: readonly string[];
+  readonly signingKeys: readonly PrivateSigningKey[];
+  readonly payloads: PayloadStore;
+  readonly clients: ClientStore;
+  readonly clientSecrets: ClientSecrets;
+  readonly consents: ConsentStore;
+  readonly resources: Pick<ResourceStore, 'find'>;
+  readonly findAccount: (id: string) => Promise<Account | undefined>;
+  readonly password: PasswordGrantDependencies;
+  readonly deviceLimits: DeviceLimits;
+  readonly audit: AuditNotes;
+  readonly pages: Pages;
+  readonly clock: Clock;
+  readonly log: { error(fields: object, message: string): void };
+}
+
+/** The PKCE rule of `contract.md` §6. The refusal names the box that asked for it. */
+function requirePkce(config: Config, recordOf: (client: Client) => ClientRecord) {
+  return (ctx: KoaContextWithOIDC, client: Client): boolean => {
+    const byBox = recordOf(client).requirePkce;
+    const required = byBox || config.requirePkce === 'all' || client.clientAuthMethod === 'none';
+    if (byBox && !ctx.oidc.params?.code_challenge) {
+      throw new errors.InvalidRequest("code_challenge is missing: this client's 'Require PKCE' box is ticked");
+    }
+    return required;
+  };
+}
+
+/** Browser clients, and they only, call from pages: the origins of their redirect URIs. Must be synchronous. */
+function allowOrigin(_ctx: KoaContextWithOIDC, origin: string, client: Client): boolean {
+  if (client.clientAuthMethod !== 'none' || origin === 'null') return false;
+  return (client.redirectUris ?? []).some((uri) => URL.canParse(uri) && new URL(uri).origin === origin);
+}
+
+export function createAuthorizationServer(deps: AuthorizationServerDependencies): AuthorizationServer {
+  const { config, secrets, payloads, consents, clock, pages } = deps;
+  const secure = config.issuer.startsWith('https:');
+  const grace = config.ttl.refreshGrace * 1000;
+  const cookieKeys = secrets.map((secret) => purposeKey(secret, 'cookies'));
+  const nonceSecret = purposeKey(secrets[0] as string, 'dpop-nonce');
+
+  const units = createUnitsOfWork(payloads);
+  const cache = createClientCache({
+    clients: deps.clients,
+    secrets: deps.clientSecrets,
+    features: {
+      grantTypes: new Set(grantTypes(config)),
+      responseTypes: new Set(responseTypes(config)),
+      scopes: new Set(SCOPES),
+    },
+  });
+  const findClient = (clientId: string) => deps.clients.find(clientId);
+  const restarts = createRestarts({
+    cookieName: `${secure ? '__Host-' : ''}postern_attempt`,
+    secure,
+    ttl: INTERACTION_TTL,
+    findClient,
+  });
+  const grants = createGrantLoader(consents, grantLifetime(config));
+  const grantUnits = createGrantUnits({
+    store: payloads,
+    units,
+    answers: createRefreshAnswers(secrets),
+    clock,
+    grace,
+    note: issuedRow(deps.audit),
+  });
+  const libraryPages = createLibraryPages({
+    ...pages,
+    restarts,
+    findClient,
+    wrongUserCode: (ctx) => deps.deviceLimits.wrongCode(ctx),
+  });
+
+  const fixed = staticConfiguration(config, cookieKeys, nonceSecret);
+  const configuration: Configuration = {
+    ...fixed,
+    adapter: createAdapterFactory({
+      store: payloads,
+      units,
+      secrets: createPayloadSecrets(createSecretBox(secrets, 'payload')),
+      userCodes: createSecretBox(secrets, 'user-code'),
+      clock,
+      grace,
+    }),
+    jwks: { keys: deps.signingKeys.map((key) => key.jwk) },
+    findAccount: createFindAccount(deps.findAccount),
+    loadExistingGrant: (ctx) => grants.load(ctx),
+    expiresWithSession: (ctx) => !outlivesSession(ctx),
+    // A client that registered the grant gets one; without offline_access it ends with the session.
+    issueRefreshToken: (_ctx, client) => client.grantTypeAllowed('refresh_token'),
+    pkce: { required: requirePkce(config, cache.recordOf) },
+    clientBasedCORS: allowOrigin,
+    ttl: lifetimes(config, cache.recordOf),
+    interactions: { ...fixed.interactions, policy: createInteractionPolicy() },
+    renderError: libraryPages.renderError,
+    features: {
+      ...fixed.features,
+      deviceFlow: libraryPages.deviceFlow,
+      rpInitiatedLogout: libraryPages.rpInitiatedLogout,
+      resourceIndicators: resourceIndicators(deps.resources, cache.recordOf),
+      introspection: {
+        enabled: true,
+        // The client it was issued to, or one an administrator marked; an unauthenticated one never.
+        allowedPolicy: (_ctx, client, token) =>
+          client.clientAuthMethod !== 'none' &&
+          (client.clientId === token.clientId || cache.recordOf(client).resourceServer),
+      },
+      revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => client.clientId === token.clientId },
+    },
+  };
+
+  const provider = createPosternProvider(config.issuer, configuration, {
+    grant: (grantType, handler) => grantUnits.wrap(grantType, deps.deviceLimits.paced(grantType, handler)),
+    formPost: formPostMode(pages.renderView),
+  });
+  cache.install(provider);
+  installScopeNarrowing(provider, cache.recordOf);
+  installOfflineAccess(provider);
+  installReplayDetection(provider, payloads);
+  if (config.legacyFlows.includes('password')) {
+    provider.registerGrantType(GRANT_TYPE, createPasswordGrant(provider, deps.password), PARAMETERS, ['resource']);
+  }
+  watchEvents(provider, { units, audit: deps.audit, grants, restarts, log: deps.log });
+
+  // One line decides which provider serves: a key swap builds another one over the same store.
+  const current = (): Provider => provider;
+
+  const middleware = compose<Context>([
+    authorizationByPost as never,
+    deviceResumeOnly(() => current().cookieName('resume')),
+    deps.deviceLimits.guard(ROUTES.code_verification),
+    acceptMultipart(PROTOCOL_POSTS),
+    units.middleware as never,
+    honestDiscovery(config.legacyFlows.includes('implicit')),
+    unauthorizedClient,
+    dressLibraryForms(pages.renderView),
+    compose(current().middleware as never),
+  ] as never) as unknown as Middleware;
+
+  return {
+    middleware,
+    cookieKeys: fixed.cookies.keys,
+    sessions: createBrowserSessions(current, { clock, ttl: config.ttl.session, cookie: { secure } }),
+    interactions: createInteractions({ current, findClient, consents, restarts }),
+    tokens: createTokens(current),
+    judge: (document) => cache.judge(current(), document),
+  };
+}

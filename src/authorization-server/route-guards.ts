@@ -1,0 +1,75 @@
+import type { Middleware } from 'koa';
+import type { KoaContextWithOIDC } from 'oidc-provider';
+import { OAuthError, PosternError } from '../platform/errors/errors.js';
+import { ROUTES } from './configuration.js';
+
+/** Small corrections around the library's routes; each says what the library would do. */
+
+/** The longest authorization request that is passed on as a GET, in bytes. */
+const MAX_QUERY = 12 * 1024;
+
+async function readForm(req: AsyncIterable<Buffer>): Promise<string> {
+  let body = '';
+  for await (const chunk of req) {
+    body += chunk.toString('utf8');
+    if (body.length > MAX_QUERY) throw new OAuthError(413, 'invalid_request', 'the request is too long');
+  }
+  return body;
+}
+
+/**
+ * OIDC Core §3.1.2.1 wants the authorization endpoint to take POST. The library does so only with
+ * `SameSite=None` cookies; a redirect to the same request as a GET needs none.
+ */
+export const authorizationByPost: Middleware = async (ctx, next) => {
+  if (ctx.method !== 'POST' || ctx.path !== ROUTES.authorization) return next();
+  if (!ctx.is('application/x-www-form-urlencoded')) {
+    throw new OAuthError(400, 'invalid_request', 'the body must be application/x-www-form-urlencoded');
+  }
+  const form = new URLSearchParams(await readForm(ctx.req));
+  ctx.status = 303;
+  ctx.redirect(`${ROUTES.authorization}?${form}`);
+};
+
+/** Below the device page only the resume route exists; for anything else the library answers 500. */
+export const deviceResumeOnly =
+  (resumeCookie: () => string): Middleware =>
+  async (ctx, next) => {
+    const below = ctx.path.startsWith(`${ROUTES.code_verification}/`);
+    if (below && !ctx.cookies.get(resumeCookie(), { signed: true })) {
+      throw new PosternError(404, 'not_found', 'There is nothing at this address.');
+    }
+    await next();
+  };
+
+/** A client that asks for a grant it may not use: the library says `invalid_request` (RFC 6749 §5.2). */
+export const unauthorizedClient: Middleware = async (ctx, next) => {
+  await next();
+  if (ctx.path !== ROUTES.token || ctx.status !== 400) return;
+  const { oidc } = ctx as unknown as KoaContextWithOIDC;
+  const grantType = (oidc?.params as { grant_type?: string } | undefined)?.grant_type;
+  const refused = (ctx.body as { error?: string } | undefined)?.error === 'invalid_request';
+  if (refused && oidc?.client && grantType && !oidc.client.grantTypeAllowed(grantType)) {
+    ctx.body = { error: 'unauthorized_client', error_description: 'this client may not use this grant type' };
+  }
+};
+
+/** Grants that are off are not advertised: the library derives `implicit` from `id_token` responses. */
+export const honestDiscovery =
+  (implicit: boolean): Middleware =>
+  async (ctx, next) => {
+    await next();
+    const body = ctx.body as { grant_types_supported?: string[] } | undefined;
+    if (!implicit && ctx.path.startsWith('/.well-known/') && body?.grant_types_supported) {
+      body.grant_types_supported = body.grant_types_supported.filter((type) => type !== 'implicit');
+    }
+  };
+
+/** The endpoints whose bodies may be multipart (`contract.md` §6). */
+export const PROTOCOL_POSTS: ReadonlySet<string> = new Set([
+  ROUTES.token,
+  ROUTES.revocation,
+  ROUTES.introspection,
+  ROUTES.pushed_authorization_request,
+  ROUTES.device_authorization,
+]);

@@ -1,0 +1,111 @@
+/**
+ * The pages of a pending request under `/interaction/:uid` (OIDC Core §3.1.2.3 and §3.1.2.4). They form a
+ * star: each step ends at the authorization endpoint, which decides what comes next; none leads to another.
+ */
+import Router from '@koa/router';
+import type { Context } from 'koa';
+import type { Account } from '../accounts/account.js';
+import type { SignInPages, SignInPlace } from '../accounts/sign-in-pages.js';
+import type { Interactions, PendingInteraction } from '../authorization-server/interactions.js';
+import type { Audit, RequestInfo } from '../platform/audit/audit.js';
+import { readForm } from '../platform/web/body.js';
+import type { Csrf } from '../platform/web/csrf.js';
+import type { RenderView } from '../platform/web/render-view.js';
+import { clientCard, consentModel } from './consent.js';
+
+interface Dependencies {
+  readonly interactions: Interactions;
+  readonly signInPages: SignInPages;
+  readonly findAccount: (id: string) => Promise<Account | undefined>;
+  readonly audit: Audit;
+  readonly csrf: Csrf;
+  readonly renderView: RenderView;
+  readonly requestInfo: (ctx: Context) => RequestInfo;
+}
+
+const pathOf = (uid: string, step = ''): string => `/interaction/${uid}${step}`;
+
+const targetsOf = ({ redirectUri }: PendingInteraction): string[] => (redirectUri ? [redirectUri] : []);
+
+function placeOf(pending: PendingInteraction): SignInPlace {
+  return {
+    action: pathOf(pending.uid, '/login'),
+    client: clientCard(pending.client),
+    cancelHref: pathOf(pending.uid, '/cancel'),
+    formTargets: targetsOf(pending),
+  };
+}
+
+export function createInteractionRoutes(deps: Dependencies): Router {
+  const { interactions, signInPages, csrf, renderView, requestInfo } = deps;
+
+  const pendingOf = (ctx: Context): Promise<PendingInteraction> =>
+    interactions.get(ctx, String((ctx as Context & { params: { uid: string } }).params.uid));
+
+  function seeOther(ctx: Context, address: string): void {
+    ctx.status = 303;
+    ctx.redirect(address);
+  }
+
+  async function show(ctx: Context): Promise<void> {
+    const pending = await pendingOf(ctx);
+    const account = pending.accountId ? await deps.findAccount(pending.accountId) : undefined;
+    if (pending.prompt === 'login' || !account) {
+      const username = pending.loginHint ?? account?.username;
+      return signInPages.show(ctx, placeOf(pending), username ? { username } : {});
+    }
+    renderView(ctx, 'consent', consentModel(pending, account, pathOf(pending.uid, '/consent')), {
+      formTargets: targetsOf(pending),
+    });
+  }
+
+  async function login(ctx: Context): Promise<void> {
+    // Looked at before the password is: an expired request must not cost anybody their typing.
+    const pending = await pendingOf(ctx);
+    const form = await readForm(ctx);
+    csrf.require(ctx, form);
+    const account = await signInPages.take(ctx, placeOf(pending), form, requestInfo(ctx));
+    if (account) seeOther(ctx, await interactions.login(ctx, account.id));
+  }
+
+  async function refuse(ctx: Context, pending: PendingInteraction): Promise<void> {
+    await deps.audit.record({
+      event: 'consent.denied',
+      outcome: 'failure',
+      ...requestInfo(ctx),
+      ...(pending.accountId ? { accountId: pending.accountId } : {}),
+      clientId: pending.client.clientId,
+    });
+    seeOther(ctx, await interactions.deny(ctx));
+  }
+
+  async function consent(ctx: Context): Promise<void> {
+    const pending = await pendingOf(ctx);
+    const form = await readForm(ctx);
+    csrf.require(ctx, form);
+    if (pending.prompt !== 'consent' || !pending.accountId) return seeOther(ctx, pathOf(pending.uid));
+    if (form.decision !== 'allow') return refuse(ctx, pending);
+    const address = await interactions.agree(ctx, pending);
+    await deps.audit.record({
+      event: 'consent.granted',
+      outcome: 'success',
+      ...requestInfo(ctx),
+      accountId: pending.accountId,
+      clientId: pending.client.clientId,
+      detail: { scope: pending.asked.scopes.join(' ') },
+    });
+    seeOther(ctx, address);
+  }
+
+  async function cancel(ctx: Context): Promise<void> {
+    const pending = await pendingOf(ctx);
+    await refuse(ctx, pending);
+  }
+
+  const router = new Router();
+  router.get('/interaction/:uid', show);
+  router.post('/interaction/:uid/login', login);
+  router.post('/interaction/:uid/consent', consent);
+  router.get('/interaction/:uid/cancel', cancel);
+  return router;
+}

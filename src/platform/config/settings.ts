@@ -1,0 +1,439 @@
+/**
+ * Every setting there is, in the order of the documentation: what it is for, what it may be and what it
+ * is when nobody sets it. `.env.example`, the README's table, the `config` verb and the `Config` type
+ * are all made from this table. A new setting is one row here and one line in `config.ts`.
+ */
+import { z } from 'zod';
+import * as v from './value-schemas.js';
+
+/** `whole`: never shown. `password`: an address whose password alone is hidden. */
+export type Secrecy = 'whole' | 'password';
+
+export interface Setting {
+  readonly group: string;
+  /** One line, with the unit where there is one. */
+  readonly help: string;
+  readonly schema: z.ZodType;
+  /** The default as one would write it. */
+  readonly standard?: string;
+  /** What holds while it is unset, where that hangs on other settings. */
+  readonly otherwise?: string;
+  readonly secret?: Secrecy;
+  /** The part that reads it is not there yet: setting it gives a warning instead of silence. */
+  readonly later?: boolean;
+  /** A row that stands for a whole family of variables. */
+  readonly family?: RegExp;
+}
+
+/** A schema that reads `standard` when the variable is unset, so that defaults obey the same rules. */
+const or = <T>(schema: z.ZodType<T, string>, standard: string) => ({
+  schema: schema.prefault(standard),
+  standard,
+});
+
+const maybe = <T>(schema: z.ZodType<T, string>) => ({ schema: schema.optional() });
+
+const DAY = 86_400;
+const seconds = (min: number, max: number) => v.whole(min, max, 'seconds');
+
+const later = { later: true } as const;
+const hidden = { secret: 'whole' } as const;
+
+const server = { group: 'Address' } as const;
+const database = { group: 'Database' } as const;
+const keys = { group: 'Keys and first administrator' } as const;
+const policy = { group: 'What is allowed' } as const;
+const lifetimes = { group: 'Lifetimes' } as const;
+const operation = { group: 'Operation' } as const;
+const mail = { group: 'Mail and contact' } as const;
+const looks = { group: 'Looks' } as const;
+const pool = { group: 'Database limits' } as const;
+const care = { group: 'Metrics and key rotation' } as const;
+const upstreams = { group: 'Upstream providers and extensions' } as const;
+const dserver = { group: 'dserver' } as const;
+const plugin = { group: 'dserver token plugin names' } as const;
+const services = { group: 'Permission service and one-provider login names' } as const;
+const linked = { group: 'Linked accounts' } as const;
+
+export const settings = {
+  ISSUER: {
+    ...server,
+    ...maybe(v.issuer),
+    standard: 'http://localhost:5000',
+    help: 'Public address of this server: scheme, host and port only. Follows PORT while unset.',
+  },
+  PORT: {
+    ...server,
+    ...or(v.whole(0, 65_535), '5000'),
+    help: 'TCP port to listen on; 0 takes any free one.',
+  },
+  HOST: { ...server, ...or(v.text, '127.0.0.1'), help: 'Address to listen on; 0.0.0.0 or :: for all.' },
+
+  DATABASE_URL: {
+    ...database,
+    ...or(v.databaseAddress, 'sqlite:./data/postern.sqlite'),
+    secret: 'password',
+    help: 'sqlite:./file, sqlite:////absolute/file or postgres://user:password@host:5432/database.',
+  },
+  DATABASE_DIRECT_URL: {
+    ...database,
+    ...maybe(v.postgresAddress),
+    secret: 'password',
+    help: 'PostgreSQL without the pooler, for migrations and notifications, when DATABASE_URL is a pooler.',
+  },
+  DATABASE_PREPARED: {
+    ...database,
+    ...or(v.oneOf('auto', 'on', 'off'), 'auto'),
+    help: 'Prepared statements on PostgreSQL: auto, on, or off behind a pooler in transaction mode.',
+  },
+
+  SECRET_KEY: {
+    ...keys,
+    ...maybe(v.textList),
+    ...hidden,
+    help: 'Comma list of secrets of 32 or more random characters: the first writes, all read. Development: made once in KEYS_DIR.',
+  },
+  KEYS_DIR: { ...keys, ...or(v.text, './keys'), help: 'Folder of the signing keys.' },
+  ADMIN_USERNAME: { ...keys, ...maybe(v.text), help: 'Name of the administrator made at the first start.' },
+  ADMIN_PASSWORD: {
+    ...keys,
+    ...maybe(v.text),
+    ...hidden,
+    help: 'Password of the first administrator; unset, a one-time password is printed once.',
+  },
+
+  SIGN_UP: {
+    ...policy,
+    ...maybe(v.oneOf('open', 'invite', 'closed')),
+    otherwise: 'open on a loopback ISSUER, else closed',
+    help: 'Who may make an account: open, invite or closed.',
+  },
+  CLIENT_CREATION: {
+    ...policy,
+    ...maybe(v.oneOf('everyone', 'admins')),
+    otherwise: 'everyone on a loopback ISSUER, else admins',
+    help: 'Who may create clients: everyone or admins.',
+  },
+  LEGACY_FLOWS: {
+    ...policy,
+    ...or(v.someOf('password', 'implicit'), 'password'),
+    help: 'Comma list of flows that OAuth 2.1 dropped: password, implicit; none for neither.',
+  },
+  REQUIRE_PKCE: {
+    ...policy,
+    ...or(v.oneOf('public', 'all'), 'public'),
+    help: 'Clients that must use PKCE: public ones (always), or all.',
+  },
+  ALLOWED_ORIGINS: {
+    ...policy,
+    ...maybe(v.origins),
+    help: 'Comma list of origins that may be sent back to, read with credentials and get postMessage.',
+  },
+  UPSTREAM_ALLOW_PRIVATE: {
+    ...policy,
+    ...maybe(v.networks),
+    help: 'Comma list of private networks (CIDR) this server may call; loopback too while ISSUER is loopback.',
+  },
+
+  CODE_TTL: {
+    ...lifetimes,
+    ...or(seconds(1, 300), '60'),
+    help: 'Authorization code, seconds (at most 300).',
+  },
+  ACCESS_TOKEN_TTL: { ...lifetimes, ...or(seconds(1, 31 * DAY), '3600'), help: 'Access token, seconds.' },
+  ID_TOKEN_TTL: { ...lifetimes, ...or(seconds(1, 31 * DAY), '3600'), help: 'ID Token, seconds.' },
+  REFRESH_TOKEN_IDLE_TTL: {
+    ...lifetimes,
+    ...or(seconds(1, 365 * DAY), String(14 * DAY)),
+    help: 'Refresh token not used for so long, seconds (14 days).',
+  },
+  REFRESH_TOKEN_MAX_TTL: {
+    ...lifetimes,
+    ...or(seconds(1, 3650 * DAY), String(90 * DAY)),
+    help: 'Refresh token family from first issue to its end, seconds (90 days).',
+  },
+  SESSION_TTL: {
+    ...lifetimes,
+    ...or(seconds(1, 365 * DAY), String(14 * DAY)),
+    help: 'Sign-in session, seconds (14 days).',
+  },
+  REFRESH_GRACE: {
+    ...lifetimes,
+    ...or(seconds(0, 60), '10'),
+    help: 'A repeated refresh gets the same answer for so long, seconds (0 to 60); 0 ends the family on any reuse.',
+  },
+
+  TRUST_PROXY: {
+    ...operation,
+    ...maybe(v.networks),
+    help: 'Comma list of proxies (CIDR) whose forwarded headers are believed.',
+  },
+  INTERNAL_HOSTS: {
+    ...operation,
+    ...maybe(v.hosts),
+    help: 'Comma list of further host names for the token, introspection, verify and JWKS endpoints only.',
+  },
+  LOG_LEVEL: {
+    ...operation,
+    ...or(v.oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'), 'info'),
+    help: 'fatal, error, warn, info, debug, trace or silent.',
+  },
+  NODE_ENV: {
+    ...operation,
+    ...maybe(v.oneOf('production', 'development', 'test')),
+    help: 'production switches the production rules on, for a loopback ISSUER too.',
+  },
+  WORKERS: { ...operation, ...or(v.workers, '1'), ...later, help: 'Number of processes, or auto.' },
+  MIGRATE: {
+    ...operation,
+    ...or(v.yesOrNo, 'on'),
+    help: 'Migrate the database at start: on or off.',
+  },
+
+  SMTP_URL: {
+    ...mail,
+    ...maybe(v.mailServer),
+    ...later,
+    secret: 'password',
+    help: 'Mail server, smtp://user:password@host:587 or smtps://….',
+  },
+  MAIL_FROM: { ...mail, ...maybe(v.text), ...later, help: 'Sender of the mails.' },
+  SECURITY_CONTACT: {
+    ...mail,
+    ...maybe(v.contact),
+    help: 'Mail address or URL published in /.well-known/security.txt.',
+  },
+
+  BRAND_NAME: { ...looks, ...or(v.text, 'Postern'), help: 'Name shown on the pages.' },
+  BRAND_LOGO: { ...looks, ...maybe(v.text), help: 'Image file shown on the pages.' },
+  BRAND_COLOR: { ...looks, ...maybe(v.color), help: 'Accent colour like #1a5fb4.' },
+  VIEWS_DIR: { ...looks, ...maybe(v.text), help: 'Folder whose templates replace those of the same name.' },
+
+  DATABASE_POOL_MAX: {
+    ...pool,
+    ...or(v.whole(1, 1000), '10'),
+    help: 'PostgreSQL connections of one process.',
+  },
+  DATABASE_TIMEOUT_MS: {
+    ...pool,
+    ...or(v.whole(100, 600_000, 'milliseconds'), '3000'),
+    help: 'Longest wait for the database before a 503, milliseconds.',
+  },
+
+  METRICS_PORT: { ...care, ...maybe(v.whole(1, 65_535)), ...later, help: 'Own port for /metrics.' },
+  METRICS_TOKEN: { ...care, ...maybe(v.text), ...later, ...hidden, help: 'Bearer token for /metrics.' },
+  KEY_ROTATION_DAYS: {
+    ...care,
+    ...or(v.whole(0, 3650, 'days'), '90'),
+    ...later,
+    help: 'Age at which a signing key is replaced, days; 0 = by command only.',
+  },
+
+  OAUTH2_PRESET: { ...upstreams, ...maybe(v.text), ...later, help: 'Known provider behind /auth/login.' },
+  UPSTREAMS_FILE: { ...upstreams, ...maybe(v.text), ...later, help: 'JSON file of upstream providers.' },
+  'UPSTREAM_<ID>_*': {
+    ...upstreams,
+    ...maybe(v.text),
+    ...later,
+    ...hidden,
+    family: /^UPSTREAM_(?!ALLOW_PRIVATE(_FILE)?$)[A-Z0-9]+_[A-Z0-9_]+$/,
+    help: 'One upstream provider: …_ISSUER, …_CLIENT_ID, …_CLIENT_SECRET and so on.',
+  },
+  HANDLERS_DIR: { ...upstreams, ...maybe(v.text), ...later, help: 'Folder of sign-in handlers.' },
+  EXTENSIONS_DIR: { ...upstreams, ...maybe(v.text), ...later, help: 'Folder of extensions.' },
+
+  DSERVER_LOCAL_ACCOUNTS: {
+    ...dserver,
+    ...or(v.yesOrNo, 'false'),
+    ...later,
+    help: 'Every local account may get dserver tokens: true or false.',
+  },
+  OAUTH2_TOKEN_COOKIE: {
+    ...dserver,
+    ...or(v.oneOf('off', 'httponly', 'readable'), 'off'),
+    ...later,
+    help: 'Cookie with the dserver token: off, httponly or readable.',
+  },
+  JWT_REFRESH_MAX_DAYS: {
+    ...dserver,
+    ...or(v.whole(0, 3650, 'days'), '7'),
+    ...later,
+    help: 'How long a dserver token can be refreshed, days.',
+  },
+
+  OAUTH2_BASE_URL: {
+    ...plugin,
+    ...maybe(v.webAddress),
+    otherwise: 'the ISSUER',
+    help: 'Address at which callbacks of upstream providers arrive; its host is accepted too.',
+  },
+  OAUTH2_PROVIDER_NAME: { ...plugin, ...or(v.text, 'oauth2'), ...later, help: 'Name of the provider.' },
+  OAUTH2_AUTHORIZATION_URL: {
+    ...plugin,
+    ...maybe(v.webAddress),
+    ...later,
+    help: 'Its authorization endpoint.',
+  },
+  OAUTH2_TOKEN_URL: { ...plugin, ...maybe(v.webAddress), ...later, help: 'Its token endpoint.' },
+  OAUTH2_USERINFO_URL: { ...plugin, ...maybe(v.webAddress), ...later, help: 'Its UserInfo endpoint.' },
+  OAUTH2_CLIENT_ID: { ...plugin, ...maybe(v.text), ...later, help: 'Our client_id there.' },
+  OAUTH2_CLIENT_SECRET: {
+    ...plugin,
+    ...maybe(v.text),
+    ...later,
+    ...hidden,
+    help: 'Our client secret there.',
+  },
+  OAUTH2_SCOPE: { ...plugin, ...or(v.text, 'openid'), ...later, help: 'Scopes asked for.' },
+  OAUTH2_RESPONSE_TYPE: { ...plugin, ...or(v.text, 'code'), ...later, help: 'Accepted; always code.' },
+  OAUTH2_REDIRECT_URI: {
+    ...plugin,
+    ...maybe(v.webAddress),
+    ...later,
+    otherwise: 'OAUTH2_BASE_URL/auth/callback',
+    help: 'Callback registered there.',
+  },
+  OAUTH2_ATTRIBUTE_MAP: {
+    ...plugin,
+    ...maybe(v.text),
+    ...later,
+    standard: 'sub:user_id,email:email,name:display_name,given_name:given_name,family_name:surname',
+    help: 'Comma list of claim:attribute.',
+  },
+  OAUTH2_USERNAME_FIELD: {
+    ...plugin,
+    ...or(v.text, 'user_id'),
+    ...later,
+    help: 'Attribute that gives the dserver name.',
+  },
+  JWT_PRIVATE_KEY_FILE: { ...plugin, ...maybe(v.text), ...later, help: 'PEM file of the dserver key.' },
+  JWT_PUBLIC_KEY_FILE: { ...plugin, ...maybe(v.text), ...later, help: 'PEM file of its public half.' },
+  JWT_ALGORITHM: {
+    ...plugin,
+    ...or(
+      v.oneOf('RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'),
+      'RS256',
+    ),
+    ...later,
+    help: 'Signature algorithm of dserver tokens; asymmetric only.',
+  },
+  JWT_ISSUER: { ...plugin, ...or(v.text, 'dserver'), ...later, help: 'iss of dserver tokens.' },
+  JWT_AUDIENCE: { ...plugin, ...or(v.text, 'dserver'), ...later, help: 'aud of dserver tokens.' },
+  JWT_TOKEN_EXPIRY_HOURS: {
+    ...plugin,
+    ...or(v.whole(1, 8760, 'hours'), '24'),
+    ...later,
+    help: 'Lifetime of dserver tokens, hours.',
+  },
+  OAUTH2_AUTO_PROVISION_USERS: {
+    ...plugin,
+    ...or(v.yesOrNo, 'true'),
+    ...later,
+    help: 'Make an account at the first sign-in: true or false.',
+  },
+  OAUTH2_DEFAULT_USER_PERMISSIONS: {
+    ...plugin,
+    ...or(v.textList, 'search,retrieve'),
+    ...later,
+    help: 'Comma list of permissions in dserver tokens.',
+  },
+  OAUTH2_FRONTEND_URL: { ...plugin, ...or(v.text, '/'), ...later, help: 'Where sign-out leads.' },
+  OAUTH2_LOGIN_SUCCESS_REDIRECT: { ...plugin, ...or(v.text, '/'), ...later, help: 'Where sign-in leads.' },
+  OAUTH2_LOGIN_ERROR_REDIRECT: {
+    ...plugin,
+    ...or(v.text, '/login?error=auth_failed'),
+    ...later,
+    help: 'Where a failed sign-in leads.',
+  },
+  OAUTH2_DELIVER_TOKEN_IN_FRAGMENT: {
+    ...plugin,
+    ...or(v.yesOrNo, 'true'),
+    ...later,
+    help: 'Put the dserver token in the fragment of the return address: true or false.',
+  },
+  OAUTH2_API_KEY: {
+    ...plugin,
+    ...maybe(v.text),
+    ...later,
+    ...hidden,
+    help: 'Key for POST /auth/token; unset = off.',
+  },
+
+  CLIENT_ID: {
+    ...services,
+    ...maybe(v.text),
+    ...later,
+    help: 'Our client_id at the one provider of /login.',
+  },
+  CLIENT_SECRET: { ...services, ...maybe(v.text), ...later, ...hidden, help: 'Our client secret there.' },
+  SERVER_METADATA_URL: { ...services, ...maybe(v.webAddress), ...later, help: 'Its discovery document.' },
+  LOGOUT_URL: { ...services, ...maybe(v.webAddress), ...later, help: 'Its sign-out address.' },
+  GOOGLE_KEY: {
+    ...services,
+    ...maybe(v.text),
+    ...later,
+    help: 'client_id at Google; on with GOOGLE_SECRET.',
+  },
+  GOOGLE_SECRET: { ...services, ...maybe(v.text), ...later, ...hidden, help: 'Client secret at Google.' },
+  GITHUB_KEY: {
+    ...services,
+    ...maybe(v.text),
+    ...later,
+    help: 'client_id at GitHub; on with GITHUB_SECRET.',
+  },
+  GITHUB_SECRET: { ...services, ...maybe(v.text), ...later, ...hidden, help: 'Client secret at GitHub.' },
+  PRIVATE_KEY: {
+    ...services,
+    ...maybe(v.text),
+    ...later,
+    ...hidden,
+    help: 'The dserver key as PEM text; \\n stands for a line end.',
+  },
+  PUBLIC_KEY: { ...services, ...maybe(v.text), ...later, help: 'Its public half as PEM text.' },
+  EXTERNAL_ADDRESS: {
+    ...services,
+    ...maybe(v.externalAddress),
+    help: 'Public host of the permission service, with or without https://; it is accepted too.',
+  },
+  ALLOWED_SERVICES: { ...services, ...maybe(v.text), ...later, help: 'Semicolon list of [alias:]service.' },
+  INSTALLED_EXTENSIONS: { ...services, ...maybe(v.text), ...later, help: 'Semicolon list of extensions.' },
+
+  'OAUTHCLIENT_*': {
+    ...linked,
+    ...maybe(v.text),
+    ...later,
+    ...hidden,
+    family: /^OAUTHCLIENT_[A-Z0-9_]+$/,
+    help: 'Settings of the linked-account doors under their original names.',
+  },
+} as const satisfies Readonly<Record<string, Setting>>;
+
+export type SettingName = keyof typeof settings;
+
+type Shape = { [N in SettingName]: (typeof settings)[N]['schema'] };
+
+/** The table as ONE schema: texts in, values out, every fault at once. */
+export const settingsSchema = () =>
+  z.object(Object.fromEntries(Object.entries(settings).map(([name, row]) => [name, row.schema])) as Shape);
+
+export type SettingValues = z.output<ReturnType<typeof settingsSchema>>;
+
+/** The rows in order, with their names. */
+export const settingRows = (): readonly (readonly [SettingName, Setting])[] =>
+  Object.entries(settings) as [SettingName, Setting][];
+
+/** Names of the seed systems that go on working, each with the setting it has become. */
+export const oldNames: Readonly<Record<string, SettingName>> = {
+  SQLALCHEMY_DATABASE_URI: 'DATABASE_URL',
+  OAUTH2_JWT_ISS: 'ISSUER',
+  OAUTH2_JWT_EXP: 'ID_TOKEN_TTL',
+};
+
+/** Names of the seed systems that need nothing any more, each with the reason. */
+export const droppedNames: Readonly<Record<string, string>> = {
+  OAUTH2_JWT_ENABLED: 'ID Tokens are always signed',
+  OAUTH2_JWT_ALG: 'the algorithm is chosen per client',
+  OAUTH2_JWT_KEY_PATH: 'signing keys are made in KEYS_DIR',
+  OAUTH2_JWT_PUBLIC_KEY_PATH: 'public keys are served at /oauth/jwks.json',
+  OAUTH2_REFRESH_TOKEN_GENERATOR: 'a client that registered the refresh_token grant gets refresh tokens',
+};

@@ -1,0 +1,127 @@
+import type BetterSqlite3 from 'better-sqlite3';
+import { Unavailable } from '../errors/errors.js';
+import { isBusy, isDiskFault, storageError } from './sqlite-errors.js';
+
+/** One atomic piece of work, synchronous. It may run twice (`oneByOne`), so it touches only the handle. */
+export type Work<T> = (db: BetterSqlite3.Database) => T;
+
+export interface GroupCommit {
+  submit<T>(work: Work<T>): Promise<T>;
+  /** Lets the queue run empty, then refuses further work. */
+  close(): Promise<void>;
+}
+
+interface Unit {
+  readonly deadline: number;
+  readonly work: Work<unknown>;
+  resolve(value: unknown): void;
+  reject(error: unknown): void;
+}
+
+/** A longer transaction than this would hold up the event loop and the other processes. */
+const MAX_BATCH = 500;
+
+/**
+ * Commits the units of one turn together: a commit with its fsync costs more than the rest of a
+ * request. A batch begins and ends in one synchronous stretch, so nobody reads rows that are not
+ * committed and no lock is held across turns.
+ */
+export function createGroupCommit(db: BetterSqlite3.Database, timeoutMs: number): GroupCommit {
+  const queue: Unit[] = [];
+  const begin = db.prepare('BEGIN IMMEDIATE');
+  const commit = db.prepare('COMMIT');
+  const rollback = db.prepare('ROLLBACK');
+  let scheduled = false;
+  let closed = false;
+  let drained = () => {};
+
+  function schedule(): void {
+    if (scheduled) return;
+    scheduled = true;
+    setImmediate(flush);
+  }
+
+  function flush(): void {
+    scheduled = false;
+    const batch = queue.splice(0, MAX_BATCH);
+    try {
+      transact(batch);
+    } catch (error) {
+      if (isBusy(error)) return waitForTurn(batch, error);
+      if (isDiskFault(error) || batch.length === 1) refuse(batch, error);
+      else return oneByOne(batch);
+    }
+    goOn();
+  }
+
+  /** Nobody hears of success before the commit. */
+  function transact(units: readonly Unit[]): void {
+    const values: unknown[] = [];
+    begin.run();
+    try {
+      for (const unit of units) values.push(unit.work(db));
+      commit.run();
+    } catch (error) {
+      // After some faults (disk full, I/O) SQLite has rolled back by itself.
+      if (db.inTransaction) rollback.run();
+      throw error;
+    }
+    units.forEach((unit, index) => {
+      unit.resolve(values[index]);
+    });
+  }
+
+  /** A unit that cannot be executed fails alone; its neighbours are not made to pay for it. */
+  function oneByOne(batch: readonly Unit[]): void {
+    for (const [index, unit] of batch.entries()) {
+      try {
+        transact([unit]);
+      } catch (error) {
+        if (isBusy(error)) return waitForTurn(batch.slice(index), error);
+        refuse([unit], error);
+      }
+    }
+    goOn();
+  }
+
+  /** Waiting inside SQLite would freeze the event loop, `/livez` included; so it is done by timer. */
+  function waitForTurn(batch: readonly Unit[], cause: unknown): void {
+    const now = performance.now();
+    refuse(
+      batch.filter((unit) => unit.deadline <= now),
+      cause,
+    );
+    queue.unshift(...batch.filter((unit) => unit.deadline > now));
+    if (queue.length === 0) return drained();
+    scheduled = true;
+    // Jitter, or processes that collided once would collide again.
+    setTimeout(flush, 5 + Math.random() * 20);
+  }
+
+  function refuse(units: readonly Unit[], error: unknown): void {
+    for (const unit of units) unit.reject(storageError(error));
+  }
+
+  function goOn(): void {
+    if (queue.length > 0) schedule();
+    else drained();
+  }
+
+  return {
+    submit<T>(work: Work<T>): Promise<T> {
+      if (closed) return Promise.reject(new Unavailable('the database is closed'));
+      return new Promise<T>((resolve, reject) => {
+        const settle = resolve as (value: unknown) => void;
+        queue.push({ work, deadline: performance.now() + timeoutMs, resolve: settle, reject });
+        schedule();
+      });
+    },
+    close() {
+      closed = true;
+      if (!scheduled) return Promise.resolve();
+      return new Promise((resolve) => {
+        drained = resolve;
+      });
+    },
+  };
+}

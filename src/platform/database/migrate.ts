@@ -1,0 +1,147 @@
+import { existsSync } from 'node:fs';
+import type BetterSqlite3 from 'better-sqlite3';
+import type { Knex } from 'knex';
+import { type Migration, migrations } from '../../../migrations/index.js';
+import { type Clock, systemClock } from '../crypto/clock.js';
+import type { DatabaseSettings } from './database.js';
+import { withPostgresLock, withSqliteLock } from './migration-lock.js';
+import { appliedNames, createMigrator, type Report, withMigrator } from './migrator.js';
+import { makeDatabaseFile } from './sqlite.js';
+import { copySqliteFile } from './sqlite-copy.js';
+
+export interface MigrationResult {
+  /** The names that were run, in the order they were run; none where there was nothing to do. */
+  readonly ran: readonly string[];
+  /** The copy taken of an existing SQLite file before it was touched. */
+  readonly copy?: string;
+}
+
+export interface MigrationStatus {
+  readonly applied: readonly string[];
+  readonly pending: readonly string[];
+  /** Applied by a program that knows more migrations than this one. */
+  readonly unknown: readonly string[];
+}
+
+interface Options {
+  readonly list?: readonly Migration[];
+  readonly clock?: Clock;
+}
+
+/** The tables are those of a newer program, which this one could only damage. */
+export class SchemaNewer extends Error {
+  constructor(unknown: readonly string[]) {
+    super(
+      `The database was migrated by a newer Postern (unknown here: ${unknown.join(', ')}). ` +
+        'Start that version, or let it undo these migrations first.',
+    );
+    this.name = 'SchemaNewer';
+  }
+}
+
+const silently = (): void => {};
+
+/**
+ * Brings the schema up to this program. Of processes that start together one migrates, the others wait.
+ * @throws {SchemaNewer} where the schema is ahead of the program
+ * @throws {Unavailable} where PostgreSQL is away, or another process does not finish
+ */
+export async function migrateUp(
+  settings: DatabaseSettings,
+  report: Report = silently,
+  { list = migrations, clock = systemClock }: Options = {},
+): Promise<MigrationResult> {
+  if (settings.file === ':memory:') return { ran: [] };
+  if (settings.dialect === 'sqlite') makeDatabaseFile(settings.file ?? '');
+  return withMigrator(settings, list, report, async (migrator) => {
+    // Nothing to do needs no lock: most starts, and all those behind a pooler without a direct URL.
+    if ((await knownStatus(migrator, list)).pending.length === 0) return { ran: [] };
+    return locked(settings, migrator, report, async () => {
+      const { pending } = await knownStatus(migrator, list);
+      if (pending.length === 0) return { ran: [] };
+      const copied = await copyExisting(settings, migrator, report, clock);
+      await migrator.migrate.latest();
+      return { ran: pending, ...copied };
+    });
+  });
+}
+
+/** Undoes the newest migration, or with `all` every one. Its data go with it, hence the copy. */
+export async function migrateDown(
+  settings: DatabaseSettings,
+  report: Report = silently,
+  { list = migrations, clock = systemClock, all = false }: Options & { readonly all?: boolean } = {},
+): Promise<MigrationResult> {
+  if ((await migrationStatus(settings, { list })).applied.length === 0) return { ran: [] };
+  return withMigrator(settings, list, report, (migrator) =>
+    locked(settings, migrator, report, async () => {
+      const applied = [...(await knownStatus(migrator, list)).applied].reverse();
+      const ran = all ? applied : applied.slice(0, 1);
+      const copied = await copyExisting(settings, migrator, report, clock);
+      for (const name of ran) await migrator.migrate.down({ name });
+      return { ran, ...copied };
+    }),
+  );
+}
+
+/** Reads what was applied; changes nothing, not even where there is no database file yet. */
+export async function migrationStatus(
+  settings: DatabaseSettings,
+  { list = migrations }: Pick<Options, 'list'> = {},
+): Promise<MigrationStatus> {
+  if (settings.dialect === 'sqlite' && !existsSync(settings.file ?? '')) return compare([], list);
+  return withMigrator(settings, list, silently, async (migrator) =>
+    compare(await appliedNames(migrator), list),
+  );
+}
+
+/** A memory database lives and dies with its handle: the one that migrated it is the one to use. */
+export async function openMigratedMemory(): Promise<BetterSqlite3.Database> {
+  const migrator = createMigrator({ dialect: 'sqlite', file: ':memory:' }, migrations, silently);
+  await migrator.migrate.latest();
+  return migrator.client.acquireConnection();
+}
+
+function compare(applied: readonly string[], list: readonly Migration[]): MigrationStatus {
+  const names = list.map(({ name }) => name);
+  return {
+    applied,
+    pending: names.filter((name) => !applied.includes(name)),
+    unknown: applied.filter((name) => !names.includes(name)),
+  };
+}
+
+async function knownStatus(migrator: Knex, list: readonly Migration[]): Promise<MigrationStatus> {
+  const status = compare(await appliedNames(migrator), list);
+  if (status.unknown.length > 0) throw new SchemaNewer(status.unknown);
+  return status;
+}
+
+function locked<T>(
+  { dialect, file = '' }: DatabaseSettings,
+  migrator: Knex,
+  report: Report,
+  work: () => Promise<T>,
+): Promise<T> {
+  const waiting = () => report('Waiting for another process that is migrating the database');
+  const alone = async () => {
+    // A killed migrator cannot free knex' own lock row; nobody else can hold it while we hold ours.
+    await migrator.migrate.forceFreeMigrationsLock();
+    return work();
+  };
+  return dialect === 'sqlite'
+    ? withSqliteLock(file, waiting, alone)
+    : withPostgresLock(migrator, waiting, alone);
+}
+
+async function copyExisting(
+  { dialect, file = '' }: DatabaseSettings,
+  migrator: Knex,
+  report: Report,
+  clock: Clock,
+): Promise<{ copy?: string }> {
+  if (dialect !== 'sqlite' || (await migrator('sqlite_master').first('name')) === undefined) return {};
+  const copy = copySqliteFile(file, clock.now());
+  report(`Copied the database to ${copy} before changing it`);
+  return { copy };
+}

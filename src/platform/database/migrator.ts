@@ -1,0 +1,78 @@
+import { type Knex, knex } from 'knex';
+import pg from 'pg';
+import type { Migration } from '../../../migrations/index.js';
+import { Unavailable } from '../errors/errors.js';
+import type { DatabaseSettings } from './database.js';
+import { storageError } from './postgres-errors.js';
+
+/** Takes one line for the person who started the program. */
+export type Report = (line: string) => void;
+
+type Target = Pick<DatabaseSettings, 'dialect' | 'file' | 'connectionString' | 'directUrl'>;
+
+const CONNECT_MS = 10_000;
+
+/** knex over a connection of its own, for migrations alone; its only connection also holds the lock. */
+export function createMigrator(target: Target, list: readonly Migration[], report: Report): Knex {
+  const common = { migrations: { migrationSource: sourceOf(list, report) }, log: silent };
+  if (target.dialect === 'sqlite') {
+    const connection = { filename: target.file ?? ':memory:' };
+    return knex({ ...common, client: 'better-sqlite3', useNullAsDefault: true, connection });
+  }
+  const connectionString = target.directUrl ?? target.connectionString ?? '';
+  return knex({
+    ...common,
+    client: 'pg',
+    connection: { connectionString, connectionTimeoutMillis: CONNECT_MS },
+    acquireConnectionTimeout: CONNECT_MS,
+    pool: { min: 1, max: 1 },
+  });
+}
+
+export async function withMigrator<T>(
+  settings: DatabaseSettings,
+  list: readonly Migration[],
+  report: Report,
+  work: (migrator: Knex) => Promise<T>,
+): Promise<T> {
+  const migrator = createMigrator(settings, list, report);
+  try {
+    return await work(migrator);
+  } catch (error) {
+    throw isAway(error) ? new Unavailable(error) : error;
+  } finally {
+    await migrator.destroy();
+  }
+}
+
+/** No way to the server (`ECONNREFUSED`, no answer), or a server that is not ready; a fault of ours stays one. */
+function isAway(error: unknown): boolean {
+  if (error instanceof pg.DatabaseError) return storageError(error) instanceof Unavailable;
+  if (error instanceof knex.KnexTimeoutError) return true;
+  return error instanceof Error && 'code' in error && /^E[A-Z_]+$/.test(String(error.code));
+}
+
+/** The names that were applied, oldest first. */
+export async function appliedNames(migrator: Knex): Promise<string[]> {
+  if (!(await migrator.schema.hasTable('knex_migrations'))) return [];
+  return migrator('knex_migrations').orderBy('id').pluck('name');
+}
+
+/** The explicit list, telling the person what is about to be run. */
+function sourceOf(list: readonly Migration[], report: Report): Knex.MigrationSource<Migration> {
+  const told = (line: string, run: (trx: Knex) => Promise<void>) => (trx: Knex) => {
+    report(line);
+    return run(trx);
+  };
+  return {
+    getMigrations: async () => [...list],
+    getMigrationName: ({ name }) => name,
+    getMigration: async ({ name, up, down }) => ({
+      up: told(`Applying migration ${name}`, up),
+      down: told(`Undoing migration ${name}`, down),
+    }),
+  };
+}
+
+/** What knex would print ends as a thrown error or a line of `report`. */
+const silent = { warn: () => {}, error: () => {}, deprecate: () => {}, debug: () => {} };

@@ -1,0 +1,38 @@
+import pg from 'pg';
+import { Unavailable } from '../errors/errors.js';
+import { UniqueViolation } from './database.js';
+
+/**
+ * The server is away, full, or would not answer in time: connection (08), resources (53), shutdown and
+ * cancelled by timeout (57), lock not granted, idle in transaction, a standby after a failover.
+ */
+const AWAY = /^(08...|53...|57...|55P03|25P0[34]|25006)$/;
+
+/** A conflict with another transaction: the same statement may succeed now. */
+const CONFLICT = new Set(['40001', '40P01']);
+
+/**
+ * A prepared statement that no longer fits: the tables changed under it (0A000), or a pooler gave us
+ * another server connection (26000, 42P05). A fresh connection prepares it again.
+ */
+const STALE = new Set(['0A000', '26000', '42P05']);
+
+const codeOf = (error: unknown): string => (error instanceof pg.DatabaseError ? (error.code ?? '') : '');
+
+export const isConflict = (error: unknown): boolean => CONFLICT.has(codeOf(error));
+
+export const isStale = (error: unknown): boolean => STALE.has(codeOf(error));
+
+/** The connection itself is in doubt: it must not go back to the pool. */
+export const isConnectionFault = (error: unknown): boolean =>
+  !(error instanceof pg.DatabaseError) || isStale(error) || /^(08|57P|25P0)/.test(codeOf(error));
+
+/** What a store sees of a fault of PostgreSQL. */
+export function storageError(error: unknown): unknown {
+  if (error instanceof TypeError || error instanceof RangeError) return error;
+  // Whatever did not come from the server itself came from the way to it.
+  if (!(error instanceof pg.DatabaseError)) return new Unavailable(error);
+  if (error.code === '23505') return new UniqueViolation(error.constraint ?? '', error);
+  if (AWAY.test(error.code ?? '') || isConflict(error)) return new Unavailable(error);
+  return error;
+}

@@ -1,0 +1,65 @@
+import pg from 'pg';
+import { sha256 } from '../crypto/ids.js';
+import type { DatabaseLog, DatabaseSettings } from './database.js';
+
+/** A text with a list in it may come in any length; what comes after so many goes unnamed. */
+const MAX_STATEMENTS = 500;
+
+/** The client waits a little longer than the server, whose answer says more. */
+const CLIENT_PATIENCE_MS = 500;
+
+const INT8 = 20;
+
+/** bigint columns hold milliseconds and counts, well inside what a number holds exactly. */
+const types = {
+  getTypeParser: (oid: number, format?: 'text' | 'binary') =>
+    oid === INT8 ? Number : pg.types.getTypeParser(oid, format),
+} as pg.CustomTypesConfig;
+
+export function createPool(settings: DatabaseSettings, log: DatabaseLog): pg.Pool {
+  const { timeoutMs, poolMax, connectionString } = settings;
+  const pool = new pg.Pool({
+    connectionString,
+    max: poolMax,
+    connectionTimeoutMillis: timeoutMs,
+    query_timeout: timeoutMs + CLIENT_PATIENCE_MS,
+    keepAlive: true,
+    types,
+    ...(isPooled(settings) ? {} : serverLimits(timeoutMs)),
+  });
+  // Without listeners a connection that dies would take the process with it: idle ones report to the
+  // pool, those in use to themselves (and the query in flight fails as well).
+  pool.on('error', (error) => log.warn({ err: error }, 'an idle database connection was lost'));
+  pool.on('connect', (client) => client.on('error', () => {}));
+  return pool;
+}
+
+const serverLimits = (timeoutMs: number) => ({
+  application_name: 'postern',
+  statement_timeout: timeoutMs,
+  lock_timeout: timeoutMs,
+  idle_in_transaction_session_timeout: timeoutMs * 2,
+});
+
+/**
+ * Behind a transaction pooler (PgBouncer) a name prepared on one server connection is asked for on
+ * another, and limits in the startup message are refused.
+ */
+export function isPooled({ prepared, directUrl, connectionString }: DatabaseSettings): boolean {
+  if (prepared === 'off' || directUrl !== undefined) return true;
+  return /:6432(\/|\?|$)|[?&]pgbouncer=true/.test(connectionString ?? '');
+}
+
+/** Gives each text its name; the name follows from the text, so it means the same on every connection. */
+export function statementNames(settings: DatabaseSettings): (text: string) => { name?: string } {
+  const names = new Map<string, { name: string }>();
+  const named = settings.prepared === 'on' || !isPooled(settings);
+  return (text) => {
+    const known = names.get(text);
+    if (known !== undefined || !named) return known ?? {};
+    if (names.size >= MAX_STATEMENTS) return {};
+    const made = { name: `postern_${sha256(text).slice(0, 22)}` };
+    names.set(text, made);
+    return made;
+  };
+}

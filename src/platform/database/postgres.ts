@@ -1,0 +1,114 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { knex } from 'knex';
+import pg from 'pg';
+import type { Database, DatabaseLog, DatabaseSettings, Query } from './database.js';
+import { isConflict, isConnectionFault, isStale, storageError } from './postgres-errors.js';
+import { createPool, statementNames } from './postgres-pool.js';
+import { type NativeStep, render, renderStep, type Statement } from './statement.js';
+
+/** The executor over a pool of PostgreSQL connections. */
+export interface PostgresDatabase extends Database {
+  readonly dialect: 'postgres';
+  /** One statement: one round trip, atomic by itself. Rows come as arrays. */
+  query<Row>(statement: Statement): Promise<Row[]>;
+  /** As `run`, of a statement that is text already. */
+  change(statement: Statement): Promise<number>;
+  /** As `write`, of statements that are text already. */
+  unit(steps: readonly NativeStep[]): Promise<boolean>;
+}
+
+/** How often a unit that met another in a conflict is tried again. */
+const RETRIES = 3;
+
+export function createPostgresDatabase(settings: DatabaseSettings, log: DatabaseLog): PostgresDatabase {
+  const pool = createPool(settings, log);
+  const nameOf = statementNames(settings);
+
+  const withClient = <T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> =>
+    again(() => onConnection(pool, work));
+
+  const execute = (client: pg.PoolClient, { text, values }: Statement) =>
+    client.query<pg.QueryResultRow>({ text, values: [...values], ...nameOf(text) });
+
+  const raw = (client: pg.PoolClient, { text, values }: Statement) =>
+    client.query<unknown[]>({ text, values: [...values], rowMode: 'array', ...nameOf(text) });
+
+  const change = (statement: Statement): Promise<number> =>
+    withClient(async (client) => (await execute(client, statement)).rowCount ?? 0);
+
+  async function all<Row>(query: Query): Promise<Row[]> {
+    const statement = render(query);
+    return withClient(async (client) => (await execute(client, statement)).rows as Row[]);
+  }
+
+  async function unit(steps: readonly NativeStep[]): Promise<boolean> {
+    const [only, second] = steps;
+    if (only === undefined) return true;
+    // One statement is a transaction by itself and saves two round trips.
+    if (second === undefined) return (await change(only)) > 0 || !only.guard;
+    return withClient((client) => transact(client, steps));
+  }
+
+  /** A guard that held nothing gives the whole transaction up. */
+  async function transact(client: pg.PoolClient, steps: readonly NativeStep[]): Promise<boolean> {
+    await client.query('BEGIN');
+    try {
+      for (const step of steps) {
+        const { rowCount } = await execute(client, step);
+        if (step.guard && !rowCount) return await rollback(client);
+      }
+      await client.query('COMMIT');
+      return true;
+    } catch (error) {
+      if (!isConnectionFault(error)) await rollback(client);
+      throw error;
+    }
+  }
+
+  return {
+    dialect: 'postgres',
+    sql: knex({ client: 'pg' }),
+    query: <Row>(statement: Statement) =>
+      withClient(async (client) => (await raw(client, statement)).rows as Row[]),
+    change,
+    unit,
+    all,
+    first: async <Row>(query: Query) => (await all<Row>(query))[0],
+    write: (steps) => unit(steps.map(renderStep)),
+    run: async (query) => change(render(query)),
+    async ping() {
+      await change({ text: 'SELECT 1', values: [] });
+    },
+    close: () => pool.end(),
+  };
+}
+
+/** A connection in doubt does not go back to the pool. */
+async function onConnection<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  try {
+    const result = await work(client);
+    client.release();
+    return result;
+  } catch (error) {
+    client.release(isConnectionFault(error));
+    throw error;
+  }
+}
+
+async function again<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      if (attempt >= RETRIES || !(isConflict(error) || isStale(error))) throw storageError(error);
+    }
+    // Jitter, or transactions that collided once would collide again.
+    await sleep(Math.random() * 10 * (attempt + 1));
+  }
+}
+
+async function rollback(client: pg.PoolClient): Promise<false> {
+  await client.query('ROLLBACK');
+  return false;
+}

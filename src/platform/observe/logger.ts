@@ -1,0 +1,83 @@
+/**
+ * The log: one JSON line an event, or short lines where a person looks on. Every line passes through
+ * `redact.ts`, whoever writes it. Request bodies and query strings are never logged.
+ */
+import { types } from 'node:util';
+import { type LevelWithSilent, pino } from 'pino';
+import { type Clock, systemClock } from '../crypto/clock.js';
+import { humanLine } from './human-line.js';
+import { redactFields, scrubText } from './redact.js';
+
+/** `log.info({ fields }, 'message')` or `log.info('message')`. An error goes into the field `err`. */
+export interface LogMethod {
+  (fields: object, message?: string): void;
+  (message: string): void;
+}
+
+export interface Logger {
+  readonly debug: LogMethod;
+  readonly info: LogMethod;
+  readonly warn: LogMethod;
+  readonly error: LogMethod;
+  readonly fatal: LogMethod;
+  /** The same log with fields of its own on every line, such as a request id. */
+  child(fields: object): Logger;
+}
+
+/** Where lines go; `process.stdout` is one. */
+export interface LogStream {
+  write(line: string): unknown;
+  readonly isTTY?: boolean | undefined;
+}
+
+export interface LoggerOptions {
+  readonly level: LevelWithSilent;
+  readonly stream: LogStream;
+  /** Short lines for people; as a rule when the stream is a terminal. */
+  readonly human?: boolean;
+  readonly clock?: Clock;
+}
+
+const LEVELS = ['debug', 'info', 'warn', 'error', 'fatal'] as const;
+
+type Write = (level: (typeof LEVELS)[number], fields: object, message: string | undefined) => void;
+
+function methodsOver(write: Write, own: object): Logger {
+  const method = (level: (typeof LEVELS)[number]): LogMethod => {
+    return (first: object | string, message?: string) => {
+      if (typeof first === 'string') write(level, own, first);
+      else write(level, { ...own, ...(types.isNativeError(first) ? { err: first } : first) }, message);
+    };
+  };
+  return {
+    debug: method('debug'),
+    info: method('info'),
+    warn: method('warn'),
+    error: method('error'),
+    fatal: method('fatal'),
+    child: (fields) => methodsOver(write, { ...own, ...fields }),
+  };
+}
+
+export function createLogger(options: LoggerOptions): Logger {
+  const clock = options.clock ?? systemClock;
+  const human = options.human ?? options.stream.isTTY === true;
+  const sink = pino(
+    {
+      level: options.level,
+      base: null,
+      timestamp: () => `,"time":"${new Date(clock.now()).toISOString()}"`,
+      // Else pino would work on what `redact.ts` made of an error once more.
+      serializers: { err: (plain: unknown) => plain },
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    { write: (line: string) => options.stream.write(human ? humanLine(line) : line) },
+  );
+  return methodsOver((level, fields, message) => {
+    if (!sink.isLevelEnabled(level)) return;
+    sink[level](redactFields(fields), message === undefined ? undefined : scrubText(message));
+  }, {});
+}
+
+/** For tests and for verbs that have nothing to tell. */
+export const silentLogger = (): Logger => createLogger({ level: 'silent', stream: { write: () => true } });

@@ -1,0 +1,11 @@
+/**
+ * Where to send a browser after our own sign-in: a path on this server, and nothing a browser would take
+ * for another host (`//evil`, `/\evil`, control characters).
+ */
+export function localPath(next: string | undefined, fallback = '/'): string {
+  if (!next?.startsWith('/') || /^\/[/\\]|[\p{Cc}\\]/u.test(next)) return fallback;
+  const base = 'http://local.invalid';
+  if (!URL.canParse(next, base)) return fallback;
+  const url = new URL(next, base);
+  return url.origin === base ? url.pathname + url.search + url.hash : fallback;
+}

@@ -1,0 +1,102 @@
+import type { IncomingMessage } from 'node:http';
+import { BlockList, isIP } from 'node:net';
+
+/**
+ * Headers by which a proxy speaks about the client. They are removed from every request whose peer is
+ * not in `TRUST_PROXY`, before any code sees them, and reduced to one clean value from those who are.
+ */
+export interface TrustedProxies {
+  /** Cleans the raw request in place; the first thing that happens to it. */
+  apply(req: IncomingMessage): void;
+  /** The address of the client: the peer, or what the nearest untrusted hop was seen as. */
+  clientAddress(req: IncomingMessage): string;
+}
+
+const SPOKEN_FOR_CLIENT = [
+  /^forwarded$/,
+  /^x-forwarded/,
+  /^x-original-/,
+  /^x-rewrite-/,
+  /^(x-real-ip|x-client-ip|x-cluster-client-ip|true-client-ip|cf-connecting-ip|fastly-client-ip)$/,
+  /^client-cert/,
+  /^(x-ssl-|ssl-client|x-client-cert|x-arr-clientcert|x-amzn-mtls-|x-tls-client)/,
+  /^x-request-id$/,
+];
+
+/** @param list addresses and CIDR ranges, already validated by the settings. */
+export function createTrustedProxies(list: readonly string[]): TrustedProxies {
+  const trusted = blockListOf(list);
+  const addresses = new WeakMap<IncomingMessage, string>();
+
+  const isTrusted = (address: string): boolean =>
+    isIP(address) !== 0 && trusted.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
+
+  function walk(peer: string, forwardedFor: string): string {
+    let client = peer;
+    for (const hop of forwardedFor.split(',').reverse()) {
+      const address = plainAddress(hop);
+      // An unreadable hop ends the walk: what stands left of it proves nothing.
+      if (address === undefined) break;
+      client = address;
+      if (!isTrusted(address)) break;
+    }
+    return client;
+  }
+
+  return {
+    apply(req) {
+      const peer = plainAddress(req.socket.remoteAddress ?? '') ?? '';
+      if (isTrusted(peer)) {
+        const address = walk(peer, headerOf(req, 'x-forwarded-for').slice(0, 2000));
+        addresses.set(req, address);
+        keepCleanForms(req, address);
+      } else {
+        addresses.set(req, peer);
+        for (const name of Object.keys(req.headers)) if (isSpokenForClient(name)) delete req.headers[name];
+      }
+    },
+    clientAddress: (req) => addresses.get(req) ?? plainAddress(req.socket.remoteAddress ?? '') ?? '',
+  };
+}
+
+const isSpokenForClient = (name: string): boolean => SPOKEN_FOR_CLIENT.some((pattern) => pattern.test(name));
+
+/** Leaves one address, one scheme and one host, so that every later reader sees the same. */
+function keepCleanForms(req: IncomingMessage, address: string): void {
+  const { headers } = req;
+  const scheme = headerOf(req, 'x-forwarded-proto').slice(0, 100).split(',')[0]?.trim().toLowerCase();
+  const host = headerOf(req, 'x-forwarded-host').split(',').at(-1)?.trim();
+  const requestId = headers['x-request-id'];
+  for (const name of Object.keys(headers)) {
+    if (isSpokenForClient(name) && !/cert|ssl|mtls|tls/.test(name)) delete headers[name];
+  }
+  headers['x-forwarded-for'] = address;
+  if (scheme === 'https' || scheme === 'http') headers['x-forwarded-proto'] = scheme;
+  if (host) headers.host = host;
+  if (requestId !== undefined) headers['x-request-id'] = requestId;
+}
+
+function headerOf(req: IncomingMessage, name: string): string {
+  const value = req.headers[name];
+  return Array.isArray(value) ? value.join(',') : (value ?? '');
+}
+
+/** An address without port, brackets, zone or the IPv4-in-IPv6 prefix of dual-stack sockets. */
+function plainAddress(text: string): string | undefined {
+  const bare = text.trim().replace(/^"|"$/g, '');
+  const inner =
+    /^\[([^\]]{2,60})\](?::\d{1,5})?$/.exec(bare)?.[1] ?? /^(\d[\d.]{6,14}):\d{1,5}$/.exec(bare)?.[1] ?? bare;
+  const address = inner.replace(/%[\w.-]{1,20}$/, '').replace(/^::ffff:(?=\d+\.)/i, '');
+  return isIP(address) === 0 ? undefined : address.toLowerCase();
+}
+
+function blockListOf(list: readonly string[]): BlockList {
+  const trusted = new BlockList();
+  for (const entry of list) {
+    const [network = '', bits] = entry.split('/');
+    const family = isIP(network) === 6 ? 'ipv6' : 'ipv4';
+    if (bits === undefined) trusted.addAddress(network, family);
+    else trusted.addSubnet(network, Number(bits), family);
+  }
+  return trusted;
+}

@@ -1,0 +1,58 @@
+import type { RequestListener, Server, ServerResponse } from 'node:http';
+
+/** The requests being answered, so that stopping can wait for them and for nothing else. */
+export interface Traffic {
+  readonly handler: RequestListener;
+  /**
+   * Stops listening at once, lets what is in flight be answered, and closes the connections behind it.
+   * After `limitMs` whatever is left is cut. Answers how many connections' requests had to be.
+   */
+  drain(servers: readonly Server[], limitMs: number): Promise<number>;
+}
+
+const SWEEP_MS = 50;
+
+export function createTraffic(handler: RequestListener): Traffic {
+  const open = new Set<ServerResponse>();
+  let draining = false;
+
+  const tracked: RequestListener = (request, response) => {
+    open.add(response);
+    response.once('close', () => open.delete(response));
+    if (draining) lastOfItsConnection(response);
+    handler(request, response);
+  };
+
+  async function drain(servers: readonly Server[], limitMs: number): Promise<number> {
+    draining = true;
+    for (const response of open) lastOfItsConnection(response);
+    let cut = 0;
+    const closed = Promise.all(servers.map(closing));
+    // `close` drops connections that are idle now; those that fall idle later have to be swept up.
+    const sweep = setInterval(() => each(servers, 'closeIdleConnections'), SWEEP_MS);
+    const limit = setTimeout(() => {
+      cut = open.size;
+      each(servers, 'closeAllConnections');
+    }, limitMs);
+    await closed;
+    clearInterval(sweep);
+    clearTimeout(limit);
+    return cut;
+  }
+
+  return { handler: tracked, drain };
+}
+
+/** Tells the client, and Node, that no further request follows on this connection. */
+function lastOfItsConnection(response: ServerResponse): void {
+  if (!response.headersSent) response.setHeader('connection', 'close');
+}
+
+const closing = (server: Server): Promise<void> =>
+  new Promise((resolve) => {
+    server.close(() => resolve());
+  });
+
+function each(servers: readonly Server[], action: 'closeIdleConnections' | 'closeAllConnections'): void {
+  for (const server of servers) server[action]();
+}

@@ -1,0 +1,66 @@
+/**
+ * Work that is done again and again beside serving, such as pruning. A job never overlaps itself, starts
+ * at a slightly random time so that several servers do not work in step, and never keeps the process alive.
+ */
+export interface JobLog {
+  error(fields: object, message: string): void;
+}
+
+export interface Job {
+  readonly name: string;
+  readonly everyMs: number;
+  /** `signal` is aborted when the server stops; long work should look at it between batches. */
+  readonly work: (signal: AbortSignal) => Promise<void>;
+}
+
+export interface Jobs {
+  start(job: Job): void;
+  /** No job begins any more; answers when the running ones have ended. */
+  stop(): Promise<void>;
+}
+
+interface JobsDeps {
+  readonly log: JobLog;
+  /** In [0, 1), as `Math.random`. */
+  readonly random: () => number;
+}
+
+/** The wait before a run lies between 90 and 110 per cent of the period. */
+const JITTER = 0.1;
+
+export function createJobs({ log, random }: JobsDeps): Jobs {
+  const halt = new AbortController();
+  const timers = new Map<Job, NodeJS.Timeout>();
+  const running = new Set<Promise<void>>();
+
+  function schedule(job: Job): void {
+    if (halt.signal.aborted) return;
+    const wait = job.everyMs * (1 - JITTER + 2 * JITTER * random());
+    timers.set(job, setTimeout(() => begin(job), wait).unref());
+  }
+
+  function begin(job: Job): void {
+    const run = once(job).finally(() => {
+      running.delete(run);
+      schedule(job);
+    });
+    running.add(run);
+  }
+
+  async function once(job: Job): Promise<void> {
+    try {
+      await job.work(halt.signal);
+    } catch (error) {
+      log.error({ err: error, job: job.name }, 'background job failed');
+    }
+  }
+
+  return {
+    start: schedule,
+    async stop() {
+      halt.abort();
+      for (const timer of timers.values()) clearTimeout(timer);
+      await Promise.all(running);
+    },
+  };
+}

@@ -1,0 +1,27 @@
+import type { Clock } from '../platform/crypto/clock.js';
+
+/** What is pruned: the rows of one table that ended before `before`, at most `limit` of them. */
+interface Prunable {
+  prune(before: number, limit: number): Promise<number>;
+}
+
+/** Kept so long after its end, so that a late use still meets "expired" or "already used". */
+const KEPT_MS = 10 * 60_000;
+const BATCH = 1000;
+
+/** Removes what ended more than ten minutes ago, in batches small enough to serve between. */
+export async function prune(
+  deps: { readonly payloads: Prunable; readonly throttles: Prunable; readonly clock: Clock },
+  signal?: AbortSignal,
+): Promise<number> {
+  const before = deps.clock.now() - KEPT_MS;
+  let total = 0;
+  for (const table of [deps.payloads, deps.throttles]) {
+    let removed = BATCH;
+    while (removed === BATCH && !signal?.aborted) {
+      removed = await table.prune(before, BATCH);
+      total += removed;
+    }
+  }
+  return total;
+}

@@ -1,0 +1,100 @@
+/**
+ * The server's life: listen, answer, and on SIGTERM or SIGINT stop in order: no new connections, readiness
+ * says 503, requests in flight are answered, connections end, the container is closed; all within ten
+ * seconds. Knows nothing of what is served. `main.ts` turns the promised exit code into the process's end.
+ */
+import type { RequestListener } from 'node:http';
+import { createTraffic } from './drain.js';
+import { listen, type TlsFiles } from './listen.js';
+
+export interface ServeLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** What delivers signals: `process`, or an emitter in a test. */
+export interface SignalSource {
+  on(signal: 'SIGTERM' | 'SIGINT', listener: (signal: string) => void): unknown;
+  removeListener(signal: 'SIGTERM' | 'SIGINT', listener: (signal: string) => void): unknown;
+}
+
+export interface ServeOptions {
+  readonly handler: RequestListener;
+  readonly config: { readonly http: { readonly host: string; readonly port: number } };
+  readonly tls?: TlsFiles | undefined;
+  readonly log: ServeLog;
+  /** Undoes the container: background jobs, database. Runs once, after the last answer. */
+  readonly close: () => Promise<void>;
+  /** From `drain()` on, `/readyz` answers 503. */
+  readonly ready: { drain(): void };
+  readonly signals: SignalSource;
+}
+
+export interface Serving {
+  /** The port in fact, also where 0 was asked for. */
+  readonly port: number;
+  /** Stops as a signal would; further calls and signals change nothing. Answers the exit code. */
+  stop(reason: string): Promise<number>;
+  /** Settles with the exit code when everything has stopped, whatever made it stop. */
+  readonly ended: Promise<number>;
+}
+
+/** Together below ten seconds, after which an orchestrator may kill. */
+const DRAIN_MS = 7_000;
+const CLOSE_MS = 2_000;
+
+/** @throws {StartFault} with one line for the person at the terminal */
+export async function serve(options: ServeOptions): Promise<Serving> {
+  const { log, signals } = options;
+  const traffic = createTraffic(options.handler);
+  const { servers, port } = await listen(traffic.handler, { ...options.config.http, tls: options.tls });
+
+  let stopping: Promise<number> | undefined;
+  let end: (code: number) => void = () => {};
+  const ended = new Promise<number>((resolve) => {
+    end = resolve;
+  });
+
+  async function stopOnce(reason: string): Promise<number> {
+    log.info({ reason }, 'stopping');
+    options.ready.drain();
+    const cut = await traffic.drain(servers, DRAIN_MS);
+    if (cut > 0) log.warn({ cut }, 'requests were cut because they took too long');
+    const code = await closeInTime(options);
+    signals.removeListener('SIGTERM', onSignal);
+    signals.removeListener('SIGINT', onSignal);
+    log.info({}, 'stopped');
+    end(code);
+    return code;
+  }
+
+  function stop(reason: string): Promise<number> {
+    // Once: npm passes on a Ctrl-C that the terminal has already sent, so signals come in twos.
+    stopping ??= stopOnce(reason);
+    return stopping;
+  }
+
+  function onSignal(signal: string): void {
+    void stop(signal);
+  }
+  signals.on('SIGTERM', onSignal);
+  signals.on('SIGINT', onSignal);
+  return { port, stop, ended };
+}
+
+async function closeInTime({ close, log }: ServeOptions): Promise<number> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`closing took longer than ${CLOSE_MS} ms`)), CLOSE_MS);
+  });
+  try {
+    await Promise.race([close(), late]);
+    return 0;
+  } catch (error) {
+    log.error({ err: error }, 'closing failed');
+    return 1;
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,193 @@
+import type { Knex } from 'knex';
+import type { Account } from '../accounts/account.js';
+import type { Database, Step } from '../platform/database/database.js';
+import { grantSteps } from './role-store.js';
+
+/** A password as it is kept. Times are milliseconds since the epoch. */
+export interface StoredPassword {
+  /** PHC string. */
+  readonly hash: string;
+  readonly setAt: number;
+  readonly expiresAt?: number | undefined;
+  readonly mustChange: boolean;
+}
+
+/** What `authenticate` needs; the hash goes nowhere else. */
+export interface Credentials {
+  readonly account: Account;
+  readonly password?: StoredPassword | undefined;
+  /** `self`, `cli`, `bootstrap`, or the account that made it. */
+  readonly createdBy: string;
+}
+
+export interface NewAccount {
+  readonly account: Omit<Account, 'disabled' | 'mustChangePassword'>;
+  readonly usernameKey: string;
+  readonly password?: StoredPassword | undefined;
+  readonly createdBy: string;
+}
+
+/** Accounts with their roles. `also` are steps of the same unit, such as the audit row. */
+export interface AccountStore {
+  findById(id: string): Promise<Account | undefined>;
+  findByUsernameKey(usernameKey: string): Promise<Account | undefined>;
+  findCredentials(of: { id: string } | { usernameKey: string }): Promise<Credentials | undefined>;
+  /** In order of `usernameKey`, beginning after `after`. */
+  list(page: { readonly after?: string | undefined; readonly limit: number }): Promise<Account[]>;
+  /** Those that hold a role, with their passwords: the few administrators. */
+  listHolders(role: string): Promise<Credentials[]>;
+  /** @throws {UniqueViolation} when the name is taken */
+  insert(account: NewAccount, also: readonly Step[]): Promise<void>;
+  /** `false`: the password was set again since `formerSetAt`, or the account is gone. */
+  setPassword(
+    id: string,
+    password: StoredPassword,
+    formerSetAt: number | undefined,
+    also: readonly Step[],
+  ): Promise<boolean>;
+  /** `false`: it was so already, or the account is gone. */
+  setDisabled(id: string, disabled: boolean, at: number, also: readonly Step[]): Promise<boolean>;
+}
+
+interface JoinedRow {
+  id: string;
+  username: string;
+  password_hash: string | null;
+  password_set_at: number | string | null;
+  password_expires_at: number | string | null;
+  must_change_password: number;
+  display_name: string | null;
+  given_name: string | null;
+  family_name: string | null;
+  email: string | null;
+  email_verified: number;
+  picture: string | null;
+  locale: string | null;
+  disabled_at: number | string | null;
+  created_at: number | string;
+  updated_at: number | string;
+  created_by: string | null;
+  role: string | null;
+}
+
+export function createAccountStore(database: Database): AccountStore {
+  const { sql } = database;
+
+  /** One statement for accounts and roles: they are never of two different moments. */
+  async function read(accounts: Knex.QueryBuilder): Promise<Credentials[]> {
+    const query = sql
+      .from(accounts.as('a'))
+      .leftJoin('account_roles as r', 'r.account_id', 'a.id')
+      .select('a.*', 'r.role')
+      .orderBy(['a.username_key', 'r.role']);
+    return toCredentials(await database.all<JoinedRow>(query));
+  }
+  const table = () => sql('accounts');
+  const one = async (where: Record<string, string>) => (await read(table().where(where)))[0];
+
+  return {
+    findById: async (id) => (await one({ id }))?.account,
+    findByUsernameKey: async (usernameKey) => (await one({ username_key: usernameKey }))?.account,
+    findCredentials: (of) => one('id' in of ? { id: of.id } : { username_key: of.usernameKey }),
+    async list({ after, limit }) {
+      const page = table().orderBy('username_key').limit(limit);
+      if (after !== undefined) page.where('username_key', '>', after);
+      return (await read(page)).map(({ account }) => account);
+    },
+    listHolders(role) {
+      const holders = sql('account_roles').select('account_id').where({ role });
+      return read(table().whereIn('id', holders));
+    },
+    async insert(fresh, also) {
+      const { id, roles, createdAt: at } = fresh.account;
+      await database.write([
+        { query: table().insert(toRow(fresh)) },
+        ...roles.flatMap((role) => grantSteps(sql, { accountId: id, role, source: fresh.createdBy, at })),
+        ...also,
+      ]);
+    },
+    setPassword(id, password, formerSetAt, also) {
+      const unchanged = table()
+        .where({ id })
+        .where({ password_set_at: formerSetAt ?? null });
+      return database.write([{ query: unchanged.update(passwordRow(password)), guard: true }, ...also]);
+    },
+    setDisabled(id, disabled, at, also) {
+      const account = table().where({ id });
+      const other = disabled ? account.whereNull('disabled_at') : account.whereNotNull('disabled_at');
+      const query = other.update({ disabled_at: disabled ? at : null, updated_at: at });
+      return database.write([{ query, guard: true }, ...also]);
+    },
+  };
+}
+
+const passwordRow = (password: StoredPassword | undefined) => ({
+  password_hash: password?.hash ?? null,
+  password_set_at: password?.setAt ?? null,
+  password_expires_at: password?.expiresAt ?? null,
+  must_change_password: password?.mustChange ? 1 : 0,
+});
+
+const toRow = ({ account, usernameKey, password, createdBy }: NewAccount) => ({
+  id: account.id,
+  username: account.username,
+  username_key: usernameKey,
+  ...passwordRow(password),
+  display_name: account.displayName ?? null,
+  given_name: account.givenName ?? null,
+  family_name: account.familyName ?? null,
+  email: account.email ?? null,
+  email_key: account.email?.toLowerCase() ?? null,
+  email_verified: account.emailVerified ? 1 : 0,
+  picture: account.picture ?? null,
+  locale: account.locale ?? null,
+  created_at: account.createdAt,
+  updated_at: account.updatedAt,
+  created_by: createdBy,
+});
+
+function toCredentials(rows: readonly JoinedRow[]): Credentials[] {
+  const roles = new Map<string, string[]>();
+  const found: Credentials[] = [];
+  for (const row of rows) {
+    let own = roles.get(row.id);
+    if (own === undefined) {
+      own = [];
+      roles.set(row.id, own);
+      found.push({
+        account: toAccount(row, own),
+        password: toPassword(row),
+        createdBy: row.created_by ?? '',
+      });
+    }
+    if (row.role !== null) own.push(row.role);
+  }
+  return found;
+}
+
+const toAccount = (row: JoinedRow, roles: readonly string[]): Account => ({
+  id: row.id,
+  username: row.username,
+  displayName: row.display_name ?? undefined,
+  givenName: row.given_name ?? undefined,
+  familyName: row.family_name ?? undefined,
+  email: row.email ?? undefined,
+  emailVerified: row.email_verified === 1,
+  picture: row.picture ?? undefined,
+  locale: row.locale ?? undefined,
+  disabled: row.disabled_at !== null,
+  mustChangePassword: row.must_change_password === 1,
+  roles,
+  createdAt: Number(row.created_at),
+  updatedAt: Number(row.updated_at),
+});
+
+const toPassword = (row: JoinedRow): StoredPassword | undefined =>
+  row.password_hash === null
+    ? undefined
+    : {
+        hash: row.password_hash,
+        setAt: Number(row.password_set_at),
+        expiresAt: row.password_expires_at === null ? undefined : Number(row.password_expires_at),
+        mustChange: row.must_change_password === 1,
+      };

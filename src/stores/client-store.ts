@@ -1,0 +1,168 @@
+import type { ClientMetadata, ClientRecord, ClientSecret, ClientTtl } from '../clients/client.js';
+import type { Database, Step } from '../platform/database/database.js';
+
+/**
+ * Clients and their secrets. Every change is one atomic unit, counts `version` up and carries the audit
+ * steps of whoever asked for it. A secret is never here as text: hashed or sealed.
+ */
+export interface ClientStore {
+  /** One statement; secrets that ended are among them until the next rotation. */
+  find(clientId: string): Promise<ClientRecord | undefined>;
+  /** The version alone, for a cache that wants to know whether it is stale. */
+  findVersion(clientId: string): Promise<number | undefined>;
+  /** Oldest first. */
+  listOf(ownerId: string): Promise<ClientRecord[]>;
+  listAll(): Promise<ClientRecord[]>;
+  /** @throws {UniqueViolation} when the client_id is taken */
+  insert(client: ClientRecord, also: readonly Step[]): Promise<void>;
+  /**
+   * Adds `fresh`; of the former secrets only `keep` stays, until `endAt`.
+   * `false`: the client changed since `client` was read, or is gone; nothing is written.
+   */
+  rotate(client: ClientRecord, change: SecretChange, also: readonly Step[]): Promise<boolean>;
+  /** Removes the client, its secrets and the consents given to it; `false`: there was none. */
+  remove(clientId: string, also: readonly Step[]): Promise<boolean>;
+}
+
+export interface SecretChange {
+  readonly fresh: ClientSecret;
+  readonly keep?: { readonly id: string; readonly endAt: number };
+}
+
+interface JoinedRow {
+  client_id: string;
+  owner_id: string | null;
+  metadata: string;
+  resource_server: number;
+  require_pkce: number;
+  ttl: string | null;
+  version: number;
+  created_at: number | string;
+  updated_at: number | string;
+  created_by: string | null;
+  secret_id: string | null;
+  hash: string | null;
+  sealed: string | null;
+  secret_created_at: number | string | null;
+  expires_at: number | string | null;
+}
+
+export function createClientStore(database: Database): ClientStore {
+  const { sql } = database;
+  // Joined, not asked for separately: a cached record must never pair a version with older secrets.
+  const joined = () =>
+    sql('clients as c')
+      .leftJoin('client_secrets as s', 's.client_id', 'c.client_id')
+      .select('c.*', 's.id as secret_id', 's.hash', 's.sealed', 's.expires_at')
+      .select('s.created_at as secret_created_at')
+      .orderBy(['c.created_at', 'c.client_id', 's.created_at', 's.id']);
+  // Asked on every request: rendered once.
+  const findText = joined().where('c.client_id', '').toSQL().sql;
+  const versionText = sql('clients').select('version').where('client_id', '').toSQL().sql;
+  const secretRow = (clientId: string, secret: ClientSecret) => ({
+    id: secret.id,
+    client_id: clientId,
+    hash: secret.hash ?? null,
+    sealed: secret.sealed ?? null,
+    created_at: secret.createdAt,
+    expires_at: secret.expiresAt ?? null,
+  });
+
+  return {
+    async find(clientId) {
+      return toClients(await database.all<JoinedRow>(sql.raw(findText, [clientId])))[0];
+    },
+    async findVersion(clientId) {
+      const row = await database.first<{ version: number }>(sql.raw(versionText, [clientId]));
+      return row?.version;
+    },
+    async listOf(ownerId) {
+      return toClients(await database.all<JoinedRow>(joined().where('c.owner_id', ownerId)));
+    },
+    async listAll() {
+      return toClients(await database.all<JoinedRow>(joined()));
+    },
+    async insert(client, also) {
+      const secrets = client.secrets.map((secret) => secretRow(client.clientId, secret));
+      await database.write([
+        { query: sql('clients').insert(toRow(client)) },
+        ...(secrets.length === 0 ? [] : [{ query: sql('client_secrets').insert(secrets) }]),
+        ...also,
+      ]);
+    },
+    rotate({ clientId, version }, { fresh, keep }, also) {
+      const former = () => sql('client_secrets').where('client_id', clientId);
+      return database.write([
+        {
+          query: sql('clients')
+            .where({ client_id: clientId, version })
+            .update({ version: version + 1, updated_at: fresh.createdAt }),
+          guard: true,
+        },
+        { query: keep === undefined ? former().delete() : former().whereNot('id', keep.id).delete() },
+        ...(keep === undefined
+          ? []
+          : [{ query: former().where('id', keep.id).update({ expires_at: keep.endAt }) }]),
+        { query: sql('client_secrets').insert(secretRow(clientId, fresh)) },
+        ...also,
+      ]);
+    },
+    remove: (clientId, also) =>
+      database.write([
+        { query: sql('clients').where('client_id', clientId).delete(), guard: true },
+        { query: sql('client_secrets').where('client_id', clientId).delete() },
+        { query: sql('consents').where('client_id', clientId).delete() },
+        ...also,
+      ]),
+  };
+}
+
+const toRow = (client: ClientRecord) => ({
+  client_id: client.clientId,
+  owner_id: client.ownerId ?? null,
+  metadata: JSON.stringify(client.metadata),
+  resource_server: client.resourceServer ? 1 : 0,
+  require_pkce: client.requirePkce ? 1 : 0,
+  ttl: Object.keys(client.ttl).length === 0 ? null : JSON.stringify(client.ttl),
+  version: client.version,
+  created_at: client.createdAt,
+  updated_at: client.updatedAt,
+  created_by: client.createdBy,
+});
+
+function toClients(rows: readonly JoinedRow[]): ClientRecord[] {
+  const secrets = new Map<string, ClientSecret[]>();
+  const clients: ClientRecord[] = [];
+  for (const row of rows) {
+    let own = secrets.get(row.client_id);
+    if (own === undefined) {
+      own = [];
+      secrets.set(row.client_id, own);
+      clients.push(toClient(row, own));
+    }
+    if (row.secret_id !== null) own.push(toSecret(row, row.secret_id));
+  }
+  return clients;
+}
+
+const toClient = (row: JoinedRow, secrets: readonly ClientSecret[]): ClientRecord => ({
+  clientId: row.client_id,
+  ...(row.owner_id === null ? {} : { ownerId: row.owner_id }),
+  metadata: JSON.parse(row.metadata) as ClientMetadata,
+  resourceServer: row.resource_server === 1,
+  requirePkce: row.require_pkce === 1,
+  ttl: row.ttl === null ? {} : (JSON.parse(row.ttl) as ClientTtl),
+  version: row.version,
+  createdAt: Number(row.created_at),
+  updatedAt: Number(row.updated_at),
+  createdBy: row.created_by ?? 'system',
+  secrets,
+});
+
+const toSecret = (row: JoinedRow, id: string): ClientSecret => ({
+  id,
+  ...(row.hash === null ? {} : { hash: row.hash }),
+  ...(row.sealed === null ? {} : { sealed: row.sealed }),
+  createdAt: Number(row.secret_created_at),
+  ...(row.expires_at === null ? {} : { expiresAt: Number(row.expires_at) }),
+});

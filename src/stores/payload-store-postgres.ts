@@ -1,0 +1,57 @@
+import type { Clock } from '../platform/crypto/clock.js';
+import type { PostgresDatabase } from '../platform/database/postgres.js';
+import { ALL_COLUMNS, type RawPayload, requirePair, toStoredPayload } from './payload-columns.js';
+import type { PayloadStore, PayloadUnit, StoredPayload, UnitOutcome } from './payload-store.js';
+import { aliveStatement, isEntangled, onceStatement, plainPut, unitStatement, unitSteps } from './payload-unit-postgres.js';
+
+const SELECT = `SELECT ${ALL_COLUMNS.join(', ')} FROM oidc_payloads`;
+
+/** The payload store on PostgreSQL: every call is one statement, hence one round trip. */
+export function createPostgresPayloadStore(db: PostgresDatabase, clock: Clock): PayloadStore {
+  async function one(text: string, value: unknown): Promise<StoredPayload | undefined> {
+    const [raw] = await db.query<RawPayload>({ text, values: [value] });
+    return raw && toStoredPayload(raw);
+  }
+
+  async function apply(unit: PayloadUnit): Promise<UnitOutcome> {
+    const now = clock.now();
+    const plain = plainPut(unit);
+    if (plain !== undefined) {
+      await db.change(plain);
+      return 'ok';
+    }
+    if (isEntangled(unit)) return applySteps(unit, now);
+    const [answer] = await db.query<readonly [alive: boolean, used: boolean]>(unitStatement(unit, now));
+    if (!answer?.[0]) return 'grant';
+    return answer[1] ? 'ok' : 'used';
+  }
+
+  async function applySteps(unit: PayloadUnit, now: number): Promise<UnitOutcome> {
+    if (await db.unit(unitSteps(unit, now))) return 'ok';
+    if (unit.alive === undefined) return 'used';
+    const alive = await db.query(aliveStatement(unit.alive, now));
+    return alive.length > 0 ? 'used' : 'grant';
+  }
+
+  return {
+    find: (key) => one(`${SELECT} WHERE key = $1`, key),
+    findSessionByUid: (uid) =>
+      one(`${SELECT} WHERE kind = 'Session' AND session_uid = $1 ORDER BY expires_at DESC LIMIT 1`, uid),
+    findByUserCode: (names) => one(`${SELECT} WHERE user_code = ANY($1::text[]) LIMIT 1`, names),
+    apply,
+    once: async (row) => (await db.change(onceStatement(row))) === 1,
+    async revokeGrants(of, at) {
+      const pair = requirePair(of);
+      const text = `UPDATE oidc_payloads SET revoked_at = $1 WHERE kind = 'Grant' AND revoked_at IS NULL
+        AND ${pair.map(([column], index) => `${column} = $${index + 2}`).join(' AND ')}`;
+      return db.change({ text, values: [at, ...pair.map(([, value]) => value)] });
+    },
+    prune: (before, limit) =>
+      db.change({
+        // Rows that a unit is working on are left for the next time.
+        text: `DELETE FROM oidc_payloads WHERE key IN (SELECT key FROM oidc_payloads
+          WHERE expires_at < $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)`,
+        values: [before, limit],
+      }),
+  };
+}

@@ -1,0 +1,80 @@
+import type { Clock } from '../platform/crypto/clock.js';
+import type { SqliteDatabase } from '../platform/database/sqlite.js';
+import { AUDIT_COLUMNS, auditValues } from './audit-columns.js';
+import {
+  ALL_COLUMNS,
+  CONFLICT_CLAUSE,
+  PUT_COLUMNS,
+  putValues,
+  type RawPayload,
+  requirePair,
+  toStoredPayload,
+} from './payload-columns.js';
+import type { PayloadStore, PayloadUnit, UnitOutcome } from './payload-store.js';
+
+const SELECT = `SELECT ${ALL_COLUMNS.join(', ')} FROM oidc_payloads`;
+const INSERT = `INSERT INTO oidc_payloads (${PUT_COLUMNS.join(', ')})
+  VALUES (${PUT_COLUMNS.map(() => '?').join(', ')})`;
+
+/** The payload store on SQLite: one read is one get by key, a unit runs inside the common transaction. */
+export function createSqlitePayloadStore(db: SqliteDatabase, clock: Clock): PayloadStore {
+  const byKey = db.prepare(`${SELECT} WHERE key = ?`).raw();
+  const byUid = db
+    .prepare(`${SELECT} WHERE kind = 'Session' AND session_uid = ? ORDER BY expires_at DESC, rowid DESC LIMIT 1`)
+    .raw();
+  const alive = db.prepare(
+    `SELECT 1 FROM oidc_payloads WHERE key = ? AND kind = 'Grant' AND revoked_at IS NULL
+     AND (expires_at IS NULL OR expires_at > ?)`,
+  );
+  const use = db.prepare(
+    'UPDATE oidc_payloads SET consumed_at = ?, answer = ? WHERE key = ? AND consumed_at IS NULL',
+  );
+  const put = db.prepare(`${INSERT} ${CONFLICT_CLAUSE}`);
+  const putOnce = db.prepare(`${INSERT} ON CONFLICT (key) DO NOTHING`);
+  const remove = db.prepare('DELETE FROM oidc_payloads WHERE key = ? AND revoked_at IS NULL');
+  const kill = db.prepare(
+    `UPDATE oidc_payloads SET revoked_at = ? WHERE key = ? AND kind = 'Grant' AND revoked_at IS NULL`,
+  );
+  const note = db.prepare(
+    `INSERT INTO audit_events (${AUDIT_COLUMNS.join(', ')}) VALUES (${AUDIT_COLUMNS.map(() => '?').join(', ')})`,
+  );
+  const prune = db.prepare(
+    `DELETE FROM oidc_payloads WHERE key IN
+     (SELECT key FROM oidc_payloads WHERE expires_at < ? ORDER BY expires_at LIMIT ?)`,
+  );
+
+  /** Guards first: where one fails, nothing has been written yet. */
+  function execute(unit: PayloadUnit, now: number): UnitOutcome {
+    if (unit.alive !== undefined && alive.get(unit.alive, now) === undefined) return 'grant';
+    if (unit.use && use.run(now, unit.use.answer ?? null, unit.use.key).changes === 0) return 'used';
+    for (const [key, row] of unit.put) {
+      if (row === null) remove.run(key);
+      else put.run(...putValues(row));
+    }
+    for (const key of unit.kill) kill.run(now, key);
+    for (const row of unit.notes) note.run(...auditValues(row));
+    return 'ok';
+  }
+
+  const read = (raw: unknown) => (raw === undefined ? undefined : toStoredPayload(raw as RawPayload));
+
+  return {
+    find: async (key) => read(byKey.get(key)),
+    findSessionByUid: async (uid) => read(byUid.get(uid)),
+    async findByUserCode(names) {
+      const list = names.map(() => '?').join(', ');
+      return read(db.prepare(`${SELECT} WHERE user_code IN (${list}) LIMIT 1`).raw().get(...names));
+    },
+    apply: (unit) => db.submit(() => execute(unit, clock.now())),
+    once: (row) => db.submit(() => putOnce.run(...putValues(row)).changes === 1),
+    async revokeGrants(of, at) {
+      const pair = requirePair(of);
+      const revoke = db.prepare(
+        `UPDATE oidc_payloads SET revoked_at = ? WHERE kind = 'Grant' AND revoked_at IS NULL
+         AND ${pair.map(([column]) => `${column} = ?`).join(' AND ')}`,
+      );
+      return db.submit(() => revoke.run(at, ...pair.map(([, value]) => value)).changes);
+    },
+    prune: (before, limit) => db.submit(() => prune.run(before, limit).changes),
+  };
+}

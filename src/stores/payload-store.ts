@@ -1,0 +1,69 @@
+import type { AuditRecord } from '../platform/audit/audit.js';
+
+/**
+ * The one table of oidc-provider's expiring objects: sessions, interactions, grants, codes, tokens.
+ * Rows are found by the SHA-256 of the bearer value, never by the value itself.
+ * `apply` is the only way to change rows that a unit of work decides about (`storage-design.md`).
+ */
+export interface PayloadRow {
+  /** `sha256(raw id)`, base64url. */
+  readonly key: string;
+  /** The library's model name: `Session`, `AccessToken`, … */
+  readonly kind: string;
+  /** `sha256(grantId)`: the key of the Grant row this row lives and dies with. */
+  readonly grantKey: string | null;
+  /** Session: its own uid; tokens: the uid of the session they are bound to. */
+  readonly sessionUid: string | null;
+  /** DeviceCode: HMAC of the user code. */
+  readonly userCode: string | null;
+  readonly accountId: string | null;
+  readonly clientId: string | null;
+  /** Milliseconds since the epoch; null: does not expire. */
+  readonly expiresAt: number | null;
+  /** The library's payload as JSON, without `jti` and other bearer values. */
+  readonly payload: string;
+  /** What had to leave the payload but must come back with it, sealed. */
+  readonly sealed: string | null;
+}
+
+/** A row as read back, with the marks that only guarded statements set. */
+export interface StoredPayload extends PayloadRow {
+  readonly consumedAt: number | null;
+  /** Grants only: the tombstone. */
+  readonly revokedAt: number | null;
+  /** Refresh tokens: the sealed answer the winner got. */
+  readonly answer: string | null;
+}
+
+/** A fixed record, applied whole or not at all: guards (`alive`, `use`) first, then `put`, then `kill`. */
+export interface PayloadUnit {
+  /** Key of a Grant row that must exist, unrevoked. */
+  alive?: string;
+  /** Key of a row that must be unconsumed and becomes consumed. */
+  use?: { key: string; answer?: string };
+  /** Upserts (keyed, last write wins) and deletes (`null`). */
+  put: Map<string, PayloadRow | null>;
+  /** Keys of Grant rows to tombstone. */
+  kill: Set<string>;
+  /** Audit rows, written if and only if the unit is. */
+  notes: AuditRecord[];
+}
+
+/** `grant`: the grant is gone; `used`: somebody else consumed the row. Nothing was written then. */
+export type UnitOutcome = 'ok' | 'grant' | 'used';
+
+export interface PayloadStore {
+  find(key: string): Promise<StoredPayload | undefined>;
+  /** The newest Session of that uid: two rows may share it for a moment. */
+  findSessionByUid(uid: string): Promise<StoredPayload | undefined>;
+  /** @param names the HMACs of the user code under every live secret */
+  findByUserCode(names: readonly string[]): Promise<StoredPayload | undefined>;
+  /** @throws {Unavailable} */
+  apply(unit: PayloadUnit): Promise<UnitOutcome>;
+  /** Inserts a row unless its key exists (even expired); `false`: it did. Never waits for a unit. */
+  once(row: PayloadRow): Promise<boolean>;
+  /** Tombstones every live Grant of the pair; resolves to how many. `clientId` absent: of the account; `accountId` absent: of the client. */
+  revokeGrants(of: { accountId?: string; clientId?: string }, at: number): Promise<number>;
+  /** Deletes at most `limit` rows that expired before `before` (ms); resolves to how many. */
+  prune(before: number, limit: number): Promise<number>;
+}

@@ -1,0 +1,59 @@
+import type { Database, Step } from '../platform/database/database.js';
+
+/** Who made a role grant, and whether a rule of an upstream keeps it up to date (`managed`). */
+export interface RoleGrant {
+  readonly accountId: string;
+  readonly role: string;
+  readonly source: string;
+  readonly managed?: boolean;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
+export interface RoleStore {
+  /** Names, in order. */
+  list(): Promise<string[]>;
+  isHeld(role: string): Promise<boolean>;
+  /** Makes the role where it is missing. `false`: the account has it already; nothing is written. */
+  grant(grant: RoleGrant, also: readonly Step[]): Promise<boolean>;
+  /** `false`: the account does not have it; nothing is written. */
+  revoke(accountId: string, role: string, also: readonly Step[]): Promise<boolean>;
+}
+
+export function createRoleStore(database: Database): RoleStore {
+  const { sql } = database;
+  return {
+    async list() {
+      const rows = await database.all<{ name: string }>(sql('roles').select('name').orderBy('name'));
+      return rows.map((row) => row.name);
+    },
+    async isHeld(role) {
+      const query = sql('account_roles').select('account_id').where({ role }).limit(1);
+      return (await database.first(query)) !== undefined;
+    },
+    grant(grant, also) {
+      const [insert, make] = grantSteps(sql, grant);
+      return database.write([{ ...insert, guard: true }, make, ...also]);
+    },
+    revoke: (accountId, role, also) =>
+      database.write([
+        { query: sql('account_roles').where({ account_id: accountId, role }).delete(), guard: true },
+        ...also,
+      ]),
+  };
+}
+
+/** The row that says so, and the role itself where it is new. */
+export function grantSteps(sql: Database['sql'], grant: RoleGrant): [Step, Step] {
+  const row = {
+    account_id: grant.accountId,
+    role: grant.role,
+    managed: grant.managed === true ? 1 : 0,
+    source: grant.source,
+    created_at: grant.at,
+  };
+  return [
+    { query: sql('account_roles').insert(row).onConflict(['account_id', 'role']).ignore() },
+    { query: sql('roles').insert({ name: grant.role, created_at: grant.at }).onConflict('name').ignore() },
+  ];
+}

@@ -1,0 +1,61 @@
+import type { Database } from '../platform/database/database.js';
+import type { Points, ThrottleTable } from '../platform/throttle/throttle.js';
+
+/** The counters all processes share; each change is one statement, so none is ever lost. */
+export interface ThrottleStore extends ThrottleTable {
+  /** Removes at most `limit` counters that ended before `before` (ms); resolves to how many. */
+  prune(before: number, limit: number): Promise<number>;
+}
+
+interface ThrottleRow {
+  points: number;
+  expires_at: number | string;
+}
+
+export function createThrottleStore(database: Database): ThrottleStore {
+  const { sql } = database;
+  const table = () => sql('throttle');
+  // `excluded` is the row that was to be inserted; an expired counter starts again from it.
+  const add = `INSERT INTO throttle (key, points, expires_at) VALUES (?, ?, ?)
+    ON CONFLICT (key) DO UPDATE SET
+      points = CASE WHEN throttle.expires_at > ? THEN throttle.points + excluded.points ELSE excluded.points END,
+      expires_at = CASE WHEN throttle.expires_at > ? THEN throttle.expires_at ELSE excluded.expires_at END
+    RETURNING points, expires_at`;
+
+  return {
+    async find(key, now) {
+      const row = await database.first<ThrottleRow>(
+        table().select('points', 'expires_at').where({ key }).where('expires_at', '>', now),
+      );
+      return row && toPoints(row);
+    },
+    async add(key, { points, expiresAt }, now) {
+      const [row] = await database.all<ThrottleRow>(sql.raw(add, [key, points, expiresAt, now, now]));
+      return row === undefined ? { points, expiresAt } : toPoints(row);
+    },
+    async set(key, { points, expiresAt }) {
+      await database.run(
+        table()
+          .insert({ key, points, expires_at: expiresAt })
+          .onConflict('key')
+          .merge(['points', 'expires_at']),
+      );
+    },
+    async giveBack(key, most, now) {
+      await database.run(
+        table()
+          .where({ key })
+          .where('expires_at', '>', now)
+          .whereBetween('points', [1, most])
+          .update({ points: sql.raw('points - 1') }),
+      );
+    },
+    remove: async (key) => (await database.run(table().where({ key }).delete())) > 0,
+    prune(before, limit) {
+      const ended = table().select('key').where('expires_at', '<', before).limit(limit);
+      return database.run(table().whereIn('key', ended).delete());
+    },
+  };
+}
+
+const toPoints = (row: ThrottleRow): Points => ({ points: row.points, expiresAt: Number(row.expires_at) });

@@ -1,0 +1,318 @@
+/** What both payload stores promise. Wrong cases first. */
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import type { AuditRecord } from '../../src/platform/audit/audit.js';
+import type { PayloadRow, PayloadStore, PayloadUnit } from '../../src/stores/payload-store.js';
+
+export interface PayloadStoreFixture {
+  readonly store: PayloadStore;
+  /** Moves the clock of the store. */
+  moveTo(now: number): void;
+  /** The ids in `audit_events`. */
+  notes(): Promise<string[]>;
+}
+
+const NOW = 1_800_000_000_000;
+const LATER = NOW + 60_000;
+
+const row = (key: string, more: Partial<PayloadRow> = {}): PayloadRow => ({
+  key,
+  kind: 'AccessToken',
+  grantKey: null,
+  sessionUid: null,
+  userCode: null,
+  accountId: null,
+  clientId: null,
+  expiresAt: LATER,
+  payload: '{"a":1}',
+  sealed: null,
+  ...more,
+});
+
+const grant = (key: string, more: Partial<PayloadRow> = {}) => row(key, { kind: 'Grant', ...more });
+
+const unit = (more: Partial<PayloadUnit> = {}): PayloadUnit => ({
+  put: new Map(),
+  kill: new Set(),
+  notes: [],
+  ...more,
+});
+
+const puts = (...rows: PayloadRow[]) => new Map<string, PayloadRow | null>(rows.map((item) => [item.key, item]));
+
+const note = (id: string): AuditRecord => ({ id, at: NOW, event: 'grant.issued' });
+
+export function payloadStoreContract(open: () => Promise<PayloadStoreFixture>): void {
+  let fixture: PayloadStoreFixture;
+  let store: PayloadStore;
+
+  beforeEach(async () => {
+    fixture = await open();
+    fixture.moveTo(NOW);
+    store = fixture.store;
+  });
+
+  const save = (...rows: PayloadRow[]) => store.apply(unit({ put: puts(...rows) }));
+  const kill = (key: string) => store.apply(unit({ kill: new Set([key]) }));
+  const everyWrite = (more: Partial<PayloadUnit>) =>
+    unit({
+      put: new Map<string, PayloadRow | null>([['new', row('new')], ['old', null]]),
+      kill: new Set(['other-grant']),
+      notes: [note('n1')],
+      ...more,
+    });
+
+  async function expectNothingWritten(): Promise<void> {
+    expect(await store.find('new')).toBeUndefined();
+    expect(await store.find('old')).toBeDefined();
+    expect((await store.find('other-grant'))?.revokedAt).toBeNull();
+    expect(await fixture.notes()).toEqual([]);
+  }
+
+  describe('a guard that fails leaves nothing', () => {
+    beforeEach(() => save(row('old'), row('code'), grant('g'), grant('other-grant')));
+
+    test.each([
+      ['is not there', async () => 'nobody'],
+      ['is not a grant', async () => 'old'],
+      ['is revoked', async () => (await kill('g'), 'g')],
+      ['has expired', async () => (fixture.moveTo(LATER), 'g')],
+    ])('the grant %s', async (_, prepare) => {
+      const alive = await prepare();
+      expect(await store.apply(everyWrite({ alive, use: { key: 'code', answer: 'x' } }))).toBe('grant');
+      expect(await store.find('code')).toMatchObject({ consumedAt: null, answer: null });
+      await expectNothingWritten();
+    });
+
+    test('the row to use is not there', async () => {
+      expect(await store.apply(everyWrite({ use: { key: 'nobody' } }))).toBe('used');
+      await expectNothingWritten();
+    });
+
+    test('the row was used before, and keeps the first mark and answer', async () => {
+      await store.apply(unit({ use: { key: 'code', answer: 'first' } }));
+      fixture.moveTo(NOW + 5);
+      expect(await store.apply(everyWrite({ alive: 'g', use: { key: 'code', answer: 'second' } }))).toBe('used');
+      expect(await store.find('code')).toMatchObject({ consumedAt: NOW, answer: 'first' });
+      await expectNothingWritten();
+    });
+
+    test('also where the unit touches its own guards', async () => {
+      await store.apply(unit({ use: { key: 'code' } }));
+      const put = puts(grant('g', { payload: 'changed' }), row('new'));
+      expect(await store.apply(unit({ alive: 'g', use: { key: 'code' }, put }))).toBe('used');
+      expect((await store.find('g'))?.payload).toBe('{"a":1}');
+      await kill('g');
+      expect(await store.apply(unit({ alive: 'g', use: { key: 'old' }, put }))).toBe('grant');
+      expect((await store.find('old'))?.consumedAt).toBeNull();
+      expect(await store.find('new')).toBeUndefined();
+    });
+  });
+
+  describe('races', () => {
+    test('of many who use a row at once one wins', async () => {
+      await save(row('code'), grant('g'));
+      const outcomes = await Promise.all(
+        Array.from({ length: 20 }, (_, index) =>
+          store.apply(unit({ alive: 'g', use: { key: 'code' }, put: puts(row(`t${index}`)), notes: [note(`n${index}`)] })),
+        ),
+      );
+      const winner = outcomes.indexOf('ok');
+      expect(outcomes.filter((outcome) => outcome === 'ok')).toHaveLength(1);
+      expect(outcomes.filter((outcome) => outcome === 'used')).toHaveLength(19);
+      const tokens = await Promise.all(outcomes.map((_, index) => store.find(`t${index}`)));
+      expect(tokens.filter((token) => token !== undefined).map(({ key }) => key)).toEqual([`t${winner}`]);
+      expect(await fixture.notes()).toEqual([`n${winner}`]);
+    });
+
+    test('of many who write a key once one wins', async () => {
+      const won = await Promise.all(Array.from({ length: 20 }, (_, index) => store.once(row('jti', { payload: `${index}` }))));
+      expect(won.filter(Boolean)).toHaveLength(1);
+      expect((await store.find('jti'))?.payload).toBe(`${won.indexOf(true)}`);
+    });
+
+    test('units that write the same rows in any order all succeed', async () => {
+      await save(grant('g'));
+      const keys = ['a', 'b', 'c', 'd'];
+      const outcomes = await Promise.all(
+        Array.from({ length: 20 }, (_, index) => {
+          const order = index % 2 ? keys : [...keys].reverse();
+          return store.apply(unit({ alive: 'g', put: puts(...order.map((key) => row(key)), grant('g')) }));
+        }),
+      );
+      expect(new Set(outcomes)).toEqual(new Set(['ok']));
+    });
+
+    test('after a revocation nothing more is written for the grant', async () => {
+      await save(grant('g'));
+      const issue = (index: number) => store.apply(unit({ alive: 'g', put: puts(row(`t${index}`)) }));
+      const [before, , after] = await Promise.all([
+        Promise.all(Array.from({ length: 5 }, (_, index) => issue(index))),
+        kill('g'),
+        kill('g').then(() => issue(9)),
+      ]);
+      expect(before.every((outcome) => outcome === 'ok' || outcome === 'grant')).toBe(true);
+      expect(after).toBe('grant');
+      expect(await store.find('t9')).toBeUndefined();
+    });
+  });
+
+  describe('tombstones', () => {
+    beforeEach(() => save(grant('g', { accountId: 'alice', clientId: 'app' })));
+
+    test('no put brings a revoked grant back, and nothing of it is changed', async () => {
+      await kill('g');
+      fixture.moveTo(NOW + 5);
+      await save(grant('g', { payload: 'changed' }));
+      expect(await store.find('g')).toMatchObject({ revokedAt: NOW, payload: '{"a":1}' });
+    });
+
+    test('no delete removes a tombstone, so no later put brings it back', async () => {
+      await kill('g');
+      await store.apply(unit({ put: new Map([['g', null]]) }));
+      expect((await store.find('g'))?.revokedAt).toBe(NOW);
+    });
+
+    test('a second kill keeps the first time', async () => {
+      await kill('g');
+      fixture.moveTo(NOW + 5);
+      await kill('g');
+      expect((await store.find('g'))?.revokedAt).toBe(NOW);
+    });
+
+    test('kill marks grants alone', async () => {
+      await save(row('token'));
+      await kill('token');
+      expect((await store.find('token'))?.revokedAt).toBeNull();
+    });
+
+    test('a grant put and killed in one unit is dead', async () => {
+      expect(await store.apply(unit({ put: puts(grant('h')), kill: new Set(['h', 'g']) }))).toBe('ok');
+      expect((await store.find('h'))?.revokedAt).toBe(NOW);
+      expect((await store.find('g'))?.revokedAt).toBe(NOW);
+    });
+
+    test('revokeGrants without account and client is refused', async () => {
+      await expect(store.revokeGrants({}, NOW)).rejects.toThrow(TypeError);
+      expect((await store.find('g'))?.revokedAt).toBeNull();
+    });
+
+    test.each([
+      [{ accountId: 'alice', clientId: 'app' }, ['g']],
+      [{ accountId: 'alice' }, ['g', 'g2']],
+      [{ clientId: 'app' }, ['g', 'g3']],
+      [{ accountId: 'nobody' }, []],
+    ])('revokeGrants of %j', async (of, dead) => {
+      await save(
+        grant('g2', { accountId: 'alice', clientId: 'other' }),
+        grant('g3', { accountId: 'bob', clientId: 'app' }),
+        row('token', { accountId: 'alice', clientId: 'app' }),
+      );
+      expect(await store.revokeGrants(of, NOW + 7)).toBe(dead.length);
+      expect(await store.revokeGrants(of, NOW + 8)).toBe(0);
+      for (const key of ['g', 'g2', 'g3', 'token']) {
+        expect((await store.find(key))?.revokedAt).toBe(dead.includes(key) ? NOW + 7 : null);
+      }
+    });
+  });
+
+  describe('puts', () => {
+    test('a row comes back as it was put', async () => {
+      const full = row('k', {
+        grantKey: 'g',
+        sessionUid: 'uid',
+        userCode: 'code',
+        accountId: 'alice',
+        clientId: 'app',
+        payload: `{"text":"ü '\\" \\\\ 漢"}`,
+        sealed: 'sealed',
+      });
+      await save(full);
+      expect(await store.find('k')).toEqual({ ...full, consumedAt: null, revokedAt: null, answer: null });
+    });
+
+    test('a row without an end is kept and never expires', async () => {
+      await save(grant('g', { expiresAt: null }));
+      expect((await store.find('g'))?.expiresAt).toBeNull();
+      expect(await store.prune(LATER * 2, 10)).toBe(0);
+      expect(await store.apply(unit({ alive: 'g', put: puts(row('t')) }))).toBe('ok');
+    });
+
+    test('a put over a used row leaves mark and answer alone', async () => {
+      await save(row('refresh'));
+      await store.apply(unit({ use: { key: 'refresh', answer: 'sealed answer' } }));
+      await save(row('refresh', { payload: 'changed' }));
+      expect(await store.find('refresh')).toMatchObject({
+        payload: 'changed',
+        consumedAt: NOW,
+        answer: 'sealed answer',
+      });
+    });
+
+    test('a put of the very row the unit uses', async () => {
+      await save(row('code'));
+      const put = puts(row('code', { payload: 'changed' }));
+      expect(await store.apply(unit({ use: { key: 'code' }, put }))).toBe('ok');
+      expect(await store.find('code')).toMatchObject({ payload: 'changed', consumedAt: NOW });
+    });
+
+    test('a row of a dead grant may be put where the unit does not ask for the grant', async () => {
+      await save(grant('g'));
+      await kill('g');
+      expect(await save(row('token', { grantKey: 'g' }))).toBe('ok');
+      expect(await store.find('token')).toBeDefined();
+    });
+
+    test('guards, puts, deletes, kills and notes of one unit are all done', async () => {
+      await save(row('old'), row('code'), grant('g'), grant('other-grant'));
+      expect(await store.apply(everyWrite({ alive: 'g', use: { key: 'code', answer: 'x' } }))).toBe('ok');
+      expect(await store.find('code')).toMatchObject({ consumedAt: NOW, answer: 'x' });
+      expect(await store.find('new')).toBeDefined();
+      expect(await store.find('old')).toBeUndefined();
+      expect((await store.find('other-grant'))?.revokedAt).toBe(NOW);
+      expect(await fixture.notes()).toEqual(['n1']);
+    });
+
+    test('an empty unit is ok', async () => {
+      expect(await store.apply(unit())).toBe('ok');
+    });
+
+    test('once refuses a key that is there, even expired, and leaves it as it is', async () => {
+      expect(await store.once(row('jti', { payload: 'first' }))).toBe(true);
+      fixture.moveTo(LATER + 1);
+      expect(await store.once(row('jti', { payload: 'second' }))).toBe(false);
+      expect((await store.find('jti'))?.payload).toBe('first');
+    });
+  });
+
+  describe('other ways to find', () => {
+    test('only sessions by uid, and of two the newest', async () => {
+      await save(
+        row('token', { sessionUid: 'uid', expiresAt: LATER + 9 }),
+        row('s1', { kind: 'Session', sessionUid: 'uid', expiresAt: LATER }),
+        row('s2', { kind: 'Session', sessionUid: 'uid', expiresAt: LATER + 5 }),
+        row('s3', { kind: 'Session', sessionUid: 'other', expiresAt: LATER + 7 }),
+      );
+      expect((await store.findSessionByUid('uid'))?.key).toBe('s2');
+      expect(await store.findSessionByUid('nobody')).toBeUndefined();
+    });
+
+    test('by any of the names of a user code', async () => {
+      await save(row('d', { kind: 'DeviceCode', userCode: 'old-name' }));
+      expect(await store.findByUserCode([])).toBeUndefined();
+      expect(await store.findByUserCode(['new-name'])).toBeUndefined();
+      expect((await store.findByUserCode(['new-name', 'old-name']))?.key).toBe('d');
+    });
+  });
+
+  describe('prune', () => {
+    test('removes what expired before, the oldest first, and no more than asked for', async () => {
+      await save(...[1, 2, 3, 4].map((index) => row(`k${index}`, { expiresAt: NOW + index })));
+      expect(await store.prune(NOW + 4, 2)).toBe(2);
+      expect(await store.find('k2')).toBeUndefined();
+      expect(await store.find('k3')).toBeDefined();
+      expect(await store.prune(NOW + 4, 2)).toBe(1);
+      expect(await store.prune(NOW + 4, 2)).toBe(0);
+      expect(await store.find('k4')).toBeDefined();
+    });
+  });
+}

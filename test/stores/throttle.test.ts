@@ -1,0 +1,90 @@
+import { beforeEach, expect, test } from '@jest/globals';
+import { createThrottle, type Throttle } from '../../src/platform/throttle/throttle.js';
+import { createThrottleStore, type ThrottleStore } from '../../src/stores/throttle-store.js';
+import { describeOnBothDatabases } from '../support/databases.js';
+import { type MovingClock, movingClock } from '../unit/accounts/fakes.js';
+
+const RULE = { name: 'test', points: 3, windowSeconds: 60, blockSeconds: 100 };
+
+describeOnBothDatabases('throttle', (open) => {
+  let clock: MovingClock;
+  let store: ThrottleStore;
+  let throttle: Throttle;
+  const fails = async (times: number, key = 'anna') => {
+    const waits: number[] = [];
+    for (let n = 0; n < times; n += 1) waits.push(await throttle.fail(key));
+    return waits;
+  };
+
+  beforeEach(async () => {
+    clock = movingClock();
+    store = createThrottleStore(await open());
+    throttle = createThrottle({ store, clock }, RULE);
+  });
+
+  test('what is over the limit waits for the whole block, counted or not', async () => {
+    expect(await fails(4)).toEqual([0, 0, 0, 100]);
+    clock.forward(40);
+    expect(await throttle.check('anna')).toBe(60);
+    expect(await fails(2)).toEqual([60, 60]);
+    clock.forward(60);
+    expect(await throttle.check('anna')).toBe(0);
+    expect(await fails(1)).toEqual([0]);
+  });
+
+  test('asking counts nothing; full is not yet blocked', async () => {
+    await fails(3);
+    for (let n = 0; n < 9; n += 1) expect(await throttle.check('anna')).toBe(0);
+    expect(await throttle.check('bert')).toBe(0);
+  });
+
+  test('a window that ended is forgotten', async () => {
+    await fails(3);
+    clock.forward(60);
+    expect(await fails(3)).toEqual([0, 0, 0]);
+  });
+
+  test('keys and names do not meet', async () => {
+    await fails(4);
+    expect(await fails(1, 'bert')).toEqual([0]);
+    const other = createThrottle({ store, clock }, { ...RULE, name: 'other' });
+    expect(await other.fail('anna')).toBe(0);
+  });
+
+  test('a point given back is free again, but a block stays and nothing goes below zero', async () => {
+    await throttle.giveBack('anna');
+    await fails(3);
+    await throttle.giveBack('anna');
+    expect(await fails(2)).toEqual([0, 100]);
+    await throttle.giveBack('anna');
+    expect(await throttle.check('anna')).toBe(100);
+    await fails(1, 'bert');
+    await throttle.giveBack('bert');
+    await throttle.giveBack('bert');
+    expect(await fails(4, 'bert')).toEqual([0, 0, 0, 100]);
+  });
+
+  test('clearing ends the block', async () => {
+    await fails(4);
+    await throttle.clear('anna');
+    expect(await fails(3)).toEqual([0, 0, 0]);
+  });
+
+  test('of 40 at once, through two throttles, as many pass as points are there', async () => {
+    const twin = createThrottle({ store, clock }, RULE);
+    const waits = await Promise.all(
+      Array.from({ length: 40 }, (_, n) => (n % 2 === 0 ? throttle : twin).fail('anna')),
+    );
+    expect(waits.filter((wait) => wait === 0)).toHaveLength(3);
+  });
+
+  test('pruning takes ended counters, a batch at a time', async () => {
+    for (const key of ['a', 'b', 'c']) await throttle.fail(key);
+    clock.forward(30);
+    await throttle.fail('d');
+    clock.forward(31);
+    expect(await store.prune(clock.now(), 2)).toBe(2);
+    expect(await store.prune(clock.now(), 2)).toBe(1);
+    expect(await store.prune(clock.now(), 2)).toBe(0);
+  });
+});

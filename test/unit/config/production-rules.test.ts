@@ -1,0 +1,155 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { describe, expect, test } from '@jest/globals';
+import { parseConfig } from '../../../src/platform/config/config.js';
+import { ConfigFault } from '../../../src/platform/config/config-fault.js';
+import type { Environment } from '../../../src/platform/config/sources.js';
+
+const good = { ISSUER: 'https://id.example.org', SECRET_KEY: 'kq3hT9vXz0LmB7wRcYp5sJd8fGn2aUe4' };
+
+const pair = () =>
+  generateKeyPairSync('ec', {
+    namedCurve: 'P-256',
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+  });
+
+function faultsOf(env: Environment, files: Record<string, string> = {}): string[] {
+  const readFile = (path: string) => {
+    const text = files[path];
+    if (text === undefined) throw Object.assign(new Error('denied'), { code: 'EACCES' });
+    return text;
+  };
+  try {
+    parseConfig(env, { readFile });
+  } catch (error) {
+    if (error instanceof ConfigFault) return error.message.split('\n');
+    throw error;
+  }
+  return [];
+}
+
+const MAKE_ONE = 'make one with: openssl rand -base64 32';
+
+describe('R27, A79: a server others reach does not start on', () => {
+  test.each<[string, Environment, string]>([
+    ['no SECRET_KEY', { ISSUER: good.ISSUER }, `SECRET_KEY: is missing; ${MAKE_ONE}`],
+    [
+      'a published SECRET_KEY',
+      { ...good, SECRET_KEY: 'you-will-never-guess' },
+      `SECRET_KEY: is a value everybody knows; ${MAKE_ONE}`,
+    ],
+    [
+      'a short SECRET_KEY',
+      { ...good, SECRET_KEY: 'kq3hT9vXz0LmB7wR' },
+      `SECRET_KEY: is shorter than 32 characters; ${MAKE_ONE}`,
+    ],
+    [
+      'an unreadable SECRET_KEY_FILE',
+      { ISSUER: good.ISSUER, SECRET_KEY_FILE: '/run/s' },
+      'SECRET_KEY_FILE: cannot read /run/s (EACCES); name a readable file or unset it',
+    ],
+    [
+      'an http issuer',
+      { ...good, ISSUER: 'http://id.example.org' },
+      'ISSUER: http://id.example.org is not https; set it to the https:// address people use, like https://id.example.org',
+    ],
+    [
+      'a loopback issuer with NODE_ENV',
+      { ...good, ISSUER: '', NODE_ENV: 'production' },
+      'ISSUER: http://localhost:5000 is not https; set it to the https:// address people use, like https://id.example.org',
+    ],
+    [
+      'an issuer with a path',
+      { ...good, ISSUER: 'https://id.example.org/oauth' },
+      'ISSUER: has a path; write only https://id.example.org',
+    ],
+    [
+      'memory storage',
+      { ...good, DATABASE_URL: 'sqlite::memory:' },
+      'DATABASE_URL: keeps everything in memory only; name a file or a PostgreSQL database',
+    ],
+    [
+      'an unsupported database',
+      { ...good, DATABASE_URL: 'mysql://h/db' },
+      'DATABASE_URL: names "mysql", which is not supported; start it with sqlite: or postgres://',
+    ],
+    [
+      'an unreadable key file',
+      { ...good, JWT_PRIVATE_KEY_FILE: '/run/key' },
+      'JWT_PRIVATE_KEY_FILE: "/run/key" cannot be read as a private key in PEM form; correct it or unset it',
+    ],
+    [
+      'a broken inline key',
+      { ...good, PRIVATE_KEY: '-----BEGIN PRIVATE KEY-----\\nxx' },
+      'PRIVATE_KEY: cannot be read as a private key in PEM form; correct it or unset it',
+    ],
+    [
+      'an unreadable public key',
+      { ...good, JWT_PUBLIC_KEY_FILE: '/run/pub' },
+      'JWT_PUBLIC_KEY_FILE: "/run/pub" cannot be read as a public key in PEM form; correct it or unset it',
+    ],
+  ])('%s', (_, env, line) => {
+    expect(faultsOf(env)).toEqual([line]);
+  });
+
+  test.each([
+    'you_will_never_guess',
+    'secret',
+    'SECRET-KEY',
+    '-',
+    'changeme',
+    'change-me',
+    'CHANGE_ME',
+    'secret'.repeat(9),
+  ])('the known SECRET_KEY %s', (secret) => {
+    expect(faultsOf({ ...good, SECRET_KEY: secret })).toEqual([
+      `SECRET_KEY: is a value everybody knows; ${MAKE_ONE}`,
+    ]);
+  });
+
+  test('a long SECRET_KEY of one letter', () => {
+    expect(faultsOf({ ...good, SECRET_KEY: 'a'.repeat(64) })[0]).toContain('repeats too few characters');
+  });
+
+  test('a known secret among the old ones, which still open', () => {
+    expect(faultsOf({ ...good, SECRET_KEY: `${good.SECRET_KEY},secret` })).toEqual([
+      `SECRET_KEY: secret 2 is a value everybody knows; ${MAKE_ONE}`,
+    ]);
+  });
+
+  test('several at once, one line each', () => {
+    expect(faultsOf({ ISSUER: 'http://id.example.org', DATABASE_URL: 'sqlite::memory:' })).toHaveLength(3);
+  });
+});
+
+test('a faulty secret is never repeated', () => {
+  expect(faultsOf({ ...good, SECRET_KEY: 'kq3hT9vXz0LmB7wR' }).join()).not.toContain('kq3hT9');
+});
+
+test('two different keys are refused anywhere', () => {
+  const [one, other] = [pair(), pair()];
+  expect(
+    faultsOf({ PRIVATE_KEY: one.privateKey, JWT_PUBLIC_KEY_FILE: '/pub' }, { '/pub': other.publicKey }),
+  ).toEqual(['JWT_PUBLIC_KEY_FILE: is not the same key as PRIVATE_KEY; set both to one key or unset one']);
+});
+
+test('the same key under both names passes, inline with \\n too', () => {
+  const { privateKey, publicKey } = pair();
+  const env = { ...good, PRIVATE_KEY: privateKey.replaceAll('\n', '\\n'), JWT_PUBLIC_KEY_FILE: '/pub' };
+  expect(faultsOf(env, { '/pub': publicKey })).toEqual([]);
+});
+
+test('on a loopback issuer the same things pass, an unreadable key with a warning', () => {
+  const env = { SECRET_KEY: 'secret', DATABASE_URL: 'sqlite::memory:', JWT_PRIVATE_KEY_FILE: '/gone' };
+  const { warnings } = parseConfig(env, {
+    readFile: () => {
+      throw new Error('gone');
+    },
+  });
+  expect(warnings.join('\n')).toContain('JWT_PRIVATE_KEY_FILE: "/gone" cannot be read as a private key');
+});
+
+test('a good production configuration passes', () => {
+  expect(faultsOf(good)).toEqual([]);
+  expect(faultsOf({ ...good, NODE_ENV: 'production' })).toEqual([]);
+});

@@ -1,0 +1,111 @@
+import { EventEmitter, once } from 'node:events';
+import http, { type RequestListener, type ServerResponse } from 'node:http';
+import net, { type AddressInfo } from 'node:net';
+import { describe, expect, test } from '@jest/globals';
+import { type ServeOptions, serve } from '../../../src/serve/serve.js';
+
+const quiet = { info: () => {}, warn: () => {}, error: () => {} };
+const ok: RequestListener = (_request, response) => {
+  response.end('fine');
+};
+
+function serving(over: Partial<ServeOptions> = {}) {
+  const signals = new EventEmitter();
+  const steps: string[] = [];
+  const options: ServeOptions = {
+    handler: ok,
+    config: { http: { host: '127.0.0.1', port: 0 } },
+    log: quiet,
+    ready: { drain: () => void steps.push('drain') },
+    close: async () => void steps.push('close'),
+    signals,
+    ...over,
+  };
+  return { signals, steps, running: serve(options) };
+}
+
+const get = (port: number, agent: http.Agent) =>
+  new Promise<{ status?: number; connection?: string; body: string }>((resolve, reject) => {
+    const request = http.get({ host: '127.0.0.1', port, agent }, async (response) => {
+      let body = '';
+      for await (const chunk of response) body += chunk;
+      resolve({ status: response.statusCode, connection: response.headers.connection, body });
+    });
+    request.once('error', reject);
+  });
+
+describe('listening', () => {
+  test('a busy port is one line that names PORT', async () => {
+    const other = net.createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    const { running } = serving({ config: { http: { host: '127.0.0.1', port } } });
+    await expect(running).rejects.toThrow(new RegExp(`^PORT ${port} on 127\\.0\\.0\\.1 is in use[^\\n]*$`));
+    other.close();
+  });
+
+  test('an address of another machine names HOST', async () => {
+    const { running } = serving({ config: { http: { host: '192.0.2.1', port: 0 } } });
+    await expect(running).rejects.toThrow(/^HOST 192\.0\.2\.1 /);
+  });
+
+  test('an unreadable certificate names its flag and file', async () => {
+    const { running } = serving({ tls: { cert: '/nowhere/cert.pem', key: '/nowhere/key.pem' } });
+    await expect(running).rejects.toThrow('--cert /nowhere/cert.pem cannot be read (ENOENT).');
+  });
+
+  test('headers beyond the limit get 431', async () => {
+    const running = await serving().running;
+    const socket = net.connect(running.port, '127.0.0.1');
+    socket.write(`GET / HTTP/1.1\r\nHost: x\r\nX-Long: ${'a'.repeat(20_000)}\r\n\r\n`);
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    expect(answer.toString()).toMatch(/^HTTP\/1\.1 431 /);
+    socket.destroy();
+    await running.stop('test');
+  });
+});
+
+describe('stopping', () => {
+  test.each(['SIGTERM', 'SIGINT'])(
+    '%s answers what is in flight, then closes, with exit code 0',
+    async (name) => {
+      const arrived = new EventEmitter();
+      const handler: RequestListener = (_request, response) => arrived.emit('request', response);
+      const { signals, steps, running } = serving({ handler });
+      const { port, ended } = await running;
+      const agent = new http.Agent({ keepAlive: true });
+      const reply = get(port, agent);
+      const [response] = (await once(arrived, 'request')) as [ServerResponse];
+
+      signals.emit(name, name);
+      signals.emit(name, name);
+      await expect(get(port, new http.Agent())).rejects.toThrow('ECONNREFUSED');
+      expect(steps).toEqual(['drain']);
+      response.end('late but complete');
+
+      expect(await reply).toEqual({ status: 200, connection: 'close', body: 'late but complete' });
+      expect(await ended).toBe(0);
+      expect(steps).toEqual(['drain', 'close']);
+      expect(signals.listenerCount(name)).toBe(0);
+      agent.destroy();
+    },
+  );
+
+  test('an idle kept-alive connection does not hold it up', async () => {
+    const { running } = serving();
+    const { port, stop } = await running;
+    const agent = new http.Agent({ keepAlive: true });
+    expect((await get(port, agent)).status).toBe(200);
+    expect(await stop('test')).toBe(0);
+    agent.destroy();
+  });
+
+  test('a container that cannot be closed is an exit code of 1', async () => {
+    const close = async () => {
+      throw new Error('disk full');
+    };
+    const { stop, ended } = await serving({ close }).running;
+    expect(await stop('test')).toBe(1);
+    expect(await ended).toBe(1);
+  });
+});
