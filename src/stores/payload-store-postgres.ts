@@ -2,7 +2,14 @@ import type { Clock } from '../platform/crypto/clock.js';
 import type { PostgresDatabase } from '../platform/database/postgres.js';
 import { ALL_COLUMNS, type RawPayload, requirePair, toStoredPayload } from './payload-columns.js';
 import type { PayloadStore, PayloadUnit, StoredPayload, UnitOutcome } from './payload-store.js';
-import { aliveStatement, isEntangled, onceStatement, plainPut, unitStatement, unitSteps } from './payload-unit-postgres.js';
+import {
+  aliveStatement,
+  isEntangled,
+  onceStatement,
+  plainPut,
+  unitStatement,
+  unitSteps,
+} from './payload-unit-postgres.js';
 
 const SELECT = `SELECT ${ALL_COLUMNS.join(', ')} FROM oidc_payloads`;
 

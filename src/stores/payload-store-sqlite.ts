@@ -20,7 +20,9 @@ const INSERT = `INSERT INTO oidc_payloads (${PUT_COLUMNS.join(', ')})
 export function createSqlitePayloadStore(db: SqliteDatabase, clock: Clock): PayloadStore {
   const byKey = db.prepare(`${SELECT} WHERE key = ?`).raw();
   const byUid = db
-    .prepare(`${SELECT} WHERE kind = 'Session' AND session_uid = ? ORDER BY expires_at DESC, rowid DESC LIMIT 1`)
+    .prepare(
+      `${SELECT} WHERE kind = 'Session' AND session_uid = ? ORDER BY expires_at DESC, rowid DESC LIMIT 1`,
+    )
     .raw();
   const alive = db.prepare(
     `SELECT 1 FROM oidc_payloads WHERE key = ? AND kind = 'Grant' AND revoked_at IS NULL
@@ -63,7 +65,12 @@ export function createSqlitePayloadStore(db: SqliteDatabase, clock: Clock): Payl
     findSessionByUid: async (uid) => read(byUid.get(uid)),
     async findByUserCode(names) {
       const list = names.map(() => '?').join(', ');
-      return read(db.prepare(`${SELECT} WHERE user_code IN (${list}) LIMIT 1`).raw().get(...names));
+      return read(
+        db
+          .prepare(`${SELECT} WHERE user_code IN (${list}) LIMIT 1`)
+          .raw()
+          .get(...names),
+      );
     },
     apply: (unit) => db.submit(() => execute(unit, clock.now())),
     once: (row) => db.submit(() => putOnce.run(...putValues(row)).changes === 1),

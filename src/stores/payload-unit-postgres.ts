@@ -57,7 +57,9 @@ export const aliveStatement = (key: string, now: number): Statement =>
 /** Inserts one row unless its key exists. */
 export const onceStatement = (row: PayloadRow): Statement =>
   statement((bind) => {
-    const values = putValues(row).map((value, index) => bind(value, index === EXPIRES_AT ? 'bigint' : 'text'));
+    const values = putValues(row).map((value, index) =>
+      bind(value, index === EXPIRES_AT ? 'bigint' : 'text'),
+    );
     return `INSERT INTO oidc_payloads (${PUT_COLUMNS.join(', ')}) VALUES (${values.join(', ')}) ON CONFLICT (key) DO NOTHING`;
   });
 

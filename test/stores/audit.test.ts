@@ -5,6 +5,9 @@ import { createAuditStore } from '../../src/stores/audit-store.js';
 import { describeOnBothDatabases } from '../support/databases.js';
 import { movingClock } from '../unit/accounts/fakes.js';
 
+// Not toThrow: the addon's error class may be of another jest file.
+const REFUSED = { message: expect.stringContaining('append-only') };
+
 describeOnBothDatabases('audit events', (open) => {
   test('cannot be changed, removed or replaced (A126)', async () => {
     const database = await open();
@@ -12,9 +15,9 @@ describeOnBothDatabases('audit events', (open) => {
     await createAudit({ store, clock: movingClock() }).record({ event: 'account.created' });
     const rows = () => database.sql('audit_events');
     const [kept] = await store.list({ limit: 1 });
-    await expect(database.run(rows().update({ event: 'nothing' }))).rejects.toThrow();
-    await expect(database.run(rows().delete())).rejects.toThrow();
-    await expect(store.add({ ...kept, id: kept?.id ?? '', at: 1, event: 'other' })).rejects.toThrow();
+    await expect(database.run(rows().update({ event: 'nothing' }))).rejects.toMatchObject(REFUSED);
+    await expect(database.run(rows().delete())).rejects.toMatchObject(REFUSED);
+    await expect(store.add({ ...kept, id: kept?.id ?? '', at: 1, event: 'other' })).rejects.toBeDefined();
     expect(await store.list({ limit: 9 })).toEqual([kept]);
   });
 

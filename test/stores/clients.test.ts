@@ -47,8 +47,8 @@ describeOnBothDatabases('clients', (open) => {
   let database: Database;
   let store: ClientStore;
 
-  beforeEach(() => {
-    database = open();
+  beforeEach(async () => {
+    database = await open();
     store = createClientStore(database);
   });
 
@@ -188,7 +188,7 @@ describeOnBothDatabases('clients', (open) => {
 
 describeOnBothDatabases('resources', (open) => {
   test('are unique, found, listed by identifier and removed once', async () => {
-    const store = createResourceStore(open());
+    const store = createResourceStore(await open());
     const opaque: Resource = {
       identifier: `https://api.example/a-${newId()}`,
       name: 'A',

@@ -6,12 +6,18 @@ import { migrateUp } from '../../src/platform/database/migrate.js';
 import { createPostgresDatabase } from '../../src/platform/database/postgres.js';
 import type { SqliteDatabase } from '../../src/platform/database/sqlite.js';
 import { Unavailable } from '../../src/platform/errors/errors.js';
-import { createDatabaseFixture, describeOnBothDatabases, postgresSettings, quietLog } from '../support/databases.js';
+import {
+  createDatabaseFixture,
+  describeOnBothDatabases,
+  postgresSettings,
+  quietLog,
+} from '../support/databases.js';
 
 const role = (db: Database, name: string, more: object = {}) =>
   db.sql('roles').insert({ name, created_at: 1, ...more });
 
-const rename = (db: Database, from: string, to: string) => db.sql('roles').where({ name: from }).update({ name: to });
+const rename = (db: Database, from: string, to: string) =>
+  db.sql('roles').where({ name: from }).update({ name: to });
 
 async function roles(db: Database): Promise<string[]> {
   const rows = await db.all<{ name: string }>(db.sql('roles').select('name').orderBy('name'));
@@ -85,7 +91,13 @@ describeOnBothDatabases('database', (open) => {
   test('flags, times and big numbers go in and come out as numbers', async () => {
     const db = await open();
     const time = new Date(1_800_000_000_123);
-    const flags = { id: '1', username: 'a', username_key: 'a', must_change_password: true, email_verified: false };
+    const flags = {
+      id: '1',
+      username: 'a',
+      username_key: 'a',
+      must_change_password: true,
+      email_verified: false,
+    };
     await db.run(db.sql('accounts').insert({ ...flags, created_at: time, updated_at: time.getTime() }));
     expect(await db.first(db.sql('accounts').where({ must_change_password: true }))).toMatchObject({
       must_change_password: 1,
@@ -99,7 +111,11 @@ describeOnBothDatabases('database', (open) => {
 
   test('run counts the rows it changed; RETURNING answers them', async () => {
     const db = await open();
-    const insert = () => db.sql('roles').insert([{ name: 'a', created_at: 1 }, { name: 'b', created_at: 2 }]);
+    const insert = () =>
+      db.sql('roles').insert([
+        { name: 'a', created_at: 1 },
+        { name: 'b', created_at: 2 },
+      ]);
     expect(await db.all(insert().returning(['name', 'created_at']))).toHaveLength(2);
     expect(await db.run(db.sql('roles').where('created_at', '>', 5).delete())).toBe(0);
     expect(await db.run(db.sql('roles').update({ description: 'x' }))).toBe(2);
@@ -114,7 +130,10 @@ describeOnBothDatabases('database', (open) => {
     await db.run(trail().insert({ id: '1', at: 1, event: 'x' }));
     await expect(db.run(trail().update({ event: 'y' }))).rejects.toThrow('append-only');
     await expect(db.run(trail().delete())).rejects.toThrow('append-only');
-    const over = db.dialect === 'sqlite' ? `REPLACE INTO audit_events (id, at, event) VALUES ('1', 2, 'y')` : 'TRUNCATE audit_events';
+    const over =
+      db.dialect === 'sqlite'
+        ? `REPLACE INTO audit_events (id, at, event) VALUES ('1', 2, 'y')`
+        : 'TRUNCATE audit_events';
     await expect(db.run(db.sql.raw(over))).rejects.toThrow('append-only');
     expect(await db.all(trail().select('id', 'at', 'event'))).toEqual([{ id: '1', at: 1, event: 'x' }]);
   });
@@ -124,7 +143,9 @@ describe('SQLite', () => {
   const fixture = createDatabaseFixture();
   afterEach(fixture.close);
 
-  async function openBeside(timeoutMs = 3000): Promise<{ db: SqliteDatabase; other: BetterSqlite3.Database }> {
+  async function openBeside(
+    timeoutMs = 3000,
+  ): Promise<{ db: SqliteDatabase; other: BetterSqlite3.Database }> {
     const settings = { ...(await fixture.settingsOf('sqlite')), timeoutMs };
     await migrateUp(settings);
     const db = (await fixture.open(settings)) as SqliteDatabase;
@@ -245,7 +266,12 @@ describe('PostgreSQL', () => {
   test('units that deadlock are tried again and both succeed', async () => {
     const { db, other } = await openBeside();
     await other.end();
-    await db.run(db.sql('roles').insert([{ name: 'a', created_at: 0 }, { name: 'b', created_at: 0 }]));
+    await db.run(
+      db.sql('roles').insert([
+        { name: 'a', created_at: 0 },
+        { name: 'b', created_at: 0 },
+      ]),
+    );
     const touch = (name: string) => ({ query: db.sql('roles').where({ name }).increment('created_at', 1) });
     const pause = { query: db.sql.raw('SELECT pg_sleep(0.05)') };
     const results = await Promise.all([
@@ -253,7 +279,10 @@ describe('PostgreSQL', () => {
       db.write([touch('b'), pause, touch('a')]),
     ]);
     expect(results).toEqual([true, true]);
-    expect(await db.all(db.sql('roles').select('created_at'))).toEqual([{ created_at: 2 }, { created_at: 2 }]);
+    expect(await db.all(db.sql('roles').select('created_at'))).toEqual([
+      { created_at: 2 },
+      { created_at: 2 },
+    ]);
   });
 
   test.each([

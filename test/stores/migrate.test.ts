@@ -4,7 +4,7 @@ import { existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import BetterSqlite3 from 'better-sqlite3';
-import { knex } from 'knex';
+import knex from 'knex';
 import { migrations } from '../../migrations/index.js';
 import type { DatabaseSettings } from '../../src/platform/database/database.js';
 import { migrateDown, migrateUp, migrationStatus, SchemaNewer } from '../../src/platform/database/migrate.js';
@@ -13,7 +13,8 @@ import { createDatabaseFixture, DIALECTS, quietLog, sqliteSettings } from '../su
 
 const names = migrations.map(({ name }) => name);
 const earlier = migrations.slice(0, 2);
-const later = [...migrations, { name: '0999-later', up: async () => {}, down: async () => {} }];
+const extra = { name: '0999-later', up: async () => {}, down: async () => {} };
+const later = [...migrations, extra];
 
 const clientFor = ({ dialect, file = '', connectionString = '' }: DatabaseSettings) =>
   dialect === 'sqlite'
@@ -46,7 +47,7 @@ describe.each(DIALECTS)('migrations on %s', (dialect) => {
 
   test('a migration that fails leaves nothing of the run behind, and the next run succeeds', async () => {
     const settings = await fixture.settingsOf(dialect);
-    const broken = { ...later[4]!, up: () => Promise.reject(new Error('broken')) };
+    const broken = { ...extra, up: () => Promise.reject(new Error('broken')) };
     await expect(migrateUp(settings, () => {}, { list: [...migrations, broken] })).rejects.toThrow();
     expect((await migrationStatus(settings)).applied).toEqual([]);
     expect((await migrateUp(settings)).ran).toEqual(names);
@@ -84,7 +85,11 @@ describe.each(DIALECTS)('migrations on %s', (dialect) => {
     const settings = await fixture.settingsOf(dialect);
     const started = deferred();
     const finished = deferred();
-    const slow = { name: '0999-later', up: () => (started.resolve(), finished.promise), down: async () => {} };
+    const up = () => {
+      started.resolve();
+      return finished.promise;
+    };
+    const slow = { ...extra, up };
     const list = [...migrations, slow];
     const first = migrateUp(settings, () => {}, { list });
     await started.promise;
@@ -112,14 +117,17 @@ describe('migrations of a SQLite file', () => {
   const NOW = Date.UTC(2030, 0, 2, 3, 4, 5, 678);
   const clock = { now: () => NOW };
 
-  const newFile = (): DatabaseSettings => sqliteSettings(join(fixture.temporaryFolder(), 'data', 'main.sqlite'));
+  const newFile = (): DatabaseSettings =>
+    sqliteSettings(join(fixture.temporaryFolder(), 'data', 'main.sqlite'));
 
   test('a migrator that is killed lets the next one in', async () => {
     const settings = newFile();
     await migrateUp(settings, () => {}, { list: earlier });
     const hold = `const db = require('better-sqlite3')(process.argv[1]); db.exec('BEGIN EXCLUSIVE');
       console.log('held'); setInterval(() => {}, 1000);`;
-    const child = spawn(process.execPath, ['-e', hold, `${settings.file}.migrate-lock`], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, ['-e', hold, `${settings.file}.migrate-lock`], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     await once(child.stdout, 'data');
     const report = (line: string) => line.startsWith('Waiting') && child.kill('SIGKILL');
     expect((await migrateUp(settings, report)).ran).toEqual(names.slice(2));

@@ -37,7 +37,8 @@ const unit = (more: Partial<PayloadUnit> = {}): PayloadUnit => ({
   ...more,
 });
 
-const puts = (...rows: PayloadRow[]) => new Map<string, PayloadRow | null>(rows.map((item) => [item.key, item]));
+const puts = (...rows: PayloadRow[]) =>
+  new Map<string, PayloadRow | null>(rows.map((item) => [item.key, item]));
 
 const note = (id: string): AuditRecord => ({ id, at: NOW, event: 'grant.issued' });
 
@@ -55,7 +56,10 @@ export function payloadStoreContract(open: () => Promise<PayloadStoreFixture>): 
   const kill = (key: string) => store.apply(unit({ kill: new Set([key]) }));
   const everyWrite = (more: Partial<PayloadUnit>) =>
     unit({
-      put: new Map<string, PayloadRow | null>([['new', row('new')], ['old', null]]),
+      put: new Map<string, PayloadRow | null>([
+        ['new', row('new')],
+        ['old', null],
+      ]),
       kill: new Set(['other-grant']),
       notes: [note('n1')],
       ...more,
@@ -72,12 +76,12 @@ export function payloadStoreContract(open: () => Promise<PayloadStoreFixture>): 
     beforeEach(() => save(row('old'), row('code'), grant('g'), grant('other-grant')));
 
     test.each([
-      ['is not there', async () => 'nobody'],
-      ['is not a grant', async () => 'old'],
-      ['is revoked', async () => (await kill('g'), 'g')],
-      ['has expired', async () => (fixture.moveTo(LATER), 'g')],
-    ])('the grant %s', async (_, prepare) => {
-      const alive = await prepare();
+      ['is not there', 'nobody', async () => {}],
+      ['is not a grant', 'old', async () => {}],
+      ['is revoked', 'g', () => kill('g')],
+      ['has expired', 'g', async () => fixture.moveTo(LATER)],
+    ])('the grant %s', async (_, alive, prepare) => {
+      await prepare();
       expect(await store.apply(everyWrite({ alive, use: { key: 'code', answer: 'x' } }))).toBe('grant');
       expect(await store.find('code')).toMatchObject({ consumedAt: null, answer: null });
       await expectNothingWritten();
@@ -91,7 +95,9 @@ export function payloadStoreContract(open: () => Promise<PayloadStoreFixture>): 
     test('the row was used before, and keeps the first mark and answer', async () => {
       await store.apply(unit({ use: { key: 'code', answer: 'first' } }));
       fixture.moveTo(NOW + 5);
-      expect(await store.apply(everyWrite({ alive: 'g', use: { key: 'code', answer: 'second' } }))).toBe('used');
+      expect(await store.apply(everyWrite({ alive: 'g', use: { key: 'code', answer: 'second' } }))).toBe(
+        'used',
+      );
       expect(await store.find('code')).toMatchObject({ consumedAt: NOW, answer: 'first' });
       await expectNothingWritten();
     });
@@ -113,7 +119,14 @@ export function payloadStoreContract(open: () => Promise<PayloadStoreFixture>): 
       await save(row('code'), grant('g'));
       const outcomes = await Promise.all(
         Array.from({ length: 20 }, (_, index) =>
-          store.apply(unit({ alive: 'g', use: { key: 'code' }, put: puts(row(`t${index}`)), notes: [note(`n${index}`)] })),
+          store.apply(
+            unit({
+              alive: 'g',
+              use: { key: 'code' },
+              put: puts(row(`t${index}`)),
+              notes: [note(`n${index}`)],
+            }),
+          ),
         ),
       );
       const winner = outcomes.indexOf('ok');
@@ -125,7 +138,9 @@ export function payloadStoreContract(open: () => Promise<PayloadStoreFixture>): 
     });
 
     test('of many who write a key once one wins', async () => {
-      const won = await Promise.all(Array.from({ length: 20 }, (_, index) => store.once(row('jti', { payload: `${index}` }))));
+      const won = await Promise.all(
+        Array.from({ length: 20 }, (_, index) => store.once(row('jti', { payload: `${index}` }))),
+      );
       expect(won.filter(Boolean)).toHaveLength(1);
       expect((await store.find('jti'))?.payload).toBe(`${won.indexOf(true)}`);
     });

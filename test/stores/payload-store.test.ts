@@ -11,7 +11,8 @@ describeOnBothDatabases('payload store', (open) => {
       moveTo(time) {
         now = time;
       },
-      notes: async () => (await db.all<{ id: string }>(db.sql('audit_events').select('id'))).map(({ id }) => id),
+      notes: async () =>
+        (await db.all<{ id: string }>(db.sql('audit_events').select('id'))).map(({ id }) => id),
     };
   });
 });

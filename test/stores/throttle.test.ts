@@ -1,7 +1,8 @@
-import { beforeEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { createThrottle, type Throttle } from '../../src/platform/throttle/throttle.js';
 import { createThrottleStore, type ThrottleStore } from '../../src/stores/throttle-store.js';
-import { describeOnBothDatabases } from '../support/databases.js';
+import { migrateUp } from '../../src/platform/database/migrate.js';
+import { createDatabaseFixture, describeOnBothDatabases, DIALECTS } from '../support/databases.js';
 import { type MovingClock, movingClock } from '../unit/accounts/fakes.js';
 
 const RULE = { name: 'test', points: 3, windowSeconds: 60, blockSeconds: 100 };
@@ -87,4 +88,21 @@ describeOnBothDatabases('throttle', (open) => {
     expect(await store.prune(clock.now(), 2)).toBe(1);
     expect(await store.prune(clock.now(), 2)).toBe(0);
   });
+});
+
+const fixture = createDatabaseFixture();
+afterEach(fixture.close);
+
+test.each(DIALECTS)('two servers on one %s database count together', async (dialect) => {
+  const settings = await fixture.settingsOf(dialect);
+  await migrateUp(settings);
+  const clock = movingClock();
+  const servers = await Promise.all(
+    [1, 2].map(async () =>
+      createThrottle({ store: createThrottleStore(await fixture.open(settings)), clock }, RULE),
+    ),
+  );
+  const tries = Array.from({ length: 20 }, () => servers.map((server) => server.fail('anna'))).flat();
+  expect((await Promise.all(tries)).filter((wait) => wait === 0)).toHaveLength(3);
+  for (const server of servers) expect(await server.check('anna')).toBe(100);
 });

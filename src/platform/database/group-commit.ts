@@ -47,9 +47,9 @@ export function createGroupCommit(db: BetterSqlite3.Database, timeoutMs: number)
     try {
       transact(batch);
     } catch (error) {
-      if (isBusy(error)) return waitForTurn(batch, error);
-      if (isDiskFault(error) || batch.length === 1) refuse(batch, error);
-      else return oneByOne(batch);
+      if (isBusy(error)) waitForTurn(batch, error);
+      else if (isDiskFault(error) || batch.length === 1) refuse(batch, error);
+      else oneByOne(batch);
     }
     goOn();
   }
@@ -77,11 +77,13 @@ export function createGroupCommit(db: BetterSqlite3.Database, timeoutMs: number)
       try {
         transact([unit]);
       } catch (error) {
-        if (isBusy(error)) return waitForTurn(batch.slice(index), error);
+        if (isBusy(error)) {
+          waitForTurn(batch.slice(index), error);
+          return;
+        }
         refuse([unit], error);
       }
     }
-    goOn();
   }
 
   /** Waiting inside SQLite would freeze the event loop, `/livez` included; so it is done by timer. */
@@ -92,7 +94,7 @@ export function createGroupCommit(db: BetterSqlite3.Database, timeoutMs: number)
       cause,
     );
     queue.unshift(...batch.filter((unit) => unit.deadline > now));
-    if (queue.length === 0) return drained();
+    if (queue.length === 0) return;
     scheduled = true;
     // Jitter, or processes that collided once would collide again.
     setTimeout(flush, 5 + Math.random() * 20);

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
-import type BetterSqlite3 from 'better-sqlite3';
+import BetterSqlite3 from 'better-sqlite3';
 import type { Knex } from 'knex';
 import { type Migration, migrations } from '../../../migrations/index.js';
 import { type Clock, systemClock } from '../crypto/clock.js';
 import type { DatabaseSettings } from './database.js';
 import { withPostgresLock, withSqliteLock } from './migration-lock.js';
-import { appliedNames, createMigrator, type Report, withMigrator } from './migrator.js';
+import { appliedNames, type Report, withMigrator } from './migrator.js';
 import { makeDatabaseFile } from './sqlite.js';
 import { copySqliteFile } from './sqlite-copy.js';
 
@@ -95,11 +95,16 @@ export async function migrationStatus(
   );
 }
 
-/** A memory database lives and dies with its handle: the one that migrated it is the one to use. */
+/** A memory database dies with its handle, and knex keeps its own: so the migrated pages are carried over. */
 export async function openMigratedMemory(): Promise<BetterSqlite3.Database> {
-  const migrator = createMigrator({ dialect: 'sqlite', file: ':memory:' }, migrations, silently);
-  await migrator.migrate.latest();
-  return migrator.client.acquireConnection();
+  const settings = { dialect: 'sqlite', file: ':memory:' } as const;
+  return withMigrator(settings, migrations, silently, async (migrator) => {
+    await migrator.migrate.latest();
+    const source: BetterSqlite3.Database = await migrator.client.acquireConnection();
+    const pages = source.serialize();
+    await migrator.client.releaseConnection(source);
+    return new BetterSqlite3(pages);
+  });
 }
 
 function compare(applied: readonly string[], list: readonly Migration[]): MigrationStatus {

@@ -1,4 +1,4 @@
-import { type Knex, knex } from 'knex';
+import knex, { type Knex } from 'knex';
 import pg from 'pg';
 import type { Migration } from '../../../migrations/index.js';
 import { Unavailable } from '../errors/errors.js';
@@ -13,7 +13,7 @@ type Target = Pick<DatabaseSettings, 'dialect' | 'file' | 'connectionString' | '
 const CONNECT_MS = 10_000;
 
 /** knex over a connection of its own, for migrations alone; its only connection also holds the lock. */
-export function createMigrator(target: Target, list: readonly Migration[], report: Report): Knex {
+function createMigrator(target: Target, list: readonly Migration[], report: Report): Knex {
   const common = { migrations: { migrationSource: sourceOf(list, report) }, log: silent };
   if (target.dialect === 'sqlite') {
     const connection = { filename: target.file ?? ':memory:' };
@@ -30,12 +30,12 @@ export function createMigrator(target: Target, list: readonly Migration[], repor
 }
 
 export async function withMigrator<T>(
-  settings: DatabaseSettings,
+  target: Target,
   list: readonly Migration[],
   report: Report,
   work: (migrator: Knex) => Promise<T>,
 ): Promise<T> {
-  const migrator = createMigrator(settings, list, report);
+  const migrator = createMigrator(target, list, report);
   try {
     return await work(migrator);
   } catch (error) {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { knex } from 'knex';
-import pg from 'pg';
+import knex from 'knex';
+import type pg from 'pg';
 import type { Database, DatabaseLog, DatabaseSettings, Query } from './database.js';
 import { isConflict, isConnectionFault, isStale, storageError } from './postgres-errors.js';
 import { createPool, statementNames } from './postgres-pool.js';

@@ -1,8 +1,11 @@
-import BetterSqlite3 from 'better-sqlite3';
 import { Unavailable } from '../errors/errors.js';
 import { UniqueViolation } from './database.js';
 
-const codeOf = (error: unknown): string => (error instanceof BetterSqlite3.SqliteError ? error.code : '');
+/** By its code, not its class: the addon keeps the class of whoever loaded it first (a jest file, say). */
+function codeOf(error: unknown): string {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return '';
+  return typeof error.code === 'string' ? error.code : '';
+}
 
 /** Another process holds the write lock: worth another try. */
 export const isBusy = (error: unknown): boolean => /^SQLITE_(BUSY|LOCKED)/.test(codeOf(error));

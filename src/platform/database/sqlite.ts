@@ -1,7 +1,7 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import BetterSqlite3 from 'better-sqlite3';
-import { knex } from 'knex';
+import knex from 'knex';
 import type { Database, DatabaseSettings, Query } from './database.js';
 import { createGroupCommit, type Work } from './group-commit.js';
 import { storageError } from './sqlite-errors.js';

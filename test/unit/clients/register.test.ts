@@ -3,7 +3,7 @@ import type { ClientRecord } from '../../../src/clients/client.js';
 import { type ClientDocument, type Clients, createClients } from '../../../src/clients/register.js';
 import { createClientSecrets } from '../../../src/clients/secrets.js';
 import { DEFAULT_RULES } from '../../../src/clients/server-rules.js';
-import type { Audit, AuditEvent } from '../../../src/platform/audit/audit.js';
+import { type AuditEvent, createAudit } from '../../../src/platform/audit/audit.js';
 import { createSecretBox } from '../../../src/platform/crypto/secret-box.js';
 import { InvalidInput } from '../../../src/platform/errors/errors.js';
 import type { ClientStore } from '../../../src/stores/client-store.js';
@@ -44,13 +44,16 @@ const store: ClientStore = {
   remove: async (clientId) => kept.delete(clientId),
 };
 
-const audit: Audit = {
-  step(event) {
-    events.push(event);
-    return { query: { toSQL: () => undefined as never } };
+const audit = createAudit({
+  store: {
+    step(record) {
+      events.push(record);
+      return { query: { toSQL: () => undefined as never } };
+    },
+    add: async () => undefined,
   },
-  record: async () => undefined,
-};
+  clock: { now: () => now },
+});
 
 beforeEach(() => {
   now = 1_000_000;
