@@ -146,7 +146,9 @@ export async function createContainer(given: Config, options: ContainerOptions):
   });
 
   const signingKeys = createFileKeys({ keysDir: config.keysDir, clock, warn: (line) => log.warn(line) });
-  await signingKeys.ensure();
+  for (const { alg, kid } of await signingKeys.ensure()) {
+    await audit.record({ event: 'keys.generated', outcome: 'success', actorId: 'system', detail: { alg, kid } });
+  }
   const loadedKeys = await signingKeys.list();
 
   const web = createWeb(config, log);

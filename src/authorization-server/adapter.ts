@@ -2,7 +2,6 @@ import { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
 import type { Clock } from '../platform/crypto/clock.js';
 import { sha256 } from '../platform/crypto/ids.js';
 import type { SecretBox } from '../platform/crypto/secret-box.js';
-import { Unavailable } from '../platform/errors/errors.js';
 import type { PayloadRow, PayloadStore, PayloadUnit, StoredPayload } from '../stores/payload-store.js';
 import { SameAnswer } from './grant-unit.js';
 import type { PayloadSecrets } from './payload-secrets.js';
@@ -35,17 +34,6 @@ const orNull = <T>(value: T | undefined): T | null => value ?? null;
 
 export function createAdapterFactory(deps: Dependencies): (kind: string) => Adapter {
   const { store, units, secrets, userCodes, clock, grace } = deps;
-
-  /** A failing database is remembered, since the library turns it into a bare 500. */
-  async function reach<T>(work: Promise<T>): Promise<T> {
-    try {
-      return await work;
-    } catch (error) {
-      const writes = units.current();
-      if (writes && error instanceof Unavailable) writes.unavailable = error;
-      throw error;
-    }
-  }
 
   async function write(change: (unit: PayloadUnit) => void): Promise<void> {
     const writes = units.current();
@@ -88,23 +76,21 @@ export function createAdapterFactory(deps: Dependencies): (kind: string) => Adap
 
   return (kind) => ({
     async find(id) {
-      return live(kind, await reach(store.find(sha256(id))), id);
+      return live(kind, await store.find(sha256(id)), id);
     },
     async findByUid(uid) {
-      return live(kind, await reach(store.findSessionByUid(uid)));
+      return live(kind, await store.findSessionByUid(uid));
     },
     async findByUserCode(userCode) {
-      return live(kind, await reach(store.findByUserCode(userCodes.names(userCode))));
+      return live(kind, await store.findByUserCode(userCodes.names(userCode)));
     },
     async upsert(id, payload, expiresIn) {
       const row = toRow(kind, id, payload, expiresIn);
-      await reach(
-        write((unit) => {
-          const guarded = row.grantKey !== null && !unit.put.has(row.grantKey);
-          if (guarded && units.current()?.grant) unit.alive = row.grantKey as string;
-          unit.put.set(row.key, row);
-        }),
-      );
+      await write((unit) => {
+        const guarded = row.grantKey !== null && !unit.put.has(row.grantKey);
+        if (guarded && units.current()?.grant) unit.alive = row.grantKey as string;
+        unit.put.set(row.key, row);
+      });
     },
     async consume(id) {
       const key = sha256(id);
@@ -115,22 +101,20 @@ export function createAdapterFactory(deps: Dependencies): (kind: string) => Adap
         return;
       }
       // At once: the library must still be able to render the loser's error.
-      const outcome = await reach(store.apply({ ...newUnit(), use: { key } }));
+      const outcome = await store.apply({ ...newUnit(), use: { key } });
       if (outcome !== 'ok') throw alreadyUsed(kind);
     },
     async destroy(id) {
       const key = sha256(id);
       // A grant handler destroys tokens only of a grant that it revokes: the tombstone does both.
       if (kind !== 'Grant' && units.current()?.grant) return;
-      await reach(
-        write((unit) => {
-          if (kind === 'Grant') unit.kill.add(key);
-          else unit.put.set(key, null);
-        }),
-      );
+      await write((unit) => {
+        if (kind === 'Grant') unit.kill.add(key);
+        else unit.put.set(key, null);
+      });
     },
     async revokeByGrantId(grantId) {
-      await reach(write((unit) => void unit.kill.add(sha256(grantId))));
+      await write((unit) => void unit.kill.add(sha256(grantId)));
     },
   });
 }

@@ -1,5 +1,6 @@
 import type { KoaContextWithOIDC, Provider, TokenEndpointGrantContext } from 'oidc-provider';
 import type { AuditEvent, AuditRecord } from '../platform/audit/audit.js';
+import { PosternError } from '../platform/errors/errors.js';
 import type { GrantLoader } from './load-grant.js';
 import type { Restarts } from './restart.js';
 import type { UnitsOfWork } from './unit-of-work.js';
@@ -65,6 +66,8 @@ export function watchEvents(provider: Provider, { units, audit, grants, restarts
   provider.on('grant.revoked', (ctx) => note(ctx, { event: 'grant.revoked', outcome: 'success' }));
   provider.on('end_session.success', (ctx) => note(ctx, { event: 'account.sign_out', outcome: 'success' }));
   provider.on('server_error', (ctx, error) => {
-    log.error({ ...audit.requestInfo(ctx), err: error }, 'the authorization server failed');
+    const writes = units.of(ctx);
+    if (writes && error instanceof PosternError) writes.failure = error;
+    else log.error({ ...audit.requestInfo(ctx), err: error }, 'the authorization server failed');
   });
 }

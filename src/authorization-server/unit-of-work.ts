@@ -1,6 +1,6 @@
 import type { Middleware, ParameterizedContext } from 'koa';
 import { Provider } from 'oidc-provider';
-import { Unavailable } from '../platform/errors/errors.js';
+import type { PosternError } from '../platform/errors/errors.js';
 import type { PayloadStore, PayloadUnit } from '../stores/payload-store.js';
 
 /**
@@ -13,8 +13,8 @@ export interface RequestWrites {
   grant: PayloadUnit | undefined;
   /** Keys of refresh tokens found consumed within grace: their `consume` leaves by `SameAnswer`. */
   readonly answered: Set<string>;
-  /** Set by the adapter when the database failed: the library would answer 500. */
-  unavailable: Unavailable | undefined;
+  /** An error of ours (throttled, database busy) that passed through the library, which answers 500 to it. */
+  failure: PosternError | undefined;
 }
 
 export const newUnit = (): PayloadUnit => ({ put: new Map(), kill: new Set(), notes: [] });
@@ -33,11 +33,14 @@ export function createUnitsOfWork(store: PayloadStore): UnitsOfWork {
   const writesOf = new WeakMap<object, RequestWrites>();
 
   async function settle(ctx: ParameterizedContext, writes: RequestWrites): Promise<void> {
-    // The grant itself may be gone by now; a plain unit has no guards, so it cannot be refused.
-    if (!isEmpty(writes.plain)) await store.apply(writes.plain);
-    if (writes.unavailable) {
-      ctx.remove('location');
-      throw writes.unavailable;
+    try {
+      if (writes.failure) throw writes.failure;
+      // A plain unit has no guards, so it cannot be refused, only fail.
+      if (!isEmpty(writes.plain)) await store.apply(writes.plain);
+    } catch (error) {
+      // A renewed session id that was not saved would cost the browser the session it has.
+      ctx.remove('Set-Cookie');
+      throw error;
     }
   }
 
@@ -52,7 +55,7 @@ export function createUnitsOfWork(store: PayloadStore): UnitsOfWork {
         plain: newUnit(),
         grant: undefined,
         answered: new Set(),
-        unavailable: undefined,
+        failure: undefined,
       };
       writesOf.set(ctx, writes);
       await next();

@@ -165,18 +165,21 @@ describe('SQLite', () => {
     expect(await roles(db)).toEqual(['b']);
   });
 
-  test('a lock that passes is waited for, without blocking the event loop', async () => {
-    const { db, other } = await openBeside();
-    other.exec('BEGIN IMMEDIATE');
-    const writes = Promise.all([db.run(role(db, 'a')), db.run(role(db, 'b'))]);
-    // Two turns on, the first attempt has met the lock, and this test is still being run.
-    await turn();
-    await turn();
-    other.exec('ROLLBACK');
-    other.close();
-    expect(await writes).toEqual([1, 1]);
-    expect(await roles(db)).toEqual(['a', 'b']);
-  });
+  test.each([1, 3])(
+    'a lock that passes is waited for by a batch of %i, not by the event loop',
+    async (size) => {
+      const { db, other } = await openBeside();
+      other.exec('BEGIN IMMEDIATE');
+      const writes = Promise.all(Array.from({ length: size }, (_, index) => db.run(role(db, `r${index}`))));
+      // Two turns on, the first attempt has met the lock, and this test is still being run.
+      await turn();
+      await turn();
+      other.exec('ROLLBACK');
+      other.close();
+      await writes;
+      expect(await roles(db)).toHaveLength(size);
+    },
+  );
 
   test('a full disk is Unavailable for all in the batch and passes', async () => {
     const { db, other } = await openBeside();
@@ -251,7 +254,7 @@ describe('PostgreSQL', () => {
     expect(await db.run(rename(db, 'a', 'b'))).toBe(1);
   });
 
-  test('connections that are killed, idle or at work, do not take the process along', async () => {
+  test('a connection killed at work does not take the process along', async () => {
     const { db, other } = await openBeside();
     const working = db.all(db.sql.raw('SELECT pg_sleep(2)'));
     const refused = expect(working).rejects.toBeInstanceOf(Unavailable);
@@ -261,6 +264,25 @@ describe('PostgreSQL', () => {
     await refused;
     await other.end();
     expect(await db.run(role(db, 'a'))).toBe(1);
+  });
+
+  test('a connection killed while idle is logged and replaced', async () => {
+    const settings = await fixture.settingsOf('postgres');
+    let told: (line: string) => void = () => {};
+    const line = new Promise<string>((resolve) => {
+      told = resolve;
+    });
+    const db = createPostgresDatabase(settings, { warn: (_, message) => told(message) });
+    const { pid } = (await db.first<{ pid: number }>(db.sql.raw('SELECT pg_backend_pid() AS pid'))) ?? {
+      pid: 0,
+    };
+    const other = new pg.Client({ connectionString: settings.connectionString });
+    await other.connect();
+    await other.query('SELECT pg_terminate_backend($1)', [pid]);
+    await other.end();
+    expect(await line).toBe('an idle database connection was lost');
+    await db.ping();
+    await db.close();
   });
 
   test('units that deadlock are tried again and both succeed', async () => {
