@@ -46,7 +46,6 @@ function pages(container: Container): Middleware[] {
   const { sessions, interactions, tokens } = authorizationServer;
   const { csrf, renderView, requestInfo } = web;
   const findAccount = (id: string) => accounts.findById(id);
-  const signUpOpen = config.signUp === 'open';
 
   const currentAccount = async (ctx: Context) => {
     const session = await sessions.current(ctx);
@@ -67,9 +66,9 @@ function pages(container: Container): Middleware[] {
   const accountPages = createAccountPages({
     sessions,
     signInPages,
-    signUp: container.register.signUp,
-    findAccount,
-    signUpOpen,
+    register: container.register.signUp,
+    currentAccount,
+    signUp: config.signUp,
     csrf,
     renderView,
     requestInfo,

@@ -26,6 +26,7 @@ import { type Clock, systemClock } from './platform/crypto/clock.js';
 import { createSecretBox } from './platform/crypto/secret-box.js';
 import { type MigrationResult, migrateUp, migrationStatus } from './platform/database/migrate.js';
 import { type OpenDatabase, openDatabase } from './platform/database/open.js';
+import { createGuardedFetch } from './platform/net/guarded-fetch.js';
 import type { Logger } from './platform/observe/logger.js';
 import { createThrottle } from './platform/throttle/throttle.js';
 import { type Assets, createAssets } from './platform/web/assets.js';
@@ -172,6 +173,7 @@ export async function createContainer(given: Config, options: ContainerOptions):
       browserOf: (ctx) => ctx.cookies.get(`${config.issuer.startsWith('https:') ? '__Host-' : ''}postern_session`),
     }),
     audit: { row: audit.row, requestInfo },
+    fetch: createGuardedFetch({ allow: config.upstreamAllowPrivate, loopback: config.loopback }),
     pages: web,
     clock,
     log,

@@ -33,8 +33,10 @@ const project = (name, more = {}) => ({
   ...more,
 });
 
-// No teardown: the server ends by itself when jest has ended, in whatever way.
-const withPostgres = { globalSetup: '<rootDir>/test/support/start-postgres.ts' };
+const withPostgres = {
+  globalSetup: '<rootDir>/test/support/start-postgres.ts',
+  globalTeardown: '<rootDir>/test/support/stop-postgres.ts',
+};
 
 export default {
   rootDir,

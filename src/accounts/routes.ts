@@ -16,9 +16,9 @@ import type { SignInPages, SignInPlace } from './sign-in-pages.js';
 interface Dependencies {
   readonly sessions: BrowserSessions;
   readonly signInPages: SignInPages;
-  readonly signUp: Register['signUp'];
-  readonly findAccount: (id: string) => Promise<Account | undefined>;
-  readonly signUpOpen: boolean;
+  readonly register: Register['signUp'];
+  readonly currentAccount: (ctx: Context) => Promise<Account | undefined>;
+  readonly signUp: SignUpSetting;
   readonly csrf: Csrf;
   readonly renderView: RenderView;
   readonly requestInfo: (ctx: Context) => RequestInfo;
@@ -34,6 +34,13 @@ export interface AccountPages {
   takeSignIn(ctx: Context): Promise<void>;
 }
 
+type SignUpSetting = 'open' | 'invite' | 'closed';
+
+const CLOSED = {
+  closed: 'Accounts here are made by an administrator. Ask the people who run this server.',
+  invite: 'Accounts here are made for people who were invited. Ask the people who run this server.',
+};
+
 const query = (ctx: Context, name: string): string | undefined => {
   const value = ctx.query[name];
   return typeof value === 'string' ? value : undefined;
@@ -45,7 +52,7 @@ export function createAccountPages(deps: Dependencies): AccountPages {
   const signInPlace = (next: string): SignInPlace => ({
     action: '/login',
     hidden: { next },
-    ...(deps.signUpOpen ? { signUpHref: `/signup?next=${encodeURIComponent(next)}` } : {}),
+    ...(deps.signUp === 'open' ? { signUpHref: `/signup?next=${encodeURIComponent(next)}` } : {}),
   });
 
   function seeOther(ctx: Context, path: string): void {
@@ -81,12 +88,12 @@ export function createAccountPages(deps: Dependencies): AccountPages {
   }
 
   function requireSignUp(): void {
-    if (deps.signUpOpen) return;
+    if (deps.signUp === 'open') return;
     throw new PageError(
       403,
       'sign_up_closed',
       'Sign-up is closed',
-      'Accounts here are made by an administrator. Ask the people who run this server.',
+      CLOSED[deps.signUp],
       { waysOn: [{ label: 'Sign in', href: '/login' }] },
     );
   }
@@ -98,7 +105,7 @@ export function createAccountPages(deps: Dependencies): AccountPages {
     const info = requestInfo(ctx);
     try {
       const { username = '', password = '' } = form;
-      const account = await deps.signUp({ username, password }, info);
+      const account = await deps.register({ username, password }, info);
       await sessions.signIn(ctx, account.id);
     } catch (error) {
       if (!(error instanceof InvalidInput)) throw error;
@@ -107,13 +114,8 @@ export function createAccountPages(deps: Dependencies): AccountPages {
     seeOther(ctx, localPath(form.next));
   }
 
-  async function account(ctx: Context): Promise<Account | undefined> {
-    const session = await sessions.current(ctx);
-    return session && deps.findAccount(session.accountId);
-  }
-
   async function showLogout(ctx: Context): Promise<void> {
-    const current = await account(ctx);
+    const current = await deps.currentAccount(ctx);
     if (!current) return renderView(ctx, 'signed-out', { loginHref: '/login' });
     renderView(ctx, 'logout', { action: '/logout', accountName: current.username, stayHref: '/' });
   }
@@ -129,7 +131,7 @@ export function createAccountPages(deps: Dependencies): AccountPages {
   }
 
   async function showAccount(ctx: Context): Promise<void> {
-    const current = await account(ctx);
+    const current = await deps.currentAccount(ctx);
     if (!current) return seeOther(ctx, '/login?next=/account');
     renderView(
       ctx,

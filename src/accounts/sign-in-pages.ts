@@ -17,7 +17,7 @@ export interface SignInPlace {
   readonly hidden?: HiddenFields;
   readonly client?: ClientCard;
   readonly signUpHref?: string;
-  readonly cancelHref?: string;
+  readonly cancelAction?: string;
   readonly formTargets?: readonly string[];
 }
 

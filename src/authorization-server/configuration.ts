@@ -72,7 +72,8 @@ export function staticConfiguration(config: Config, cookieKeys: readonly Buffer[
   const cookie = { signed: true, httpOnly: true, overwrite: true, sameSite: 'lax', secure } as const;
   return {
     routes: ROUTES,
-    claims: { ...CLAIMS, acr: null, auth_time: null, iss: null, sid: null },
+    // `auth_time` in every ID Token, as the seed's clients expect it; UserInfo has none to give.
+    claims: { ...CLAIMS, openid: [...CLAIMS.openid, 'auth_time'], acr: null, iss: null, sid: null },
     scopes: [...SCOPES],
     responseTypes: [...responseTypes(config)],
     clientAuthMethods: [
@@ -104,6 +105,8 @@ export function staticConfiguration(config: Config, cookieKeys: readonly Buffer[
     rotateRefreshToken: true,
     // Revoking is always one tombstone on the Grant row (`storage-design.md` d.4).
     revokeGrantPolicy: () => true,
+    // The defaults are boundless.
+    fetchResponseBodyLimits: { jwks_uri: 64 * 1024, sector_identifier_uri: 64 * 1024 },
     features: {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },

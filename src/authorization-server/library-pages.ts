@@ -1,14 +1,18 @@
 import type { Context, Middleware } from 'koa';
 import { type Configuration, errors, type KoaContextWithOIDC } from 'oidc-provider';
 import type { ClientRecord } from '../clients/client.js';
+import { stalePage } from '../platform/web/csrf.js';
+import type { OriginRule } from '../platform/web/origin.js';
 import type { RenderError } from '../platform/web/render-error.js';
 import type { RenderView } from '../platform/web/render-view.js';
+import { isStaleForm } from './library-forms.js';
 import { aboutClient, homeOf, type Restarts } from './restart.js';
 
 /** The library's pages, in our clothes: errors, signing out, devices, and the forms that post themselves. */
 export interface Pages {
   readonly renderView: RenderView;
   readonly renderError: RenderError;
+  readonly origin: OriginRule;
 }
 
 type Hooks = Required<Pick<Configuration, 'renderError'>> & {
@@ -16,7 +20,7 @@ type Hooks = Required<Pick<Configuration, 'renderError'>> & {
   readonly rpInitiatedLogout: NonNullable<NonNullable<Configuration['features']>['rpInitiatedLogout']>;
 };
 
-interface Dependencies extends Pages {
+interface Dependencies extends Omit<Pages, 'origin'> {
   readonly restarts: Restarts;
   readonly findClient: (clientId: string) => Promise<ClientRecord | undefined>;
   /** Called for each user code that matched nothing. */
@@ -42,6 +46,8 @@ const DEVICE_FAULTS: Readonly<Record<string, string>> = {
   AbortedError: 'The request was declined. Your device gets no access.',
 };
 
+const STALE = 'This page was open for too long or came from another browser. Please send the code once more.';
+
 export function createLibraryPages(deps: Dependencies): Hooks {
   const { renderView, renderError, restarts, findClient } = deps;
 
@@ -50,6 +56,7 @@ export function createLibraryPages(deps: Dependencies): Hooks {
 
   return {
     async renderError(ctx, _out, error) {
+      if (isStaleForm(ctx)) return renderError(plain(ctx), stalePage('/logout'));
       const params = (ctx.oidc?.params ?? ctx.query) as Record<string, unknown>;
       const lost = error instanceof errors.SessionNotFound;
       const record = await recordOf(ctx);
@@ -64,7 +71,8 @@ export function createLibraryPages(deps: Dependencies): Hooks {
         const { name = '', userCode } = (error ?? {}) as { name?: string; userCode?: string };
         if (name === 'NotFoundError') await deps.wrongUserCode(plain(ctx));
         if (name === 'AbortedError') return renderView(plain(ctx), 'device-done', { allowed: false });
-        const message = error && (DEVICE_FAULTS[name] ?? 'The request could not be finished. Please try again.');
+        const stale = isStaleForm(ctx);
+        const message = stale ? STALE : error && (DEVICE_FAULTS[name] ?? 'The request could not be finished. Please try again.');
         renderView(
           plain(ctx),
           'device-input',
@@ -74,7 +82,7 @@ export function createLibraryPages(deps: Dependencies): Hooks {
             faults: message ? [{ field: 'user_code', message }] : [],
             ...(userCode ? { userCode } : {}),
           },
-          { status: error ? 400 : 200 },
+          { status: stale ? 403 : error ? 400 : 200 },
         );
       },
       async userCodeConfirmSource(ctx, _form, client, _deviceInfo, userCode) {

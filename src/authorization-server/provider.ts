@@ -14,6 +14,7 @@ import type { PrivateSigningKey } from '../keys/signing-keys.js';
 import type { Config } from '../platform/config/config.js';
 import type { Clock } from '../platform/crypto/clock.js';
 import { createSecretBox, purposeKey } from '../platform/crypto/secret-box.js';
+import type { GuardedFetch } from '../platform/net/guarded-fetch.js';
 import type { ClientStore } from '../stores/client-store.js';
 import type { ConsentStore } from '../stores/consent-store.js';
 import type { PayloadStore } from '../stores/payload-store.js';
@@ -29,6 +30,7 @@ import type { DeviceLimits } from './grants/device-limits.js';
 import { createPasswordGrant, GRANT_TYPE, PARAMETERS, type PasswordGrantDependencies } from './grants/password.js';
 import { createInteractionPolicy } from './interaction-policy.js';
 import { createInteractions, type Interactions } from './interactions.js';
+import { guardLibraryForms } from './library-forms.js';
 import { createLibraryPages, dressLibraryForms, formPostMode, type Pages } from './library-pages.js';
 import { grantLifetime, lifetimes } from './lifetimes.js';
 import { createGrantLoader, outlivesSession } from './load-grant.js';
@@ -41,9 +43,11 @@ import { createRestarts } from './restart.js';
 import {
   authorizationByPost,
   deviceResumeOnly,
+  exactPaths,
   honestDiscovery,
   PROTOCOL_POSTS,
   unauthorizedClient,
+  uncached,
 } from './route-guards.js';
 import { installOfflineAccess, installScopeNarrowing } from './scopes.js';
 import { createTokens, type Tokens } from './tokens.js';
@@ -74,6 +78,8 @@ export interface AuthorizationServerDependencies {
   readonly password: PasswordGrantDependencies;
   readonly deviceLimits: DeviceLimits;
   readonly audit: AuditNotes;
+  /** The way to what clients publish: their key sets. */
+  readonly fetch: GuardedFetch;
   readonly pages: Pages;
   readonly clock: Clock;
   readonly log: { error(fields: object, message: string): void };
@@ -130,6 +136,12 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     grace,
     note: issuedRow(deps.audit),
   });
+  /** False once the person a token stands for was deleted or disabled. */
+  const hasAccount = async ({ accountId }: { accountId?: unknown }): Promise<boolean> => {
+    if (typeof accountId !== 'string') return true;
+    const account = await deps.findAccount(accountId);
+    return account !== undefined && !account.disabled;
+  };
   const libraryPages = createLibraryPages({
     ...pages,
     restarts,
@@ -150,6 +162,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     }),
     jwks: { keys: deps.signingKeys.map((key) => key.jwk) },
     findAccount: createFindAccount(deps.findAccount),
+    fetch: (url, options) => deps.fetch(String(url), options),
     loadExistingGrant: (ctx) => grants.load(ctx),
     expiresWithSession: (ctx) => !outlivesSession(ctx),
     // A client that registered the grant gets one; without offline_access it ends with the session.
@@ -167,9 +180,10 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
       introspection: {
         enabled: true,
         // The client it was issued to, or one an administrator marked; an unauthenticated one never.
-        allowedPolicy: (_ctx, client, token) =>
+        allowedPolicy: async (_ctx, client, token) =>
           client.clientAuthMethod !== 'none' &&
-          (client.clientId === token.clientId || cache.recordOf(client).resourceServer),
+          (client.clientId === token.clientId || cache.recordOf(client).resourceServer) &&
+          (await hasAccount(token)),
       },
       revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => client.clientId === token.clientId },
     },
@@ -192,9 +206,12 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
   const current = (): Provider => provider;
 
   const middleware = compose<Context>([
-    authorizationByPost as never,
+    exactPaths as never,
+    authorizationByPost,
+    guardLibraryForms({ origin: pages.origin, current }),
     deviceResumeOnly(() => current().cookieName('resume')),
     deps.deviceLimits.guard(ROUTES.code_verification),
+    uncached,
     acceptMultipart(PROTOCOL_POSTS),
     units.middleware as never,
     honestDiscovery(config.legacyFlows.includes('implicit')),

@@ -31,6 +31,24 @@ export const authorizationByPost: Middleware = async (ctx, next) => {
   ctx.redirect(`${ROUTES.authorization}?${form}`);
 };
 
+const LIBRARY_PATHS: ReadonlySet<string> = new Set(Object.values(ROUTES));
+
+/**
+ * The library's router takes `/OAUTH/Device` for `/oauth/device`, but what stands around it (limits, body
+ * rules, the origin check) goes by the exact path: another spelling is another address, and there is none.
+ */
+export const exactPaths: Middleware = async (ctx, next) => {
+  const lower = ctx.path.toLowerCase();
+  const respelt = ctx.path !== lower && [...LIBRARY_PATHS].some((path) => `${lower}/`.startsWith(`${path}/`));
+  if (respelt && !isBelowRoute(ctx.path)) {
+    throw new PosternError(404, 'not_found', 'There is nothing at this address.');
+  }
+  await next();
+};
+
+/** The resume addresses end in an id with capitals of its own. */
+const isBelowRoute = (path: string): boolean => [...LIBRARY_PATHS].some((route) => path.startsWith(`${route}/`));
+
 /** Below the device page only the resume route exists; for anything else the library answers 500. */
 export const deviceResumeOnly =
   (resumeCookie: () => string): Middleware =>
@@ -41,6 +59,12 @@ export const deviceResumeOnly =
     }
     await next();
   };
+
+/** Answers to clients are nobody's to keep (RFC 6749 §5.1); the library leaves revocations out. */
+export const uncached: Middleware = async (ctx, next) => {
+  if (PROTOCOL_POSTS.has(ctx.path)) ctx.set('Cache-Control', 'no-store');
+  await next();
+};
 
 /** A client that asks for a grant it may not use: the library says `invalid_request` (RFC 6749 §5.2). */
 export const unauthorizedClient: Middleware = async (ctx, next) => {

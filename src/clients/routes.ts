@@ -31,6 +31,8 @@ const AUTH_METHODS = [
   { value: 'none', label: 'none: a public client without a secret' },
 ];
 
+const ROTATION = 'The old secret ends at once: whatever still uses it is refused.';
+
 function rowsOf({ clientId, metadata, requirePkce, resourceServer, createdAt }: ClientRecord) {
   const rows: [string, readonly string[]][] = [
     ['client_id', [clientId]],
@@ -55,7 +57,9 @@ export function createClientRoutes(deps: Dependencies): Router {
     const account = await deps.currentAccount(ctx);
     if (account) return account;
     ctx.status = 303;
-    ctx.redirect(`/login?next=${encodeURIComponent(ctx.path)}`);
+    // A form was posted to an address that is no page: its page is one step up.
+    const page = ctx.path.replace(/^(\/clients\/[^/]+)\/.*$/, '$1');
+    ctx.redirect(`/login?next=${encodeURIComponent(page)}`);
     return undefined;
   }
 
@@ -92,13 +96,16 @@ export function createClientRoutes(deps: Dependencies): Router {
       ctx,
       'client',
       {
-        client: { name: metadata.client_name || clientId },
+        client: {
+          name: metadata.client_name || clientId,
+          ...(metadata.client_uri ? { uri: metadata.client_uri } : {}),
+        },
         clientId,
         rows: rowsOf(client),
         snippets: snippets(deps.issuer, client),
         deleteAction: `/clients/${clientId}/delete`,
         ...(needsSecret(metadata.token_endpoint_auth_method)
-          ? { rotateAction: `/clients/${clientId}/rotate` }
+          ? { rotate: { action: `/clients/${clientId}/rotate`, text: ROTATION } }
           : {}),
         ...(newSecret ? { newSecret } : {}),
         ...(notice ? { notice } : {}),
@@ -130,7 +137,8 @@ export function createClientRoutes(deps: Dependencies): Router {
   async function posted(ctx: Context): Promise<{ account: Account; client: ClientRecord } | undefined> {
     const account = await signedIn(ctx);
     if (!account) return undefined;
-    csrf.require(ctx, await readForm(ctx));
+    const form = await readForm(ctx);
+    csrf.require(ctx, form, ctx.path.replace(/\/[^/]+$/, ''));
     return { account, client: await ownClient(ctx, account) };
   }
 

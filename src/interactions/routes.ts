@@ -31,7 +31,7 @@ function placeOf(pending: PendingInteraction): SignInPlace {
   return {
     action: pathOf(pending.uid, '/login'),
     client: clientCard(pending.client),
-    cancelHref: pathOf(pending.uid, '/cancel'),
+    cancelAction: pathOf(pending.uid, '/cancel'),
     formTargets: targetsOf(pending),
   };
 }
@@ -63,7 +63,7 @@ export function createInteractionRoutes(deps: Dependencies): Router {
     // Looked at before the password is: an expired request must not cost anybody their typing.
     const pending = await pendingOf(ctx);
     const form = await readForm(ctx);
-    csrf.require(ctx, form);
+    csrf.require(ctx, form, pathOf(pending.uid));
     const account = await signInPages.take(ctx, placeOf(pending), form, requestInfo(ctx));
     if (account) seeOther(ctx, await interactions.login(ctx, account.id));
   }
@@ -82,7 +82,7 @@ export function createInteractionRoutes(deps: Dependencies): Router {
   async function consent(ctx: Context): Promise<void> {
     const pending = await pendingOf(ctx);
     const form = await readForm(ctx);
-    csrf.require(ctx, form);
+    csrf.require(ctx, form, pathOf(pending.uid));
     if (pending.prompt !== 'consent' || !pending.accountId) return seeOther(ctx, pathOf(pending.uid));
     if (form.decision !== 'allow') return refuse(ctx, pending);
     const address = await interactions.agree(ctx, pending);
@@ -99,6 +99,7 @@ export function createInteractionRoutes(deps: Dependencies): Router {
 
   async function cancel(ctx: Context): Promise<void> {
     const pending = await pendingOf(ctx);
+    csrf.require(ctx, await readForm(ctx), pathOf(pending.uid));
     await refuse(ctx, pending);
   }
 
@@ -106,6 +107,6 @@ export function createInteractionRoutes(deps: Dependencies): Router {
   router.get('/interaction/:uid', show);
   router.post('/interaction/:uid/login', login);
   router.post('/interaction/:uid/consent', consent);
-  router.get('/interaction/:uid/cancel', cancel);
+  router.post('/interaction/:uid/cancel', cancel);
   return router;
 }

@@ -38,7 +38,12 @@ export async function signIn(server: TestServer, browser: Browser, username = 'a
 }
 
 /** Walks through sign-in and consent, as far as they are asked for, up to the redirect to the client. */
-export async function walk(server: TestServer, browser: Browser, start: Page, username = 'alice'): Promise<Page> {
+export async function walk(
+  server: TestServer,
+  browser: Browser,
+  start: Page,
+  username = 'alice',
+): Promise<Page> {
   let page = await browser.follow(start, server.issuer);
   for (let steps = 0; steps < 4 && page.status === 200; steps += 1) {
     const login = /action="[^"]*\/login"/.test(page.text);
@@ -138,5 +143,9 @@ export async function getWith(server: TestServer, path: string, token?: string):
     headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
   });
   const text = await response.text();
-  return { status: response.status, headers: response.headers, body: text.startsWith('{') ? JSON.parse(text) : text };
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: text.startsWith('{') ? JSON.parse(text) : text,
+  };
 }

@@ -16,6 +16,10 @@ const NOBODY = 65_534;
 
 type Identity = { uid: number; gid: number } | Record<string, never>;
 
+declare global {
+  var posternTestPostgres: ChildProcess | undefined;
+}
+
 /** Pipes of a child process are sockets, which the types do not say. */
 type Unreferable = { unref(): void };
 
@@ -128,9 +132,9 @@ async function startServer(
     stdio: ['pipe', 'ignore', 'pipe'],
   });
   await untilReady(guard);
-  // It must not keep jest alive, and jest must not end it: a connection a failed test left open would then
-  // bring jest down before its report. It ends when jest has.
+  // It must not keep jest alive; it ends when jest has, in whatever way.
   for (const handle of [guard, guard.stdin, guard.stderr] as Unreferable[]) handle.unref();
+  globalThis.posternTestPostgres = guard;
 }
 
 function untilReady(guard: ChildProcess): Promise<void> {

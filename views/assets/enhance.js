@@ -33,5 +33,9 @@ for (const button of document.querySelectorAll('button[data-copy]')) {
   });
 }
 
+// A page that answered a form: reloading it must show it again, not send the form again.
+const shown = document.querySelector('[data-address]');
+if (shown) history.replaceState(null, '', shown.dataset.address);
+
 document.querySelector('[data-focus]')?.focus();
 document.querySelector('form[data-autosubmit]')?.submit();

@@ -63,9 +63,15 @@ export function createDeviceLimits({ table, clock, addressOf, browserOf }: Depen
     paced(grantType, handler) {
       if (grantType !== DEVICE_CODE) return handler;
       return async (ctx: TokenEndpointGrantContext) => {
-        const { device_code } = ctx.oidc.params as { device_code?: string };
-        if (device_code) await pace(device_code);
-        return handler(ctx);
+        const { device_code } = ctx.oidc.params as { device_code: string };
+        try {
+          await handler(ctx);
+        } catch (error) {
+          // `slow_down` is a kind of `authorization_pending`: whoever polls a code that is decided, used or
+          // not theirs learns just that.
+          if (error instanceof errors.AuthorizationPending) await pace(device_code);
+          throw error;
+        }
       };
     },
     guard: (path) => async (ctx, next) => {

@@ -15,8 +15,11 @@ export const CSRF_FIELD = 'csrf';
 export interface Csrf {
   /** The token for a form of this response; sets the browser's cookie where it has none. */
   token(ctx: Context): string;
-  /** Throws a 403 page unless the post comes from our own page and carries this browser's token. */
-  require(ctx: Context, form: Form): void;
+  /**
+   * Throws a 403 page unless the post comes from our own page and carries this browser's token.
+   * @param page where the form stands, if that is not the address it was posted to
+   */
+  require(ctx: Context, form: Form, page?: string): void;
 }
 
 const COOKIE_VALUE = /^[A-Za-z0-9_-]{43}$/;
@@ -52,23 +55,24 @@ export function createCsrf(deps: {
       given.set(ctx.req, value);
       return box.name(value);
     },
-    require(ctx, form) {
+    require(ctx, form, page) {
       deps.origin.require(ctx);
       const cookie = cookieOf(ctx);
       const token = form[CSRF_FIELD] ?? '';
       const known =
         cookie !== undefined && box.names(cookie).filter((name) => sameText(name, token)).length > 0;
-      if (!known) throw stalePage(ctx, cookie === undefined);
+      if (!known) throw stalePage(page ?? ctx.path, cookie === undefined);
     },
   };
 }
 
-function stalePage(ctx: Context, withoutCookie: boolean): PageError {
+/** The answer to a form without the token its page was given. */
+export function stalePage(page: string, withoutCookie = false): PageError {
   const message = withoutCookie
     ? 'Your browser sent no cookie with this form. Allow cookies for this site, then open the page again.'
     : 'The page was open for too long or came from another browser. Open it again and send the form once more.';
   return new PageError(403, 'csrf', 'Please open the page again', message, {
-    // The path was matched by a route of ours; `new URL` keeps it on this site.
-    waysOn: [{ label: 'Open the page again', href: new URL(ctx.path, 'http://x/').pathname }],
+    // `new URL` keeps it on this site.
+    waysOn: [{ label: 'Open the page again', href: new URL(page, 'http://x/').pathname }],
   });
 }

@@ -7,5 +7,16 @@ export function localPath(next: string | undefined, fallback = '/'): string {
   const base = 'http://local.invalid';
   if (!URL.canParse(next, base)) return fallback;
   const url = new URL(next, base);
-  return url.origin === base ? url.pathname + url.search + url.hash : fallback;
+  // `/.//evil` becomes `//evil` only once its dots are resolved.
+  if (url.origin !== base || url.pathname.startsWith('//') || !isReadable(url.pathname)) return fallback;
+  return url.pathname + url.search + url.hash;
+}
+
+/** `/%ff` would be answered with an error page. */
+function isReadable(path: string): boolean {
+  try {
+    return !decodeURIComponent(path).includes('\0');
+  } catch {
+    return false;
+  }
 }

@@ -42,8 +42,8 @@ export interface LoginModel extends FormModel {
   readonly username?: string;
   readonly client?: ClientCard;
   readonly signUpHref?: string;
-  /** Ends a pending request: the way back for somebody who does not want to sign in. */
-  readonly cancelHref?: string;
+  /** Where to post for ending a pending request: the way back for somebody who does not want to sign in. */
+  readonly cancelAction?: string;
   /** Other ways to sign in. */
   readonly upstreams?: readonly { readonly label: string; readonly href: string }[];
   readonly notice?: string;

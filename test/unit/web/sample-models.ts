@@ -27,7 +27,7 @@ export const SAMPLES: { readonly [N in ViewName]: ViewModels[N] } = {
     username: HOSTILE,
     client,
     signUpHref: '/signup',
-    cancelHref: '/c',
+    cancelAction: '/c',
     upstreams: links,
     notice: HOSTILE,
   },

@@ -1,0 +1,128 @@
+/** Real Chromium for page tests: every page it opens is watched, measured and, where asked, photographed. */
+import { mkdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { createRequire } from 'node:module';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { chromiumArgs, findChromium } from './chromium.js';
+
+export const launch = (): Promise<Browser> =>
+  chromium.launch({ executablePath: findChromium(), args: [...chromiumArgs] });
+
+export interface Watched {
+  readonly context: BrowserContext;
+  readonly page: Page;
+  /** Console errors, uncaught errors and refusals by a page's policy; empty when all is well. */
+  readonly complaints: string[];
+  /** Requests that went to none of the known origins. */
+  readonly strangers: string[];
+  /** Visits of pages that answer 4xx on purpose leave a line of the browser's own in its console. */
+  forget(): void;
+}
+
+/** @param origins where requests may go */
+export async function watch(
+  browser: Browser,
+  origins: readonly string[],
+  options: BrowserContextOptions = {},
+): Promise<Watched> {
+  const context = await browser.newContext(options);
+  context.setDefaultTimeout(10_000);
+  const complaints: string[] = [];
+  const strangers: string[] = [];
+  context.on('request', (request) => {
+    const { protocol, origin } = new URL(request.url());
+    if (protocol !== 'data:' && !origins.includes(origin)) strangers.push(request.url());
+  });
+  const page = await context.newPage();
+  page.on('pageerror', (error) => complaints.push(String(error)));
+  page.on('console', (message) => {
+    if (message.type() === 'error') complaints.push(message.text());
+  });
+  return {
+    context,
+    page,
+    complaints,
+    strangers,
+    forget: () => complaints.splice(0),
+  };
+}
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+
+/** What axe finds serious or critical, in one line each. */
+export async function seriousFaults(page: Page): Promise<string[]> {
+  await page.evaluate(axe);
+  return page.evaluate(
+    async ({ tags }) => {
+      const { axe: runner } = globalThis as unknown as {
+        axe: { run(options: object): Promise<{ violations: Violation[] }> };
+      };
+      interface Violation {
+        id: string;
+        impact: string;
+        nodes: { html: string; failureSummary: string }[];
+      }
+      const { violations } = await runner.run({ runOnly: { type: 'tag', values: tags } });
+      return violations
+        .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+        .map(({ id, nodes }) => `${id}: ${nodes[0]?.html} (${nodes[0]?.failureSummary})`);
+    },
+    { tags: TAGS },
+  );
+}
+
+/** How many pixels a page is wider than its window. */
+export const overflow = (page: Page): Promise<number> =>
+  page.evaluate(() => {
+    const { scrollWidth, clientWidth } = globalThis.document.documentElement;
+    return scrollWidth - clientWidth;
+  });
+
+/** Photographs a page into the folder `PAGE_SHOTS` names, for people who want to look. */
+export async function shoot(page: Page, name: string): Promise<void> {
+  const folder = process.env.PAGE_SHOTS;
+  if (!folder) return;
+  mkdirSync(folder, { recursive: true });
+  await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
+}
+
+export interface ClientApp {
+  readonly origin: string;
+  readonly redirectUri: string;
+  /** What arrived at the callback, in order: query or form. */
+  readonly answers: { method: string; params: URLSearchParams }[];
+  close(): Promise<void>;
+}
+
+/** The client: its callback notes what it got and, as applications do, redirects on within its own site. */
+export async function startClientApp(): Promise<ClientApp> {
+  const answers: ClientApp['answers'] = [];
+  const http = createServer(async (req, res) => {
+    const url = new URL(req.url ?? '/', 'http://client');
+    if (url.pathname === '/cb') {
+      let body = '';
+      for await (const chunk of req) body += chunk;
+      const params = req.method === 'POST' ? new URLSearchParams(body) : url.searchParams;
+      answers.push({ method: req.method ?? '', params });
+      res.writeHead(303, { location: '/welcome' }).end();
+      return;
+    }
+    if (url.pathname !== '/welcome') return void res.writeHead(204).end();
+    res.writeHead(200, { 'content-type': 'text/html' });
+    res.end('<!doctype html><html lang="en"><title>Client</title><link rel="icon" href="data:,"><h1>Back at the client</h1>');
+  });
+  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
+  const origin = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
+  return {
+    origin,
+    redirectUri: `${origin}/cb`,
+    answers,
+    async close() {
+      http.closeAllConnections();
+      await new Promise((resolve) => http.close(resolve));
+    },
+  };
+}
