@@ -5,6 +5,7 @@ import Koa, { type Context, type Middleware } from 'koa';
 import { createAccountPages } from './accounts/routes.js';
 import { createSignIn } from './accounts/sign-in.js';
 import { createSignInPages } from './accounts/sign-in-pages.js';
+import { LIBRARY_ROUTES } from './authorization-server/library-routes.js';
 import { createClientRoutes } from './clients/routes.js';
 import type { Container } from './container.js';
 import { createHomeRoutes } from './home/routes.js';
@@ -22,7 +23,7 @@ import { createResourceServer } from './resource-server/me.js';
 
 const ADMIN = 'admin';
 
-function healthRoutes(health: Health): Middleware {
+function healthRoutes(health: Health): Router {
   const router = new Router();
   const answers: [string, () => Promise<ReturnType<Health['livez']>>][] = [
     ['/livez', async () => health.livez()],
@@ -38,10 +39,11 @@ function healthRoutes(health: Health): Middleware {
       ctx.body = body;
     });
   }
-  return router.routes() as unknown as Middleware;
+  return router;
 }
 
-function pages(container: Container): Middleware[] {
+/** By the name of the folder they come from. */
+function pages(container: Container): Record<string, Router> {
   const { config, authorizationServer, accounts, clients, web, audit } = container;
   const { sessions, interactions, tokens } = authorizationServer;
   const { csrf, renderView, requestInfo } = web;
@@ -76,8 +78,8 @@ function pages(container: Container): Middleware[] {
       audit.record({ event: 'account.sign_out', outcome: 'success', accountId, ...info }),
   });
 
-  return [
-    createHomeRoutes({
+  return {
+    home: createHomeRoutes({
       issuer: config.issuer,
       currentAccount,
       clientsOf: (accountId) => clients.listOf(accountId),
@@ -85,8 +87,8 @@ function pages(container: Container): Middleware[] {
       accountPages,
       renderView,
     }),
-    accountPages.router,
-    createInteractionRoutes({
+    accounts: accountPages.router,
+    interactions: createInteractionRoutes({
       interactions,
       signInPages,
       findAccount,
@@ -95,7 +97,7 @@ function pages(container: Container): Middleware[] {
       renderView,
       requestInfo,
     }),
-    createClientRoutes({
+    clients: createClientRoutes({
       issuer: config.issuer,
       clients,
       currentAccount,
@@ -105,10 +107,32 @@ function pages(container: Container): Middleware[] {
       renderView,
       requestInfo,
     }),
-    createResourceServer({ issuer: config.issuer, tokens, findAccount }),
-    createWellKnownRoutes({ securityContact: config.securityContact, issuer: config.issuer, clock: container.clock }),
-  ].map((router) => router.routes() as unknown as Middleware);
+    'resource-server': createResourceServer({ issuer: config.issuer, tokens, findAccount }),
+    web: createWellKnownRoutes({ securityContact: config.securityContact, issuer: config.issuer, clock: container.clock }),
+  };
 }
+
+export interface Route {
+  readonly rule: string;
+  readonly methods: readonly string[];
+  /** The folder that answers, with the library's name of the route where it has one. */
+  readonly endpoint: string;
+}
+
+/** Every address that is answered, for the command line. From the routers themselves, as far as there are any. */
+export function listRoutes(container: Container, health: Health): Route[] {
+  const routers = { health: healthRoutes(health), ...pages(container) };
+  return [
+    { rule: '/assets/:name', methods: ['HEAD', 'GET'], endpoint: 'assets' },
+    { rule: '/favicon.ico', methods: ['HEAD', 'GET'], endpoint: 'assets' },
+    ...Object.entries(routers).flatMap(([endpoint, router]) =>
+      router.stack.map(({ path, methods }) => ({ rule: String(path), methods, endpoint })),
+    ),
+    ...LIBRARY_ROUTES,
+  ];
+}
+
+const middlewareOf = (router: Router): Middleware => router.routes() as unknown as Middleware;
 
 export function createApp(container: Container, health: Health): RequestListener {
   const { config, authorizationServer, web, log, clock } = container;
@@ -141,8 +165,8 @@ export function createApp(container: Container, health: Health): RequestListener
     }),
   );
   app.use(web.assets.middleware);
-  app.use(healthRoutes(health));
-  for (const page of pages(container)) app.use(page);
+  app.use(middlewareOf(healthRoutes(health)));
+  for (const router of Object.values(pages(container))) app.use(middlewareOf(router));
   app.use(authorizationServer.middleware);
 
   const answer = app.callback();

@@ -13,6 +13,7 @@ import { createRoles, type Roles } from './accounts/roles.js';
 import { createSetPassword, type SetPassword } from './accounts/set-password.js';
 import { createDeviceLimits } from './authorization-server/grants/device-limits.js';
 import { grantTypes } from './authorization-server/configuration.js';
+import { createInspectToken, type InspectToken } from './authorization-server/inspect-token.js';
 import { type AuthorizationServer, createAuthorizationServer } from './authorization-server/provider.js';
 import { type Clients, createClients } from './clients/register.js';
 import { createResources, type Resources } from './clients/resources.js';
@@ -24,7 +25,12 @@ import type { Config } from './platform/config/config.js';
 import { withSecretKey } from './platform/config/secret-key.js';
 import { type Clock, systemClock } from './platform/crypto/clock.js';
 import { createSecretBox } from './platform/crypto/secret-box.js';
-import { type MigrationResult, migrateUp, migrationStatus } from './platform/database/migrate.js';
+import {
+  type MigrationResult,
+  migrateUp,
+  migrationStatus,
+  requireCurrentSchema,
+} from './platform/database/migrate.js';
 import { type OpenDatabase, openDatabase } from './platform/database/open.js';
 import { createGuardedFetch } from './platform/net/guarded-fetch.js';
 import type { Logger } from './platform/observe/logger.js';
@@ -66,6 +72,7 @@ export interface Container {
   readonly signingKeys: SigningKeys;
   readonly loadedKeys: readonly PrivateSigningKey[];
   readonly authorizationServer: AuthorizationServer;
+  readonly inspectToken: InspectToken;
   readonly web: Web;
   readonly migrated: MigrationResult;
   /** Sees that somebody can administer the server; see `bootstrap-admin.ts`. */
@@ -115,14 +122,33 @@ function createWeb(config: Config, log: Logger): Web {
   return { assets, origin, csrf, renderView, renderError, requestInfo };
 }
 
+async function migrate({ database }: Config, report: ContainerOptions['report']): Promise<MigrationResult> {
+  if (database.migrate) return migrateUp(database, report);
+  await requireCurrentSchema(database);
+  return { ran: [] };
+}
+
 export async function createContainer(given: Config, options: ContainerOptions): Promise<Container> {
-  const { log, clock = systemClock, report } = options;
+  // First of all: a database this program cannot use leaves no keys behind.
+  const migrated = await migrate(given, options.report);
   const config = withSecretKey(given);
+  const database = await openDatabase(config.database, options.log);
+  try {
+    return await assemble(config, database, migrated, options);
+  } catch (error) {
+    // A pool left open would keep the process from ending.
+    await database.close();
+    throw error;
+  }
+}
+
+async function assemble(
+  config: Config,
+  database: OpenDatabase,
+  migrated: MigrationResult,
+  { log, clock = systemClock }: ContainerOptions,
+): Promise<Container> {
   const { secretKeys } = config;
-
-  const migrated = config.database.migrate ? await migrateUp(config.database, report) : { ran: [] };
-  const database = await openDatabase(config.database, log);
-
   const auditStore = createAuditStore(database);
   const audit = createAudit({ store: auditStore, clock });
   const throttles = createThrottleStore(database);
@@ -204,7 +230,15 @@ export async function createContainer(given: Config, options: ContainerOptions):
     register,
     authenticate,
     setPassword,
-    disableAccounts: createDisableAccounts({ store: accounts, audit, clock }),
+    disableAccounts: createDisableAccounts({
+      store: accounts,
+      endAccess: async (accountId) => {
+        await payloads.revokeGrants({ accountId }, clock.now());
+        await payloads.endSessions(accountId);
+      },
+      audit,
+      clock,
+    }),
     roles: createRoles({ store: createRoleStore(database), audit, clock }),
     clients,
     resources: createResources({ store: resourceStore, audit, clock }),
@@ -214,6 +248,14 @@ export async function createContainer(given: Config, options: ContainerOptions):
     signingKeys,
     loadedKeys,
     authorizationServer,
+    inspectToken: createInspectToken({
+      issuer: config.issuer,
+      payloads,
+      signingKeys: loadedKeys,
+      tokens: authorizationServer.tokens,
+      findAccount: (id) => accounts.findById(id),
+      clock,
+    }),
     web,
     migrated,
     bootstrap: () =>

@@ -1,8 +1,8 @@
 import type { Audit } from '../platform/audit/audit.js';
 import type { Clock } from '../platform/crypto/clock.js';
-import { randomLetters } from '../platform/crypto/ids.js';
 import { InvalidInput } from '../platform/errors/errors.js';
 import type { AccountStore, Credentials } from '../stores/account-store.js';
+import { oneTimePassword } from './one-time-password.js';
 import { type Passwords, passwordFault } from './passwords.js';
 import type { Register } from './register.js';
 import { ADMIN } from './role-names.js';
@@ -36,8 +36,6 @@ interface BootstrapDeps {
 }
 
 const CREATED_BY = 'bootstrap';
-const ONE_TIME_LENGTH = 20;
-const ONE_TIME_MS = 24 * 60 * 60 * 1000;
 
 /**
  * Sees at each start that somebody can administer the server: makes the first administrator, or renews a
@@ -65,7 +63,7 @@ interface FirstPassword {
 
 const firstPassword = ({ password }: AdminSettings, now: number): FirstPassword =>
   password === undefined
-    ? { password: randomLetters(ONE_TIME_LENGTH), mustChange: true, expiresAt: now + ONE_TIME_MS }
+    ? { ...oneTimePassword(now), mustChange: true }
     : { password, mustChange: false };
 
 async function create(deps: BootstrapDeps, settings: AdminSettings): Promise<Bootstrapped> {

@@ -108,8 +108,9 @@ export function createAdapterFactory(deps: Dependencies): (kind: string) => Adap
       const key = sha256(id);
       // A grant handler destroys tokens only of a grant that it revokes: the tombstone does both.
       if (kind !== 'Grant' && units.current()?.grant) return;
+      // A Session is tombstoned too: a request that read it before a sign-out saves it after.
       await write((unit) => {
-        if (kind === 'Grant') unit.kill.add(key);
+        if (kind === 'Grant' || kind === 'Session') unit.kill.add(key);
         else unit.put.set(key, null);
       });
     },

@@ -24,7 +24,7 @@ interface Dependencies extends Omit<Pages, 'origin'> {
   readonly restarts: Restarts;
   readonly findClient: (clientId: string) => Promise<ClientRecord | undefined>;
   /** Called for each user code that matched nothing. */
-  readonly wrongUserCode: (ctx: Context) => Promise<void>;
+  readonly wrongUserCode: (ctx: Context) => void;
 }
 
 /** Koa's context as our renderers take it; the library adds `oidc` to the same object. */
@@ -69,7 +69,7 @@ export function createLibraryPages(deps: Dependencies): Hooks {
       enabled: true,
       async userCodeInputSource(ctx, _form, _out, error) {
         const { name = '', userCode } = (error ?? {}) as { name?: string; userCode?: string };
-        if (name === 'NotFoundError') await deps.wrongUserCode(plain(ctx));
+        if (name === 'NotFoundError') deps.wrongUserCode(plain(ctx));
         if (name === 'AbortedError') return renderView(plain(ctx), 'device-done', { allowed: false });
         const stale = isStaleForm(ctx);
         const message = stale ? STALE : error && (DEVICE_FAULTS[name] ?? 'The request could not be finished. Please try again.');

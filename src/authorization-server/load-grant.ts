@@ -1,4 +1,5 @@
 import type { Grant, KoaContextWithOIDC } from 'oidc-provider';
+import type { SecretBox } from '../platform/crypto/secret-box.js';
 import type { ConsentStore } from '../stores/consent-store.js';
 
 /**
@@ -29,8 +30,15 @@ export interface GrantLoader {
   restorePointer(ctx: KoaContextWithOIDC): void;
 }
 
-/** @param grantTtl seconds a Grant must still live to be built upon */
-export function createGrantLoader(consents: ConsentStore, grantTtl: number): GrantLoader {
+/**
+ * @param grantTtl seconds a Grant must still live to be built upon
+ * @param names purpose `session-grant`
+ */
+export function createGrantLoader(
+  consents: ConsentStore,
+  grantTtl: number,
+  names: Pick<SecretBox, 'name'>,
+): GrantLoader {
   const pointers = new WeakMap<object, string | undefined>();
 
   const entryOf = (ctx: KoaContextWithOIDC): SessionEntry =>
@@ -39,12 +47,20 @@ export function createGrantLoader(consents: ConsentStore, grantTtl: number): Gra
       true,
     );
 
+  /**
+   * Requests of one browser that meet (tabs being restored) must agree on the Grant: the session points at
+   * one, and tokens of another would be dead. So its id follows from the session and the Grant before it.
+   */
+  const idOf = (ctx: KoaContextWithOIDC, clientId: string): string =>
+    names.name(JSON.stringify([ctx.oidc.session?.uid, clientId, ctx.oidc.session?.grantIdFor(clientId) ?? null]));
+
   async function fromConsent(ctx: KoaContextWithOIDC): Promise<Grant | undefined> {
     const accountId = ctx.oidc.account?.accountId as string;
     const clientId = ctx.oidc.client?.clientId as string;
     const consent = await consents.find(accountId, clientId);
     if (!consent) return undefined;
     const grant = new ctx.oidc.provider.Grant({ accountId, clientId });
+    if (!outlivesSession(ctx)) grant.jti = idOf(ctx, clientId);
     grant.addOIDCScope(consent.scopes.join(' '));
     if (consent.claims.length > 0) grant.addOIDCClaims([...consent.claims]);
     for (const [resource, scopes] of Object.entries(consent.resources)) {

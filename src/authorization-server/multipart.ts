@@ -1,23 +1,13 @@
 import { IncomingMessage } from 'node:http';
 import type { Middleware, ParameterizedContext } from 'koa';
 import { OAuthError } from '../platform/errors/errors.js';
+import { readBody } from './read-body.js';
 
 /**
  * The library reads urlencoded bodies only; the seed's curl line sends multipart. On the protocol's POST
  * endpoints a multipart body without files is turned into the urlencoded one it stands for.
  */
 const LIMIT = 56 * 1024;
-
-async function readAll(req: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of req as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > LIMIT) throw new OAuthError(413, 'invalid_request', 'the request body is too large');
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-}
 
 async function toUrlencoded(body: Buffer, contentType: string): Promise<string> {
   const refused = (message: string, cause?: unknown) => new OAuthError(400, 'invalid_request', message, { cause });
@@ -49,11 +39,13 @@ function withBody(original: IncomingMessage, body: string): IncomingMessage {
   delete request.headers['transfer-encoding'];
   request.push(body);
   request.push(null);
+  // It has arrived: one that ends incomplete counts as aborted, and takes the connection with it.
+  request.complete = true;
   return request;
 }
 
 async function convert(ctx: ParameterizedContext): Promise<void> {
-  const body = await toUrlencoded(await readAll(ctx.req), ctx.get('content-type'));
+  const body = await toUrlencoded(await readBody(ctx.req, LIMIT), ctx.get('content-type'));
   const request = withBody(ctx.req, body);
   ctx.req = request;
   ctx.request.req = request;

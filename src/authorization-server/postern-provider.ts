@@ -29,7 +29,11 @@ export function createPosternProvider(issuer: string, configuration: Configurati
     }
 
     override registerResponseMode(...[name, handler]: Parameters<Provider['registerResponseMode']>): void {
-      super.registerResponseMode(name, name === 'form_post' ? wraps.formPost : handler);
+      const mode = name === 'form_post' ? wraps.formPost : handler;
+      // RFC 9207 §2: `iss` in every answer. The library leaves it out beside an ID Token.
+      super.registerResponseMode(name, (ctx, redirectUri, payload) =>
+        mode(ctx, redirectUri, { ...payload, iss: issuer }),
+      );
     }
   }
 

@@ -23,6 +23,7 @@ import { createAdapterFactory } from './adapter.js';
 import { type BrowserSessions, createBrowserSessions } from './browser-session.js';
 import { createClientCache } from './client-cache.js';
 import { grantTypes, INTERACTION_TTL, ROUTES, responseTypes, SCOPES, staticConfiguration } from './configuration.js';
+import { allowOrigin, corsForBrowserClients } from './cors.js';
 import { type AuditNotes, issuedRow, watchEvents } from './events.js';
 import { createFindAccount } from './find-account.js';
 import { createGrantUnits } from './grant-unit.js';
@@ -46,10 +47,12 @@ import {
   exactPaths,
   honestDiscovery,
   PROTOCOL_POSTS,
+  postOnly,
   unauthorizedClient,
   uncached,
 } from './route-guards.js';
 import { installOfflineAccess, installScopeNarrowing } from './scopes.js';
+import { installFirstSave } from './session-save.js';
 import { createTokens, type Tokens } from './tokens.js';
 import { createUnitsOfWork } from './unit-of-work.js';
 
@@ -97,12 +100,6 @@ function requirePkce(config: Config, recordOf: (client: Client) => ClientRecord)
   };
 }
 
-/** Browser clients, and they only, call from pages: the origins of their redirect URIs. Must be synchronous. */
-function allowOrigin(_ctx: KoaContextWithOIDC, origin: string, client: Client): boolean {
-  if (client.clientAuthMethod !== 'none' || origin === 'null') return false;
-  return (client.redirectUris ?? []).some((uri) => URL.canParse(uri) && new URL(uri).origin === origin);
-}
-
 export function createAuthorizationServer(deps: AuthorizationServerDependencies): AuthorizationServer {
   const { config, secrets, payloads, consents, clock, pages } = deps;
   const secure = config.issuer.startsWith('https:');
@@ -127,7 +124,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     ttl: INTERACTION_TTL,
     findClient,
   });
-  const grants = createGrantLoader(consents, grantLifetime(config));
+  const grants = createGrantLoader(consents, grantLifetime(config), createSecretBox(secrets, 'session-grant'));
   const grantUnits = createGrantUnits({
     store: payloads,
     units,
@@ -137,9 +134,9 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     note: issuedRow(deps.audit),
   });
   /** False once the person a token stands for was deleted or disabled. */
-  const hasAccount = async ({ accountId }: { accountId?: unknown }): Promise<boolean> => {
-    if (typeof accountId !== 'string') return true;
-    const account = await deps.findAccount(accountId);
+  const hasAccount = async (token: object): Promise<boolean> => {
+    if (!('accountId' in token) || !token.accountId) return true;
+    const account = await deps.findAccount(String(token.accountId));
     return account !== undefined && !account.disabled;
   };
   const libraryPages = createLibraryPages({
@@ -197,6 +194,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
   installScopeNarrowing(provider, cache.recordOf);
   installOfflineAccess(provider);
   installReplayDetection(provider, payloads);
+  installFirstSave(provider, { ttl: config.ttl.session, secure });
   if (config.legacyFlows.includes('password')) {
     provider.registerGrantType(GRANT_TYPE, createPasswordGrant(provider, deps.password), PARAMETERS, ['resource']);
   }
@@ -206,12 +204,14 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
   const current = (): Provider => provider;
 
   const middleware = compose<Context>([
+    corsForBrowserClients(() => deps.clients.publicRedirectUris(), clock) as never,
     exactPaths as never,
     authorizationByPost,
     guardLibraryForms({ origin: pages.origin, current }),
     deviceResumeOnly(() => current().cookieName('resume')),
     deps.deviceLimits.guard(ROUTES.code_verification),
     uncached,
+    postOnly(PROTOCOL_POSTS),
     acceptMultipart(PROTOCOL_POSTS),
     units.middleware as never,
     honestDiscovery(config.legacyFlows.includes('implicit')),

@@ -2,20 +2,12 @@ import type { Middleware } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { OAuthError, PosternError } from '../platform/errors/errors.js';
 import { ROUTES } from './configuration.js';
+import { readBody } from './read-body.js';
 
 /** Small corrections around the library's routes; each says what the library would do. */
 
 /** The longest authorization request that is passed on as a GET, in bytes. */
 const MAX_QUERY = 12 * 1024;
-
-async function readForm(req: AsyncIterable<Buffer>): Promise<string> {
-  let body = '';
-  for await (const chunk of req) {
-    body += chunk.toString('utf8');
-    if (body.length > MAX_QUERY) throw new OAuthError(413, 'invalid_request', 'the request is too long');
-  }
-  return body;
-}
 
 /**
  * OIDC Core §3.1.2.1 wants the authorization endpoint to take POST. The library does so only with
@@ -26,7 +18,7 @@ export const authorizationByPost: Middleware = async (ctx, next) => {
   if (!ctx.is('application/x-www-form-urlencoded')) {
     throw new OAuthError(400, 'invalid_request', 'the body must be application/x-www-form-urlencoded');
   }
-  const form = new URLSearchParams(await readForm(ctx.req));
+  const form = new URLSearchParams((await readBody(ctx.req, MAX_QUERY)).toString('utf8'));
   ctx.status = 303;
   ctx.redirect(`${ROUTES.authorization}?${form}`);
 };
@@ -97,3 +89,14 @@ export const PROTOCOL_POSTS: ReadonlySet<string> = new Set([
   ROUTES.pushed_authorization_request,
   ROUTES.device_authorization,
 ]);
+
+/** Endpoints that only take POST say so; the library would answer 404. OPTIONS is the preflight's (CORS). */
+export const postOnly =
+  (paths: ReadonlySet<string>): Middleware =>
+  async (ctx, next) => {
+    if (paths.has(ctx.path) && ctx.method !== 'POST' && ctx.method !== 'OPTIONS') {
+      const headers = { allow: 'POST' };
+      throw new OAuthError(405, 'method_not_allowed', 'this endpoint takes POST only', { headers });
+    }
+    await next();
+  };

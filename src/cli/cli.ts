@@ -1,16 +1,92 @@
-import { ConfigFault } from '../platform/config/config-fault.js';
-import { loadConfig } from '../platform/config/load.js';
-import { runServer } from './serve.js';
+/**
+ * The command line: one verb a file, each a thin layer over the use cases that the pages call. A verb prints
+ * its result to standard output (with `--json` exactly one document), everything else goes to standard
+ * error, and the exit code is 0, 1 (failed) or 2 (used wrongly). Secrets come from a prompt or from standard
+ * input, never from the arguments, where every user of the machine could read them.
+ */
+import { Command, CommanderError } from 'commander';
+import type { Environment } from '../platform/config/sources.js';
+import { addClientVerbs } from './client/client.js';
+import { addConfigVerb } from './config.js';
+import { type Cli, createDesk } from './desk.js';
+import { isUnexpected, tell, UnknownCommand } from './faults.js';
+import { addKeysVerbs } from './keys.js';
+import { addMigrateVerbs } from './migrate.js';
+import { addPruneVerb } from './prune.js';
+import { addResourceVerbs } from './resource.js';
+import { addServeVerb } from './serve.js';
+import { processTerminal, type Terminal } from './terminal.js';
+import { addTokenVerbs } from './token-inspect.js';
+import { addUrlsVerb } from './urls.js';
+import { addUserVerbs } from './user/user.js';
+import { version } from './version.js';
 
-export async function runCli(args: readonly string[]): Promise<number> {
+export interface Surroundings {
+  readonly terminal?: Terminal;
+  /** The process's own where absent. */
+  readonly env?: Environment;
+  /** Where `.env` lies. */
+  readonly folder?: string;
+}
+
+function createProgram(cli: Cli): Command {
+  const { stdout } = cli.terminal;
+  const program = new Command('npm run -s cli --')
+    .description('Postern: an OAuth 2.0 and OpenID Connect server. Every verb has --help.')
+    .version(version(), '-V, --version')
+    .option('--json', 'print one JSON document instead of text')
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({ writeOut: (text) => void stdout.write(text), writeErr: () => {} })
+    .exitOverride();
+  addServeVerb(program, cli);
+  addMigrateVerbs(program, cli);
+  addUserVerbs(program, cli);
+  addClientVerbs(program, cli);
+  addResourceVerbs(program, cli);
+  addKeysVerbs(program, cli);
+  addTokenVerbs(program, cli);
+  addConfigVerb(program, cli);
+  addUrlsVerb(program, cli);
+  addPruneVerb(program, cli);
+  return program;
+}
+
+/** What commander calls a failure although nothing failed, and its own words for an unknown verb. */
+function settle(error: unknown, program: Command, args: readonly string[], terminal: Terminal): unknown {
+  if (!(error instanceof CommanderError)) return error;
+  if (error.exitCode === 0) return undefined;
+  const words = args.filter((arg) => !arg.startsWith('-'));
+  const noun = program.commands.find((command) =>
+    [command.name(), ...command.aliases()].includes(words[0] ?? ''),
+  );
+  if (error.code === 'commander.unknownCommand') {
+    return new UnknownCommand(words.slice(0, noun ? 2 : 1).join(' '));
+  }
+  if (error.code === 'commander.help') {
+    terminal.stderr.write((noun ?? program).helpInformation());
+    return new CommanderError(2, error.code, 'Say which command.');
+  }
+  return error;
+}
+
+/** Runs one command line; resolves to the exit code and never throws. */
+export async function runCli(args: readonly string[], given: Surroundings = {}): Promise<number> {
+  const terminal = given.terminal ?? processTerminal();
+  const json = args.includes('--json');
+  const cli = createDesk({ ...given, terminal, json });
+  const program = createProgram(cli);
   try {
-    if (args[0] === 'serve') return await runServer(loadConfig());
-    return 2;
-  } catch (error) {
-    if (error instanceof ConfigFault) {
-      process.stderr.write(`${error.message}\n`);
-      return 1;
-    }
-    throw error;
+    await program.parseAsync([...args], { from: 'user' });
+    return cli.exitCode;
+  } catch (thrown) {
+    const error = settle(thrown, program, args, terminal);
+    if (error === undefined) return 0;
+    const told = tell(error);
+    if (isUnexpected(told)) cli.explain(error);
+    const document = { error: told.error, error_description: told.lines.join('; '), faults: told.faults };
+    terminal.stderr.write(
+      json ? `${JSON.stringify(document)}\n` : told.lines.map((line) => `${line}\n`).join(''),
+    );
+    return told.exitCode;
   }
 }

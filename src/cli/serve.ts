@@ -1,44 +1,93 @@
-import { readFileSync } from 'node:fs';
+import type { Command } from 'commander';
 import { createApp } from '../app.js';
-import { createContainer, requireMigrated } from '../container.js';
-import type { ParsedConfig } from '../platform/config/config.js';
-import type { Config } from '../platform/config/config.js';
+import { type Container, createContainer, requireMigrated } from '../container.js';
+import type { Bootstrapped } from '../accounts/bootstrap-admin.js';
+import type { Config, ParsedConfig } from '../platform/config/config.js';
 import { createHealth } from '../platform/observe/health.js';
 import { createLogger } from '../platform/observe/logger.js';
-import { renderBanner } from '../serve/banner.js';
+import { type BannerFacts, renderBanner } from '../serve/banner.js';
 import { createJobs } from '../serve/jobs.js';
 import type { TlsFiles } from '../serve/listen.js';
 import { prune } from '../serve/prune.js';
-import { serve } from '../serve/serve.js';
+import { type Serving, serve } from '../serve/serve.js';
+import type { Cli } from './desk.js';
+import { UsageFault } from './faults.js';
+import { version } from './version.js';
 
 const MINUTE = 60_000;
 
-/** Where the data are, for a person: never a password. */
-function databaseName({ database }: Config): string {
-  if (database.dialect === 'sqlite') return database.file ?? ':memory:';
-  const { host, pathname } = new URL(database.connectionString ?? '');
-  return `PostgreSQL at ${host}${pathname}`;
+interface Options {
+  readonly host?: string;
+  readonly port?: string;
+  readonly debug?: boolean;
+  readonly cert?: string;
+  readonly certKey?: string;
 }
 
-function version(): string {
-  for (const path of ['../../package.json', '../../../package.json']) {
-    try {
-      return (JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')) as { version: string }).version;
-    } catch {
-      // Sources lie one folder nearer to it than the compiled program.
-    }
+export function addServeVerb(program: Command, cli: Cli): void {
+  program
+    .command('serve')
+    .alias('run')
+    .description('run the server (npm start does this after seeing to everything it needs)')
+    .option('--host <address>', 'as HOST')
+    .option('--port <number>', 'as PORT')
+    .option('--debug', 'as LOG_LEVEL=debug')
+    .option('--cert <file>', 'speak https with this certificate (PEM)')
+    .option('--cert-key <file>', 'its private key (PEM)')
+    .action(async (options: Options) => {
+      const tls = tlsOf(options);
+      const parsed = settingsFor(cli, options, tls);
+      cli.exitCode = await runServer(cli, parsed, tls);
+    });
+}
+
+function tlsOf({ cert, certKey }: Options): TlsFiles | undefined {
+  if ((cert === undefined) !== (certKey === undefined))
+    throw new UsageFault('--cert and --cert-key belong together.');
+  return cert === undefined || certKey === undefined ? undefined : { cert, key: certKey };
+}
+
+function settingsFor(cli: Cli, { host, port, debug }: Options, tls: TlsFiles | undefined): ParsedConfig {
+  const said = {
+    ...(host !== undefined && { HOST: host }),
+    ...(port !== undefined && { PORT: port }),
+    ...(debug && { LOG_LEVEL: 'debug' }),
+  };
+  const parsed = cli.settings(said);
+  if (tls === undefined || parsed.config.issuer.startsWith('https:')) return parsed;
+  if (parsed.sources.has('ISSUER')) {
+    throw new UsageFault(`With --cert the server speaks https, but ISSUER is ${parsed.config.issuer}.`);
   }
-  return '';
+  return cli.settings({ ...said, ISSUER: parsed.config.issuer.replace('http:', 'https:') });
 }
 
 /** The server: everything is made, the port is opened, a few lines say what to do. Answers the exit code. */
-export async function runServer({ config, warnings }: ParsedConfig, tls?: TlsFiles): Promise<number> {
-  const log = createLogger({ level: config.log.level, stream: process.stdout });
+async function runServer(cli: Cli, { config, warnings }: ParsedConfig, tls?: TlsFiles): Promise<number> {
+  // With --json standard output is for the one document.
+  const log = createLogger({
+    level: config.log.level,
+    stream: cli.json ? cli.terminal.stderr : cli.terminal.stdout,
+  });
   for (const warning of warnings) log.warn(warning);
-  let draining = false;
-
   const container = await createContainer(config, { log, report: (line) => log.info(line) });
-  const administrator = await container.bootstrap();
+  let serving: Serving;
+  try {
+    const administrator = await container.bootstrap();
+    serving = await listen(container, tls);
+    announce(cli, container, administrator, serving.port);
+    if (administrator.outcome === 'name_taken') {
+      log.warn({ username: administrator.username }, 'no administrator: this name is held by somebody else');
+    }
+  } catch (error) {
+    await container.close();
+    throw error;
+  }
+  return serving.ended;
+}
+
+async function listen(container: Container, tls: TlsFiles | undefined): Promise<Serving> {
+  const { config, log } = container;
+  let draining = false;
   const health = createHealth({
     checks: [
       { name: 'database', check: () => container.database.ping() },
@@ -48,8 +97,6 @@ export async function runServer({ config, warnings }: ParsedConfig, tls?: TlsFil
     onFailure: (name, error) => log.warn({ check: name, err: error }, 'not ready'),
   });
   const jobs = createJobs({ log, random: Math.random });
-  jobs.start({ name: 'prune', everyMs: MINUTE, work: (signal) => prune(container, signal).then(() => undefined) });
-
   const serving = await serve({
     handler: createApp(container, health),
     config,
@@ -66,25 +113,45 @@ export async function runServer({ config, warnings }: ParsedConfig, tls?: TlsFil
       await container.close();
     },
   });
+  startJobs(jobs, container);
+  return serving;
+}
 
+function startJobs(jobs: ReturnType<typeof createJobs>, container: Container): void {
+  jobs.start({
+    name: 'prune',
+    everyMs: MINUTE,
+    work: (signal) => prune(container, signal).then(() => undefined),
+  });
+}
+
+/** Where the data are, for a person: never a password. */
+function databaseName({ database }: Config): string {
+  if (database.dialect === 'sqlite') return database.file ?? ':memory:';
+  const { host, pathname } = new URL(database.connectionString ?? '');
+  return `PostgreSQL at ${host}${pathname}`;
+}
+
+/** Straight to standard output, never through the logger: a one-time password is shown this once. */
+function announce(cli: Cli, container: Container, administrator: Bootstrapped, port: number): void {
+  const { config, migrated, loadedKeys } = container;
   const made = administrator.outcome === 'created' || administrator.outcome === 'renewed';
-  // Straight to standard output, never through the logger: the password is shown this once.
-  process.stdout.write(
-    renderBanner({
-      url: config.issuer,
-      version: version(),
-      production: config.production,
-      database: databaseName(config),
-      backup: container.migrated.copy,
-      signingKeys: container.loadedKeys,
-      keysDir: config.keysDir,
-      ...(made
-        ? { administrator: { username: administrator.username, oneTimePassword: administrator.oneTimePassword } }
-        : {}),
+  const facts: BannerFacts = {
+    url: config.issuer,
+    version: version(),
+    production: config.production,
+    database: databaseName(config),
+    backup: migrated.copy,
+    signingKeys: loadedKeys.map(({ alg, kid }) => ({ alg, kid })),
+    keysDir: config.keysDir,
+    ...(made && {
+      administrator: { username: administrator.username, oneTimePassword: administrator.oneTimePassword },
     }),
-  );
-  if (administrator.outcome === 'name_taken') {
-    log.warn({ username: administrator.username }, 'no administrator: this name is held by somebody else');
-  }
-  return serving.ended;
+  };
+  const debug = config.log.level === 'debug';
+  const { host } = config.http;
+  cli.print({ host, port, ...facts }, [
+    `[*] Running on ${host}:${port} (Debug: ${debug})`,
+    renderBanner(facts),
+  ]);
 }

@@ -12,9 +12,14 @@ export interface Resources {
    * @param input `{identifier, name?, scopes?, token_format?, signing_alg?, lifetime_seconds?}`
    * @throws {InvalidInput} field by field
    */
-  create(input: unknown, info?: RequestInfo): Promise<Resource>;
+  create(input: unknown, info?: RequestInfo, by?: By): Promise<Resource>;
   /** `false`: there was none. */
-  remove(identifier: string, info?: RequestInfo): Promise<boolean>;
+  remove(identifier: string, info?: RequestInfo, by?: By): Promise<boolean>;
+}
+
+interface By {
+  /** An account id, or `cli`. */
+  readonly actorId: string;
 }
 
 export function createResources(deps: { store: ResourceStore; audit: Audit; clock: Clock }): Resources {
@@ -22,11 +27,11 @@ export function createResources(deps: { store: ResourceStore; audit: Audit; cloc
   return {
     find: (identifier) => store.find(identifier),
     list: () => store.list(),
-    async create(input, info) {
+    async create(input, info, by) {
       const now = clock.now();
       const resource: Resource = { ...parseResource(input), createdAt: now, updatedAt: now };
       const detail = { resource: resource.identifier, token_format: resource.tokenFormat };
-      const step = audit.step({ event: 'resource.created', ...info, detail });
+      const step = audit.step({ event: 'resource.created', ...info, ...by, detail });
       try {
         await store.insert(resource, [step]);
       } catch (error) {
@@ -37,9 +42,9 @@ export function createResources(deps: { store: ResourceStore; audit: Audit; cloc
       }
       return resource;
     },
-    remove: (identifier, info) =>
+    remove: (identifier, info, by) =>
       store.remove(identifier, [
-        audit.step({ event: 'resource.deleted', ...info, detail: { resource: identifier } }),
+        audit.step({ event: 'resource.deleted', ...info, ...by, detail: { resource: identifier } }),
       ]),
   };
 }

@@ -33,9 +33,8 @@ const AUTH_METHODS = [
 
 const ROTATION = 'The old secret ends at once: whatever still uses it is refused.';
 
-function rowsOf({ clientId, metadata, requirePkce, resourceServer, createdAt }: ClientRecord) {
+function rowsOf({ metadata, requirePkce, resourceServer, createdAt }: ClientRecord) {
   const rows: [string, readonly string[]][] = [
-    ['client_id', [clientId]],
     ['client_uri', metadata.client_uri ? [metadata.client_uri] : []],
     ['redirect_uri', metadata.redirect_uris],
     ['scope', metadata.scope ? [metadata.scope] : []],

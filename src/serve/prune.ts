@@ -13,6 +13,7 @@ const BATCH = 1000;
 export async function prune(
   deps: { readonly payloads: Prunable; readonly throttles: Prunable; readonly clock: Clock },
   signal?: AbortSignal,
+  report: (removed: number) => void = () => {},
 ): Promise<number> {
   const before = deps.clock.now() - KEPT_MS;
   let total = 0;
@@ -21,6 +22,7 @@ export async function prune(
     while (removed === BATCH && !signal?.aborted) {
       removed = await table.prune(before, BATCH);
       total += removed;
+      if (removed === BATCH) report(total);
     }
   }
   return total;

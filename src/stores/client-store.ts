@@ -13,6 +13,8 @@ export interface ClientStore {
   /** Oldest first. */
   listOf(ownerId: string): Promise<ClientRecord[]>;
   listAll(): Promise<ClientRecord[]>;
+  /** Of all clients that authenticate with `none`. */
+  publicRedirectUris(): Promise<string[]>;
   /** @throws {UniqueViolation} when the client_id is taken */
   insert(client: ClientRecord, also: readonly Step[]): Promise<void>;
   /**
@@ -81,6 +83,15 @@ export function createClientStore(database: Database): ClientStore {
     },
     async listAll() {
       return toClients(await database.all<JoinedRow>(joined()));
+    },
+    async publicRedirectUris() {
+      // The text is ours (`toRow`), so the database can sift it; what it finds is still looked at.
+      const query = sql('clients').select('metadata').where('metadata', 'like', '%"token_endpoint_auth_method":"none"%');
+      const rows = await database.all<Pick<JoinedRow, 'metadata'>>(query);
+      return rows
+        .map(({ metadata }) => JSON.parse(metadata) as ClientMetadata)
+        .filter((metadata) => metadata.token_endpoint_auth_method === 'none')
+        .flatMap((metadata) => metadata.redirect_uris);
     },
     async insert(client, also) {
       const secrets = client.secrets.map((secret) => secretRow(client.clientId, secret));

@@ -43,7 +43,11 @@ export function createPostgresPayloadStore(db: PostgresDatabase, clock: Clock): 
   return {
     find: (key) => one(`${SELECT} WHERE key = $1`, key),
     findSessionByUid: (uid) =>
-      one(`${SELECT} WHERE kind = 'Session' AND session_uid = $1 ORDER BY expires_at DESC LIMIT 1`, uid),
+      one(
+        `${SELECT} WHERE kind = 'Session' AND session_uid = $1 AND revoked_at IS NULL
+         ORDER BY expires_at DESC LIMIT 1`,
+        uid,
+      ),
     findByUserCode: (names) => one(`${SELECT} WHERE user_code = ANY($1::text[]) LIMIT 1`, names),
     apply,
     once: async (row) => (await db.change(onceStatement(row))) === 1,
@@ -53,6 +57,12 @@ export function createPostgresPayloadStore(db: PostgresDatabase, clock: Clock): 
         AND ${pair.map(([column], index) => `${column} = $${index + 2}`).join(' AND ')}`;
       return db.change({ text, values: [at, ...pair.map(([, value]) => value)] });
     },
+    endSessions: (accountId) =>
+      db.change({
+        text: `UPDATE oidc_payloads SET revoked_at = $1
+          WHERE kind = 'Session' AND account_id = $2 AND revoked_at IS NULL`,
+        values: [clock.now(), accountId],
+      }),
     prune: (before, limit) =>
       db.change({
         // Rows that a unit is working on are left for the next time.

@@ -21,7 +21,8 @@ export function createSqlitePayloadStore(db: SqliteDatabase, clock: Clock): Payl
   const byKey = db.prepare(`${SELECT} WHERE key = ?`).raw();
   const byUid = db
     .prepare(
-      `${SELECT} WHERE kind = 'Session' AND session_uid = ? ORDER BY expires_at DESC, rowid DESC LIMIT 1`,
+      `${SELECT} WHERE kind = 'Session' AND session_uid = ? AND revoked_at IS NULL
+       ORDER BY expires_at DESC, rowid DESC LIMIT 1`,
     )
     .raw();
   const alive = db.prepare(
@@ -35,10 +36,13 @@ export function createSqlitePayloadStore(db: SqliteDatabase, clock: Clock): Payl
   const putOnce = db.prepare(`${INSERT} ON CONFLICT (key) DO NOTHING`);
   const remove = db.prepare('DELETE FROM oidc_payloads WHERE key = ? AND revoked_at IS NULL');
   const kill = db.prepare(
-    `UPDATE oidc_payloads SET revoked_at = ? WHERE key = ? AND kind = 'Grant' AND revoked_at IS NULL`,
+    `UPDATE oidc_payloads SET revoked_at = ? WHERE key = ? AND kind IN ('Grant', 'Session') AND revoked_at IS NULL`,
   );
   const note = db.prepare(
     `INSERT INTO audit_events (${AUDIT_COLUMNS.join(', ')}) VALUES (${AUDIT_COLUMNS.map(() => '?').join(', ')})`,
+  );
+  const endSessions = db.prepare(
+    `UPDATE oidc_payloads SET revoked_at = ? WHERE kind = 'Session' AND account_id = ? AND revoked_at IS NULL`,
   );
   const prune = db.prepare(
     `DELETE FROM oidc_payloads WHERE key IN
@@ -82,6 +86,7 @@ export function createSqlitePayloadStore(db: SqliteDatabase, clock: Clock): Payl
       );
       return db.submit(() => revoke.run(at, ...pair.map(([, value]) => value)).changes);
     },
+    endSessions: (accountId) => db.submit(() => endSessions.run(clock.now(), accountId).changes),
     prune: (before, limit) => db.submit(() => prune.run(before, limit).changes),
   };
 }

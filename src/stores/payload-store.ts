@@ -29,7 +29,7 @@ export interface PayloadRow {
 /** A row as read back, with the marks that only guarded statements set. */
 export interface StoredPayload extends PayloadRow {
   readonly consumedAt: number | null;
-  /** Grants only: the tombstone. */
+  /** Grants and Sessions only: the tombstone. */
   readonly revokedAt: number | null;
   /** Refresh tokens: the sealed answer the winner got. */
   readonly answer: string | null;
@@ -43,7 +43,7 @@ export interface PayloadUnit {
   use?: { key: string; answer?: string };
   /** Upserts (keyed, last write wins) and deletes (`null`). */
   put: Map<string, PayloadRow | null>;
-  /** Keys of Grant rows to tombstone. */
+  /** Keys of Grant and Session rows to tombstone. */
   kill: Set<string>;
   /** Audit rows, written if and only if the unit is. */
   notes: AuditRecord[];
@@ -54,7 +54,7 @@ export type UnitOutcome = 'ok' | 'grant' | 'used';
 
 export interface PayloadStore {
   find(key: string): Promise<StoredPayload | undefined>;
-  /** The newest Session of that uid: two rows may share it for a moment. */
+  /** The newest living Session of that uid: a renewed id leaves the row of the old one behind. */
   findSessionByUid(uid: string): Promise<StoredPayload | undefined>;
   /** @param names the HMACs of the user code under every live secret */
   findByUserCode(names: readonly string[]): Promise<StoredPayload | undefined>;
@@ -64,6 +64,8 @@ export interface PayloadStore {
   once(row: PayloadRow): Promise<boolean>;
   /** Tombstones every live Grant of the pair; resolves to how many. `clientId` absent: of the account; `accountId` absent: of the client. */
   revokeGrants(of: { accountId?: string; clientId?: string }, at: number): Promise<number>;
+  /** Tombstones the Sessions of the account: its browsers are signed out. Resolves to how many. */
+  endSessions(accountId: string): Promise<number>;
   /** Deletes at most `limit` rows that expired before `before` (ms); resolves to how many. */
   prune(before: number, limit: number): Promise<number>;
 }

@@ -29,7 +29,7 @@ const removeText = (bind: Bind, keys: readonly string[]): string =>
 
 const killText = (bind: Bind, keys: readonly string[], now: number): string =>
   `UPDATE oidc_payloads SET revoked_at = ${bind(now, 'bigint')}
-   WHERE key = ANY(${bind(keys, 'text[]')}) AND kind = 'Grant' AND revoked_at IS NULL`;
+   WHERE key = ANY(${bind(keys, 'text[]')}) AND kind IN ('Grant', 'Session') AND revoked_at IS NULL`;
 
 function insertText(
   bind: Bind,

@@ -58,11 +58,12 @@ test('it opens nothing that is about a person: UserInfo and /api/me are 401', as
   }
 });
 
-test('openid and offline_access mean nothing here, and foreign scopes are cut (seed row 85)', async () => {
+test('neither openid nor offline_access brings more, and foreign scopes are cut (seed row 85)', async () => {
   const all = await server.createClient({ ...METADATA, scope: 'openid offline_access profile' });
   const answer = await ask({ scope: 'openid offline_access profile email admin' }, all);
   expect(answer.status).toBe(200);
-  expect(answer.body.scope).toBe('profile');
+  expect(answer.body.scope).toBe('openid offline_access profile');
+  expect((await getWith(server, '/oauth/userinfo', answer.body.access_token)).status).toBe(401);
   expect(answer.body).not.toHaveProperty('id_token');
   expect(answer.body).not.toHaveProperty('refresh_token');
 });

@@ -49,8 +49,9 @@ async function signOut(browser: Browser, at = server): Promise<void> {
 describe('a refresh that must be refused', () => {
   test('an unknown, empty or missing token', async () => {
     expect(await refresh(server, client, 'no-such-token')).toMatchObject(INVALID_GRANT);
-    for (const more of [{ refresh_token: '' }, {}]) {
-      const answer = await post(server, '/oauth/token', { grant_type: 'refresh_token', ...more }, client);
+    const grant_type = 'refresh_token';
+    for (const form of [{ grant_type, refresh_token: '' }, { grant_type }]) {
+      const answer = await post(server, '/oauth/token', form as Record<string, string>, client);
       expect(answer).toMatchObject({ status: 400, body: { error: 'invalid_request' } });
     }
   });

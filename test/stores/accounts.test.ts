@@ -36,7 +36,7 @@ function setUp(database: Database) {
     register,
     signUp,
     setPassword: createSetPassword(deps),
-    access: createDisableAccounts(deps),
+    access: createDisableAccounts({ ...deps, endAccess: async () => {} }),
     roles: createRoles({ store: createRoleStore(database), audit, clock }),
     bootstrap: (settings = {}) => bootstrapAdmin({ ...deps, register }, settings),
     /** Whether the account now has this password. */

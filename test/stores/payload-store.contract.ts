@@ -194,10 +194,28 @@ export function payloadStoreContract(open: () => Promise<PayloadStoreFixture>): 
       expect((await store.find('g'))?.revokedAt).toBe(NOW);
     });
 
-    test('kill marks grants alone', async () => {
+    test('kill marks grants and sessions alone', async () => {
       await save(row('token'));
       await kill('token');
       expect((await store.find('token'))?.revokedAt).toBeNull();
+    });
+
+    test('a session that was ended stays ended, whoever still saves it', async () => {
+      const session = row('s', { kind: 'Session', sessionUid: 'u', accountId: 'alice' });
+      await save(session, row('t', { kind: 'Session', sessionUid: 'v', accountId: 'alice' }));
+      await kill('s');
+      expect(await store.endSessions('alice')).toBe(1);
+      await save(session, row('t', { kind: 'Session', sessionUid: 'v', accountId: 'alice' }));
+      for (const key of ['s', 't']) expect((await store.find(key))?.revokedAt).toBe(NOW);
+      for (const uid of ['u', 'v']) expect(await store.findSessionByUid(uid)).toBeUndefined();
+    });
+
+    test('a renewed session is found by its uid, not the one it replaced', async () => {
+      const session = (key: string, expiresAt: number) =>
+        row(key, { kind: 'Session', sessionUid: 'u', expiresAt });
+      await save(session('old', LATER + 1));
+      await store.apply(unit({ put: puts(session('new', LATER)), kill: new Set(['old']) }));
+      expect((await store.findSessionByUid('u'))?.key).toBe('new');
     });
 
     test('a grant put and killed in one unit is dead', async () => {

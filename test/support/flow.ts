@@ -37,6 +37,16 @@ export async function signIn(server: TestServer, browser: Browser, username = 'a
   if (done.status !== 303) throw new Error(`sign-in answered ${done.status}: ${done.text.slice(0, 500)}`);
 }
 
+/** The form to send next; a page of another kind (the answer of `form_post`, an error) ends the walk. */
+function stepOf({ text }: Page, username: string): [string, Record<string, string>] | undefined {
+  const has = (action: string) => new RegExp(`action="[^"]*${action}"`).test(text);
+  if (has('/login')) return ['/login', { username, password: PASSWORD }];
+  if (has('/consent')) return ['/consent', { decision: 'allow' }];
+  // Another account signed in: the library ends the former session first.
+  if (text.includes('data-autosubmit') && has('/oauth/end_session/confirm')) return ['/oauth/end_session/confirm', {}];
+  return undefined;
+}
+
 /** Walks through sign-in and consent, as far as they are asked for, up to the redirect to the client. */
 export async function walk(
   server: TestServer,
@@ -45,12 +55,10 @@ export async function walk(
   username = 'alice',
 ): Promise<Page> {
   let page = await browser.follow(start, server.issuer);
-  for (let steps = 0; steps < 4 && page.status === 200; steps += 1) {
-    const login = /action="[^"]*\/login"/.test(page.text);
-    const answer = login
-      ? await browser.submit(page, '/login', { username, password: PASSWORD })
-      : await browser.submit(page, '/consent', { decision: 'allow' });
-    page = await browser.follow(answer, server.issuer);
+  for (let steps = 0; steps < 5 && page.status === 200; steps += 1) {
+    const step = stepOf(page, username);
+    if (!step) break;
+    page = await browser.follow(await browser.submit(page, ...step), server.issuer);
   }
   return page;
 }

@@ -30,16 +30,24 @@ export interface Racers {
 }
 
 const ENTRY = fileURLToPath(new URL('./race-server.ts', import.meta.url));
+const HUSH = new URL('../../scripts/lib/hush-runtime-notice.mjs', import.meta.url).href;
 /** Found from here: the processes start in a folder of their own choosing. */
 const TSX = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
 
-async function start(settings: readonly Record<string, string>[]): Promise<{ child: ChildProcess; ports: number[] }> {
+async function start(
+  settings: readonly Record<string, string>[],
+): Promise<{ child: ChildProcess; ports: number[] }> {
   const child = fork(
     ENTRY,
     settings.map((env) => JSON.stringify(env)),
-    { execArgv: ['--no-warnings', '--import', TSX], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] },
+    {
+      execArgv: ['--no-warnings', '--import', TSX, '--import', HUSH],
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    },
   );
-  const died = once(child, 'exit').then(([code]) => Promise.reject(new Error(`a server process ended with ${code}`)));
+  const died = once(child, 'exit').then(([code]) =>
+    Promise.reject(new Error(`a server process ended with ${code}`)),
+  );
   died.catch(() => {});
   const [ports] = await Promise.race([once(child, 'message'), died]);
   return { child, ports };
@@ -57,7 +65,11 @@ export async function startRacers(
   const agent = new Agent({ keepAlive: true });
   const { host } = new URL(issuer);
 
-  function send(process: number, setting: number, { method, path, form, headers }: RaceRequest): Promise<RaceAnswer> {
+  function send(
+    process: number,
+    setting: number,
+    { method, path, form, headers }: RaceRequest,
+  ): Promise<RaceAnswer> {
     const body = form && new URLSearchParams(form).toString();
     const type = body === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' };
     return new Promise((resolve, reject) => {
@@ -78,7 +90,11 @@ export async function startRacers(
           });
           response.once('error', reject);
           response.once('end', () =>
-            resolve({ status: response.statusCode ?? 0, location: response.headers.location, body: bodyOf(text) }),
+            resolve({
+              status: response.statusCode ?? 0,
+              location: response.headers.location,
+              body: bodyOf(text),
+            }),
           );
         },
       );

@@ -1,6 +1,6 @@
 /** What a relying party does with an answer, for every response type and mode (OIDC Core §3). */
 import { createHash } from 'node:crypto';
-import { createLocalJWKSet, type JWTPayload, jwtVerify, type ProtectedHeaderParameters } from 'jose';
+import { createLocalJWKSet, type JSONWebKeySet, type JWTPayload, jwtVerify, type ProtectedHeaderParameters } from 'jose';
 import { type Browser, createBrowser, formOf, type Page } from './browser.js';
 import { answerOf, authorizeUrl, newPkce, redeem, walk } from './flow.js';
 import type { TestClient, TestServer } from './server.js';
@@ -34,8 +34,11 @@ export function anyAnswerOf(page: Page): URLSearchParams {
   return new URLSearchParams(formOf(page, 'app.example').fields);
 }
 
-const halfHash = (value: string): string =>
-  createHash('sha256').update(value).digest().subarray(0, 16).toString('base64url');
+/** OIDC Core §3.1.3.6: the left half, by the hash of the token's own algorithm. */
+function halfHash(value: string, alg: string): string {
+  const hash = createHash(alg === 'EdDSA' ? 'sha512' : 'sha256').update(value).digest();
+  return hash.subarray(0, hash.length / 2).toString('base64url');
+}
 
 /** Checks signature, issuer, audience, times and the hashes that bind a token to what came with it. */
 export async function verifyIdToken(
@@ -44,7 +47,7 @@ export async function verifyIdToken(
   text: string,
   bound: { code?: string | null; accessToken?: string | null; nonce?: string | undefined } = {},
 ): Promise<VerifiedIdToken> {
-  const jwks = await (await fetch(server.url('/oauth/jwks.json'))).json();
+  const jwks = (await (await fetch(server.url('/oauth/jwks.json'))).json()) as JSONWebKeySet;
   const { payload, protectedHeader } = await jwtVerify(text, createLocalJWKSet(jwks), {
     issuer: server.issuer,
     audience: clientId,
@@ -52,8 +55,9 @@ export async function verifyIdToken(
     requiredClaims: ['iat', 'exp', 'sub'],
   });
   if (payload.nonce !== bound.nonce) throw new Error(`nonce is ${payload.nonce}, not ${bound.nonce}`);
-  if (bound.code && payload.c_hash !== halfHash(bound.code)) throw new Error('c_hash does not fit the code');
-  if (bound.accessToken && payload.at_hash !== halfHash(bound.accessToken)) {
+  const { alg } = protectedHeader;
+  if (bound.code && payload.c_hash !== halfHash(bound.code, alg)) throw new Error('c_hash does not fit the code');
+  if (bound.accessToken && payload.at_hash !== halfHash(bound.accessToken, alg)) {
     throw new Error('at_hash does not fit the access token');
   }
   return { text, header: protectedHeader, claims: payload };

@@ -4,6 +4,7 @@ import { DEVICE_CODE } from '../../clients/client.js';
 import type { Clock } from '../../platform/crypto/clock.js';
 import { sha256 } from '../../platform/crypto/ids.js';
 import { TooManyAttempts } from '../../platform/errors/errors.js';
+import { addressKey } from '../../platform/throttle/address-key.js';
 import { createThrottle, type ThrottleTable } from '../../platform/throttle/throttle.js';
 import type { GrantHandler } from '../grant-unit.js';
 
@@ -16,7 +17,8 @@ export interface DeviceLimits {
   paced(grantType: string, handler: GrantHandler): GrantHandler;
   /** Refuses posts of user codes after too many wrong ones. */
   guard(path: string): Middleware;
-  wrongCode(ctx: Context): Promise<void>;
+  /** Told of a posted code that matched nothing. */
+  wrongCode(ctx: Context): void;
 }
 
 /** Seconds between polls when the answer names none (RFC 8628 §3.2), and what each `slow_down` adds. */
@@ -57,33 +59,53 @@ export function createDeviceLimits({ table, clock, addressOf, browserOf }: Depen
     throw new errors.SlowDown('you are polling too quickly and should back off at a reasonable rate');
   }
 
-  const keysOf = (ctx: Context) => ({ address: addressOf(ctx), browser: browserOf(ctx) });
+  const wrong = new WeakSet<object>();
+
+  const keysOf = (ctx: Context) => ({ address: addressKey(addressOf(ctx)), browser: browserOf(ctx) });
+
+  /** Takes a point of both counters before the code is looked up, or side by side guesses would pass them. */
+  async function reserve({ address, browser }: ReturnType<typeof keysOf>): Promise<number> {
+    // Who must wait already is sent off without the wait growing.
+    const known = Math.max(await perAddress.check(address), browser ? await perBrowser.check(browser) : 0);
+    if (known > 0) return known;
+    const addressWait = await perAddress.fail(address);
+    if (addressWait > 0 || !browser) return addressWait;
+    const browserWait = await perBrowser.fail(browser);
+    if (browserWait > 0) await perAddress.giveBack(address);
+    return browserWait;
+  }
 
   return {
     paced(grantType, handler) {
       if (grantType !== DEVICE_CODE) return handler;
       return async (ctx: TokenEndpointGrantContext) => {
-        const { device_code } = ctx.oidc.params as { device_code: string };
+        const { device_code } = ctx.oidc.params as { device_code?: string };
         try {
           await handler(ctx);
         } catch (error) {
           // `slow_down` is a kind of `authorization_pending`: whoever polls a code that is decided, used or
           // not theirs learns just that.
-          if (error instanceof errors.AuthorizationPending) await pace(device_code);
+          if (error instanceof errors.AuthorizationPending && device_code) await pace(device_code);
           throw error;
         }
       };
     },
     guard: (path) => async (ctx, next) => {
       if (ctx.method !== 'POST' || ctx.path !== path) return next();
-      const { address, browser } = keysOf(ctx as Context);
-      const wait = Math.max(await perAddress.check(address), browser ? await perBrowser.check(browser) : 0);
+      const keys = keysOf(ctx as Context);
+      const wait = await reserve(keys);
       if (wait > 0) throw new TooManyAttempts(wait, 'Too many wrong codes. Please wait and try again.');
-      return next();
+      try {
+        await next();
+      } finally {
+        if (!wrong.has(ctx)) {
+          await perAddress.giveBack(keys.address);
+          if (keys.browser) await perBrowser.giveBack(keys.browser);
+        }
+      }
     },
-    async wrongCode(ctx) {
-      const { address, browser } = keysOf(ctx);
-      await Promise.all([perAddress.fail(address), browser ? perBrowser.fail(browser) : undefined]);
+    wrongCode(ctx) {
+      wrong.add(ctx);
     },
   };
 }

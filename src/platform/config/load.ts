@@ -19,10 +19,21 @@ function readDotEnv(file: string): Environment {
   }
 }
 
-/** The real environment wins over `.env`, unless its value is empty, which counts as unset. */
-export function loadConfig(folder = process.cwd(), environment: Environment = process.env): ParsedConfig {
-  const dotEnv = readDotEnv(join(folder, '.env'));
-  const env: Record<string, string | undefined> = { ...environment };
+/**
+ * The real environment wins over `.env`, unless its value is empty, which counts as unset.
+ * `overrides` are settings given on the command line: they win over both, in whatever form those were.
+ */
+export function loadConfig(
+  folder = process.cwd(),
+  environment: Environment = process.env,
+  overrides: Environment = {},
+): ParsedConfig {
+  const dotEnv: Record<string, string | undefined> = { ...readDotEnv(join(folder, '.env')) };
+  const env: Record<string, string | undefined> = { ...environment, ...overrides };
+  for (const name of Object.keys(overrides)) {
+    delete env[`${name}_FILE`];
+    delete dotEnv[`${name}_FILE`];
+  }
   const fromDotEnv = new Set<string>();
   for (const [name, value] of Object.entries(dotEnv)) {
     if (env[name]?.trim()) continue;

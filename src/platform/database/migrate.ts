@@ -39,6 +39,17 @@ export class SchemaNewer extends Error {
   }
 }
 
+/** The tables are those of an older program, and this one was told not to change them. */
+export class SchemaOlder extends Error {
+  constructor(pending: readonly string[]) {
+    super(
+      `The database waits for ${pending.length === 1 ? 'a migration' : `${pending.length} migrations`} ` +
+        `(${pending.join(', ')}) and MIGRATE is off. Run: npm run -s cli -- migrate up`,
+    );
+    this.name = 'SchemaOlder';
+  }
+}
+
 const silently = (): void => {};
 
 /**
@@ -89,10 +100,23 @@ export async function migrationStatus(
   settings: DatabaseSettings,
   { list = migrations }: Pick<Options, 'list'> = {},
 ): Promise<MigrationStatus> {
+  // Born migrated, and there is no file to look into.
+  if (settings.file === ':memory:') return compare(namesOf(list), list);
   if (settings.dialect === 'sqlite' && !existsSync(settings.file ?? '')) return compare([], list);
   return withMigrator(settings, list, silently, async (migrator) =>
     compare(await appliedNames(migrator), list),
   );
+}
+
+/**
+ * For a program that may not migrate.
+ * @throws {SchemaNewer} where the schema is ahead of the program
+ * @throws {SchemaOlder} where migrations are pending
+ */
+export async function requireCurrentSchema(settings: DatabaseSettings): Promise<void> {
+  const { unknown, pending } = await migrationStatus(settings);
+  if (unknown.length > 0) throw new SchemaNewer(unknown);
+  if (pending.length > 0) throw new SchemaOlder(pending);
 }
 
 /** A memory database dies with its handle, and knex keeps its own: so the migrated pages are carried over. */
@@ -107,8 +131,10 @@ export async function openMigratedMemory(): Promise<BetterSqlite3.Database> {
   });
 }
 
+const namesOf = (list: readonly Migration[]): string[] => list.map(({ name }) => name);
+
 function compare(applied: readonly string[], list: readonly Migration[]): MigrationStatus {
-  const names = list.map(({ name }) => name);
+  const names = namesOf(list);
   return {
     applied,
     pending: names.filter((name) => !applied.includes(name)),

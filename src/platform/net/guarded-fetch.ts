@@ -74,7 +74,7 @@ export function createGuardedFetch(settings: GuardedFetchSettings): GuardedFetch
 
   return async function guardedFetch(target, init = {}) {
     const url = checkedUrl(target);
-    const bounds = [...(init.signal ? [init.signal] : [])];
+    const bounds = [AbortSignal.timeout(timeoutMs), ...(init.signal ? [init.signal] : [])];
     const signal = AbortSignal.any(bounds);
     try {
       // The standard's own reading of method, headers and every kind of body.

@@ -15,6 +15,9 @@ export function securityHeaders(settings: { readonly issuer: string }): Middlewa
   return async function setSecurityHeaders(ctx, next) {
     applySecurityHeaders(ctx, https);
     await next();
+    // Redirects set cookies and carry codes in their addresses; pages say so themselves.
+    const redirect = ctx.status >= 300 && ctx.status < 400;
+    if (redirect && !ctx.response.get('Cache-Control')) ctx.set('Cache-Control', 'no-store');
   };
 }
 

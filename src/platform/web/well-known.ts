@@ -17,7 +17,7 @@ export function createWellKnownRoutes(settings: {
     ctx.redirect('/.well-known/openid-configuration');
     ctx.status = 308;
   });
-  router.get('/jwks', (ctx, next) => {
+  router.all('/jwks', (ctx, next) => {
     ctx.path = '/oauth/jwks.json';
     return next();
   });

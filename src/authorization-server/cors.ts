@@ -1,0 +1,61 @@
+import type { Middleware } from 'koa';
+import type { Client, KoaContextWithOIDC } from 'oidc-provider';
+import type { Clock } from '../platform/crypto/clock.js';
+import { ROUTES } from './configuration.js';
+
+/**
+ * Which pages may call us from a browser (`contract.md` §6): those at an origin that a browser client
+ * registered a redirect URI at. Where a request names its client, the library asks about that client;
+ * discovery, keys, preflights and refusals name none, and there the library would let every origin in.
+ */
+
+/** Milliseconds for which the registered origins are not looked up again. */
+const KEPT = 5000;
+
+const DISCOVERY = ['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server'];
+const FOR_BROWSERS: ReadonlySet<string> = new Set([
+  ROUTES.token,
+  ROUTES.userinfo,
+  ROUTES.revocation,
+  ROUTES.jwks,
+  ...DISCOVERY,
+]);
+
+function originsOf(redirectUris: readonly string[]): Set<string> {
+  const origins = redirectUris.flatMap((uri) => (URL.canParse(uri) ? [new URL(uri).origin] : []));
+  // The origin of every custom scheme, and of every sandboxed page.
+  return new Set(origins.filter((origin) => origin !== 'null'));
+}
+
+/** The library's `clientBasedCORS`. Must be synchronous. */
+export const allowOrigin = (_ctx: KoaContextWithOIDC, origin: string, client: Client): boolean =>
+  client.clientAuthMethod === 'none' && originsOf(client.redirectUris ?? []).has(origin);
+
+/** @param publicRedirectUris redirect URIs of all clients that authenticate with `none` */
+export function corsForBrowserClients(publicRedirectUris: () => Promise<readonly string[]>, clock: Clock): Middleware {
+  let known: { readonly until: number; readonly origins: Promise<Set<string>> } | undefined;
+
+  /** One query at a time, however many origins are tried. */
+  function registered(): Promise<Set<string>> {
+    if (known && known.until > clock.now()) return known.origins;
+    const origins = publicRedirectUris().then(originsOf);
+    known = { until: clock.now() + KEPT, origins };
+    origins.catch(() => {
+      known = undefined;
+    });
+    return origins;
+  }
+
+  const mayCall = async (path: string, origin: string): Promise<boolean> =>
+    origin !== '' && FOR_BROWSERS.has(path) && (await registered()).has(origin);
+
+  return async (ctx, next) => {
+    const allowed = await mayCall(ctx.path, ctx.get('Origin'));
+    try {
+      await next();
+    } finally {
+      const names = Object.keys(ctx.response.headers).filter((name) => /^access-control-/i.test(name));
+      for (const name of allowed ? [] : names) ctx.remove(name);
+    }
+  };
+}

@@ -1,0 +1,66 @@
+import type { Command } from 'commander';
+import type { ClientRecord } from '../../clients/client.js';
+import type { Container } from '../../container.js';
+import type { Cli } from '../desk.js';
+import { CliFault } from '../faults.js';
+import { facts, time } from '../table.js';
+import { addClientCreate } from './create.js';
+import { addClientDelete } from './delete.js';
+import { addClientList } from './list.js';
+import { addClientRotateSecret } from './rotate-secret.js';
+import { addClientShow } from './show.js';
+
+export function addClientVerbs(program: Command, cli: Cli): void {
+  const client = program.command('client').description('clients: create, list, show, rotate-secret, delete');
+  addClientCreate(client, cli);
+  addClientList(client, cli);
+  addClientShow(client, cli);
+  addClientRotateSecret(client, cli);
+  addClientDelete(client, cli);
+}
+
+export async function requireClient({ clients }: Container, clientId: string): Promise<ClientRecord> {
+  const client = await clients.find(clientId);
+  if (client === undefined) throw new CliFault(`There is no client ${clientId}.`);
+  return client;
+}
+
+/** A client in the words of RFC 7591 §3.2.1, and what we know besides. Never a secret, nor its hash. */
+export const clientDocument = (client: ClientRecord) => ({
+  client_id: client.clientId,
+  client_id_issued_at: Math.floor(client.createdAt / 1000),
+  ...client.metadata,
+  require_pkce: client.requirePkce,
+  resource_server: client.resourceServer,
+  owner_id: client.ownerId,
+  secrets: client.secrets.map(({ id, createdAt, expiresAt }) => ({
+    id,
+    created_at: time(createdAt),
+    expires_at: expiresAt === undefined ? undefined : time(expiresAt),
+  })),
+});
+
+export function clientLines(client: ClientRecord, secret?: string): string[] {
+  const { metadata } = client;
+  return facts([
+    ['client_id', client.clientId],
+    ['client_secret', secret && `${secret}   (shown only now)`],
+    ['client_name', metadata.client_name],
+    ['client_uri', metadata.client_uri],
+    ['redirect_uris', metadata.redirect_uris.join(' ')],
+    ['scope', metadata.scope],
+    ['grant_types', metadata.grant_types.join(' ')],
+    ['response_types', metadata.response_types.join(', ')],
+    ['token_endpoint_auth_method', metadata.token_endpoint_auth_method],
+    ['require_pkce', client.requirePkce ? 'yes' : 'no'],
+    ['resource_server', client.resourceServer ? 'yes: may introspect tokens of other clients' : undefined],
+    ['owner', client.ownerId],
+    ...client.secrets.map(
+      ({ createdAt, expiresAt }) =>
+        [
+          'secret',
+          `made ${time(createdAt)}${expiresAt === undefined ? '' : `, ends ${time(expiresAt)}`}`,
+        ] as const,
+    ),
+  ]);
+}

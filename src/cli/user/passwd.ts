@@ -1,0 +1,37 @@
+import type { Command } from 'commander';
+import { BY_CLI, type Cli } from '../desk.js';
+import {
+  newPassword,
+  type PasswordOptions,
+  passwordLines,
+  requirePasswordSource,
+  shownPassword,
+  withPasswordOptions,
+} from './new-password.js';
+import { requireAccount } from './user.js';
+
+export function addUserPasswd(user: Command, cli: Cli): void {
+  const command = user
+    .command('passwd <name>')
+    .description('give an account another password and sign its browsers out');
+  withPasswordOptions(command).action((name: string, options: PasswordOptions) => passwd(cli, name, options));
+}
+
+async function passwd(cli: Cli, name: string, options: PasswordOptions): Promise<void> {
+  requirePasswordSource(cli.terminal, options);
+  await cli.withContainer(async (container) => {
+    const { id, username } = await requireAccount(container, name);
+    const given = await newPassword(cli.terminal, options, container.clock.now());
+    await container.setPassword(id, given.password, undefined, {
+      ...BY_CLI,
+      mustChange: given.mustChange,
+      expiresAt: given.expiresAt,
+    });
+    // Whoever knew the old one may still be signed in.
+    const ended = await container.payloads.endSessions(id);
+    cli.print({ id, username, ended_sessions: ended, ...shownPassword(given) }, [
+      `The password of ${username} was changed; ${ended} browser ${ended === 1 ? 'session' : 'sessions'} ended.`,
+      ...passwordLines(given),
+    ]);
+  });
+}

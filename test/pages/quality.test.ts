@@ -1,0 +1,288 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Browser, Page } from 'playwright-core';
+import { post } from '../support/flow.js';
+import { launch, overflow, seriousFaults, shoot, type Watched, watch } from '../support/pages.js';
+import { PASSWORD, REDIRECT_URI, startServer, type TestClient, type TestServer } from '../support/server.js';
+
+/** Every page measured: accessibility (WCAG 2.2 AA), both colour schemes, small screens, nothing from outside. */
+
+let browser: Browser;
+let server: TestServer;
+let client: TestClient;
+let device: TestClient;
+let clientPage: string;
+
+beforeAll(async () => {
+  [browser, server] = await Promise.all([launch(), startServer({ SIGN_UP: 'open' })]);
+  const alice = await server.createAccount('alice', { displayName: 'Alice', email: 'alice@example.org' });
+  await server.createAccount('starter', { mustChangePassword: true });
+  client = await server.createClient(
+    { client_name: 'W'.repeat(90), client_uri: `https://app.example/${'long'.repeat(40)}` },
+    { owner: alice.id },
+  );
+  clientPage = `/clients/${client.clientId}`;
+  device = await server.createClient({
+    redirect_uris: [],
+    response_types: [],
+    grant_types: ['urn:ietf:params:oauth:grant-type:device_code'],
+    token_endpoint_auth_method: 'none',
+    scope: 'openid profile',
+  });
+});
+afterAll(async () => {
+  await browser.close();
+  await server.close();
+});
+
+const press = (page: Page, name: string) => page.getByRole('button', { name, exact: true }).click();
+
+async function signIn(page: Page, username: string, password = PASSWORD): Promise<void> {
+  await page.getByLabel('Username').fill(username);
+  await page.getByLabel('Password', { exact: true }).fill(password);
+  await press(page, 'Sign in');
+}
+
+const authorizeAddress = (params: Record<string, string> = {}) =>
+  server.url(
+    `/oauth/authorize?${new URLSearchParams({
+      client_id: client.clientId,
+      response_type: 'code',
+      redirect_uri: REDIRECT_URI,
+      scope: 'openid profile email offline_access',
+      ...params,
+    })}`,
+  );
+
+async function deviceCode(): Promise<string> {
+  const { body } = await post(server, '/oauth/device_authorization', { scope: 'openid profile' }, device);
+  return body.user_code;
+}
+
+const open = (path: string) => async (page: Page) => void (await page.goto(server.url(path)));
+
+async function openSignedIn(page: Page, path: string): Promise<void> {
+  await page.goto(server.url(`/login?next=${encodeURIComponent(path)}`));
+  await signIn(page, 'alice');
+}
+const signedIn = (path: string) => (page: Page) => openSignedIn(page, path);
+
+/** How to get to each page in a browser that has seen nothing yet, and its heading there. */
+const PAGES: readonly [name: string, heading: RegExp, open: (page: Page) => Promise<void>][] = [
+  ['home', /One sign-in/, open('/')],
+  ['login', /Sign in/, open('/login')],
+  [
+    'login-refused',
+    /Sign in/,
+    async (page) => {
+      await open('/login')(page);
+      await signIn(page, 'nobody-here');
+    },
+  ],
+  ['signup', /Create an account/, open('/signup')],
+  [
+    'signup-refused',
+    /Create an account/,
+    async (page) => {
+      await open('/signup')(page);
+      await page.getByLabel('Username').fill('alice');
+      await page.getByLabel('Password', { exact: true }).fill('password');
+      await press(page, 'Create account');
+    },
+  ],
+  [
+    'set-password',
+    /Choose a new password/,
+    async (page) => {
+      await open('/login')(page);
+      await signIn(page, 'starter');
+    },
+  ],
+  ['home-signed-in', /Hello, Alice/, signedIn('/')],
+  ['account', /Your account/, signedIn('/account')],
+  ['create-client', /Create a client/, signedIn('/create_client')],
+  [
+    'create-client-refused',
+    /Create a client/,
+    async (page) => {
+      await openSignedIn(page, '/create_client');
+      await page.locator('[name=client_name]').fill('x');
+      await page.locator('[name=grant_type]').fill('authorization_code,password');
+      await press(page, 'Create client');
+    },
+  ],
+  ['client', /^W+$/, (page) => openSignedIn(page, clientPage)],
+  [
+    'client-new-secret',
+    /^W+$/,
+    async (page) => {
+      await openSignedIn(page, clientPage);
+      await press(page, 'Make a new secret');
+    },
+  ],
+  ['logout', /Sign out\?/, signedIn('/logout')],
+  ['signed-out', /You are signed out/, open('/logout')],
+  ['interaction', /Sign in/, (page) => open(authorizeAddress().slice(server.issuer.length))(page)],
+  [
+    'consent',
+    /^Allow W+ to use your account/,
+    async (page) => {
+      await page.goto(authorizeAddress());
+      await signIn(page, 'alice');
+    },
+  ],
+  ['device', /Connect a device/, open('/oauth/device')],
+  [
+    'device-confirm',
+    /Is this your device/,
+    async (page) => {
+      await open('/oauth/device')(page);
+      await page.getByLabel('Code').fill(await deviceCode());
+      await press(page, 'Continue');
+    },
+  ],
+  [
+    'device-declined',
+    /was not connected/,
+    async (page) => {
+      await open('/oauth/device')(page);
+      await page.getByLabel('Code').fill(await deviceCode());
+      await press(page, 'Continue');
+      await press(page, 'No, stop');
+    },
+  ],
+  ['not-found', /Page not found/, open('/nothing/here')],
+  [
+    'wrong-redirect-uri',
+    /not registered/,
+    (page) => open(authorizeAddress({ redirect_uri: `https://evil.example/${'x'.repeat(300)}` }).slice(server.issuer.length))(page),
+  ],
+  ['expired', /expired/, open('/interaction/nothing-of-the-kind')],
+];
+
+describe.each(PAGES)('%s', (name, heading, bring) => {
+  test('has nothing serious to fix in light or dark, fits 360 px, and loads nothing from outside', async () => {
+    const { page, complaints, strangers, context }: Watched = await watch(browser, [server.issuer], {
+      viewport: { width: 1280, height: 800 },
+    });
+    await bring(page);
+    expect(await page.locator('h1').innerText()).toMatch(heading);
+    // Pages that answer 4xx on purpose leave this line, which is the browser's own.
+    expect(complaints.filter((line) => !/the server responded with a status of 4\d\d/.test(line))).toEqual([]);
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+      expect(await seriousFaults(page)).toEqual([]);
+      await shoot(page, `${name}-${colorScheme}`);
+    }
+    await page.setViewportSize({ width: 360, height: 740 });
+    expect(await overflow(page)).toBe(0);
+    await shoot(page, `${name}-360`);
+    expect(strangers).toEqual([]);
+    await context.close();
+  });
+});
+
+describe('with the keyboard alone', () => {
+  /** Where the focus is, and whether one can see it. */
+  const focused = (page: Page) =>
+    page.evaluate(() => {
+      const element = globalThis.document.activeElement as HTMLElement;
+      const { outlineStyle, outlineWidth, boxShadow } = globalThis.getComputedStyle(element);
+      const name = element.getAttribute('name') ?? element.getAttribute('aria-label') ?? element.textContent;
+      return {
+        name: name?.trim() === 'decision' ? element.getAttribute('value') : name?.trim(),
+        visible: (outlineStyle !== 'none' && outlineWidth !== '0px') || boxShadow !== 'none',
+      };
+    });
+
+  async function tabs(page: Page, times: number): Promise<(string | null | undefined)[]> {
+    const names = [];
+    for (let step = 0; step < times; step += 1) {
+      await page.keyboard.press('Tab');
+      const { name, visible } = await focused(page);
+      expect({ name, visible }).toEqual({ name, visible: true });
+      names.push(name);
+    }
+    return names;
+  }
+
+  test('sign-in and consent are walked in reading order with a visible focus, and answered', async () => {
+    await server.createAccount('keys');
+    const { page, context } = await watch(browser, [server.issuer]);
+    await page.goto(authorizeAddress());
+    expect(await tabs(page, 6)).toEqual([
+      'Skip to the content',
+      'Postern',
+      'username',
+      'password',
+      'Show password',
+      'Sign in',
+    ]);
+    await page.reload();
+    for (let step = 0; step < 3; step += 1) await page.keyboard.press('Tab');
+    await page.keyboard.type('keys');
+    await page.keyboard.press('Tab');
+    await page.keyboard.type(PASSWORD);
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('button[name=decision]');
+    expect(await tabs(page, 6)).toEqual([
+      'Skip to the content',
+      'Postern',
+      'About the application (new tab)',
+      'Not you?',
+      'deny',
+      'allow',
+    ]);
+    const sent = page.waitForRequest((request) => request.url().startsWith(REDIRECT_URI));
+    await page.keyboard.press('Enter');
+    expect(new URL((await sent).url()).searchParams.get('code')).toBeTruthy();
+    await context.close();
+  });
+
+  test('a refused form moves the focus to what is wrong, which leads to the field', async () => {
+    const { page, context } = await watch(browser, [server.issuer]);
+    await page.goto(server.url('/signup'));
+    await page.getByLabel('Username').fill('root');
+    await page.getByLabel('Password', { exact: true }).fill('long enough here');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('.summary');
+    expect(await page.evaluate(() => globalThis.document.activeElement?.className)).toContain('summary');
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    expect(await page.evaluate(() => globalThis.document.activeElement?.id)).toBe('username');
+    await context.close();
+  });
+});
+
+describe('the policy of pages', () => {
+  test('a script, a style or a frame that is not ours does not run', async () => {
+    const { page, complaints, context } = await watch(browser, [server.issuer]);
+    await page.goto(server.url('/login'));
+    await page.evaluate(() => {
+      const script = globalThis.document.createElement('script');
+      script.textContent = 'globalThis.injected = true';
+      globalThis.document.body.append(script);
+    });
+    expect(await page.evaluate(() => 'injected' in globalThis)).toBe(false);
+    expect(complaints.join()).toContain('Content Security Policy');
+    await context.close();
+  });
+
+  test('a form of ours that another site sends changes nothing', async () => {
+    const { page, context } = await watch(browser, [server.issuer], { bypassCSP: true });
+    await page.goto(server.url('/login'));
+    await signIn(page, 'alice');
+    // A page without a home of its own: its Origin is "null".
+    await page.goto('data:text/html,<form method=post></form>');
+    const answer = page.waitForResponse((response) => response.url() === server.url('/logout'));
+    await page.evaluate((address) => {
+      const form = globalThis.document.forms[0] as HTMLFormElement;
+      form.action = address;
+      form.submit();
+    }, server.url('/logout'));
+    expect((await answer).status()).toBe(403);
+    await page.waitForSelector('h1');
+    await page.goto(server.url('/account'));
+    expect(await page.locator('h1').innerText()).toBe('Your account');
+    await context.close();
+  });
+});
