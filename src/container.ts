@@ -19,6 +19,7 @@ import { type Clients, createClients } from './clients/register.js';
 import { createResources, type Resources } from './clients/resources.js';
 import { createClientSecrets } from './clients/secrets.js';
 import { createFileKeys } from './keys/file-keys.js';
+import { publicJwks } from './keys/jwks.js';
 import type { PrivateSigningKey, SigningKeys } from './keys/signing-keys.js';
 import { type Audit, createAudit, type RequestInfo } from './platform/audit/audit.js';
 import type { Config } from './platform/config/config.js';
@@ -251,7 +252,7 @@ async function assemble(
     inspectToken: createInspectToken({
       issuer: config.issuer,
       payloads,
-      signingKeys: loadedKeys,
+      publicKeys: publicJwks(loadedKeys),
       tokens: authorizationServer.tokens,
       findAccount: (id) => accounts.findById(id),
       clock,

@@ -62,9 +62,7 @@ interface FirstPassword {
 }
 
 const firstPassword = ({ password }: AdminSettings, now: number): FirstPassword =>
-  password === undefined
-    ? { ...oneTimePassword(now), mustChange: true }
-    : { password, mustChange: false };
+  password === undefined ? { ...oneTimePassword(now), mustChange: true } : { password, mustChange: false };
 
 async function create(deps: BootstrapDeps, settings: AdminSettings): Promise<Bootstrapped> {
   const username = settings.username ?? 'admin';

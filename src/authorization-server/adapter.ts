@@ -69,7 +69,11 @@ export function createAdapterFactory(deps: Dependencies): (kind: string) => Adap
     const payload = secrets.restore(kind, row, id);
     if (payload && row.consumedAt !== null) {
       if (answerable(row)) units.current()?.answered.add(row.key);
-      else payload.consumed = Math.floor(row.consumedAt / 1000);
+      else {
+        payload.consumed = Math.floor(row.consumedAt / 1000);
+        // The library asks first whether it has expired; but a late replay, too, must end the grant.
+        if (units.current()?.grant) payload.exp = Math.floor(clock.now() / 1000) + 60;
+      }
     }
     return payload;
   }

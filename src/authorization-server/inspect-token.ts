@@ -1,7 +1,12 @@
-import { compactVerify, createLocalJWKSet, decodeJwt, decodeProtectedHeader, type JWTPayload } from 'jose';
+import {
+  compactVerify,
+  createLocalJWKSet,
+  decodeJwt,
+  decodeProtectedHeader,
+  type JWK,
+  type JWTPayload,
+} from 'jose';
 import type { Account } from '../accounts/account.js';
-import { publicJwks } from '../keys/jwks.js';
-import type { PrivateSigningKey } from '../keys/signing-keys.js';
 import type { Clock } from '../platform/crypto/clock.js';
 import { sha256 } from '../platform/crypto/ids.js';
 import type { PayloadStore, StoredPayload } from '../stores/payload-store.js';
@@ -34,7 +39,8 @@ export type InspectToken = (token: string) => Promise<TokenView>;
 interface Dependencies {
   readonly issuer: string;
   readonly payloads: Pick<PayloadStore, 'find'>;
-  readonly signingKeys: readonly PrivateSigningKey[];
+  /** As published. */
+  readonly publicKeys: { keys: JWK[] };
   readonly tokens: Tokens;
   readonly findAccount: (id: string) => Promise<Account | undefined>;
   readonly clock: Clock;
@@ -55,7 +61,7 @@ const LIVE: Verdict = { status: 'live' };
 
 export function createInspectToken(deps: Dependencies): InspectToken {
   const { issuer, payloads, tokens, clock } = deps;
-  const keys = createLocalJWKSet(publicJwks(deps.signingKeys));
+  const keys = createLocalJWKSet(deps.publicKeys);
 
   async function judgeRow(token: string, row: StoredPayload, account: Account | undefined): Promise<Verdict> {
     const grant = row.grantKey === null ? undefined : await payloads.find(row.grantKey);

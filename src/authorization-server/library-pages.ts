@@ -72,7 +72,9 @@ export function createLibraryPages(deps: Dependencies): Hooks {
         if (name === 'NotFoundError') deps.wrongUserCode(plain(ctx));
         if (name === 'AbortedError') return renderView(plain(ctx), 'device-done', { allowed: false });
         const stale = isStaleForm(ctx);
-        const message = stale ? STALE : error && (DEVICE_FAULTS[name] ?? 'The request could not be finished. Please try again.');
+        const message = stale
+          ? STALE
+          : error && (DEVICE_FAULTS[name] ?? 'The request could not be finished. Please try again.');
         renderView(
           plain(ctx),
           'device-input',
@@ -148,6 +150,13 @@ const unescaped = (html: string): string =>
     .replaceAll('&#x27;', "'")
     .replaceAll('&amp;', '&');
 
+/** The addresses such a form is redirected on to: the client that waits, or the one that signed people out. */
+function whereItEnds({ oidc }: KoaContextWithOIDC): string[] {
+  const { state } = (oidc?.session ?? {}) as { state?: { postLogoutRedirectUri?: string } };
+  const addresses = [oidc?.entities.Interaction?.params.redirect_uri, state?.postLogoutRedirectUri];
+  return addresses.filter((address): address is string => typeof address === 'string');
+}
+
 /**
  * When accounts are switched, when nobody is signed in at a logout, and for a device's complete address,
  * the library answers with a bare form that posts itself. It becomes a page with a button.
@@ -161,6 +170,7 @@ export function dressLibraryForms(renderView: RenderView): Middleware {
       name,
       value: unescaped(value),
     }));
-    renderView(ctx as Context, 'form-post', { action, fields }, { status: ctx.status, formTargets: [action] });
+    const formTargets = [action, ...whereItEnds(ctx as unknown as KoaContextWithOIDC)];
+    renderView(ctx as Context, 'form-post', { action, fields }, { status: ctx.status, formTargets });
   };
 }

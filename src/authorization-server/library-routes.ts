@@ -9,7 +9,7 @@ const POST = ['POST'];
 const BOTH = ['GET', 'POST'];
 
 const METHODS: Readonly<Record<keyof typeof ROUTES, readonly string[]>> = {
-  // POST by `authorizationByPost`.
+  // POST by `requestByPost`, as with `end_session`.
   authorization: BOTH,
   token: POST,
   revocation: POST,
@@ -19,7 +19,7 @@ const METHODS: Readonly<Record<keyof typeof ROUTES, readonly string[]>> = {
   pushed_authorization_request: POST,
   device_authorization: POST,
   code_verification: BOTH,
-  end_session: GET,
+  end_session: BOTH,
 };
 
 const named = (name: string, rule: string, methods: readonly string[]) => ({

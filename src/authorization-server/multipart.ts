@@ -1,7 +1,7 @@
 import { IncomingMessage } from 'node:http';
 import type { Middleware, ParameterizedContext } from 'koa';
 import { OAuthError } from '../platform/errors/errors.js';
-import { readBody } from './read-body.js';
+import { readBody, tooLarge } from './read-body.js';
 
 /**
  * The library reads urlencoded bodies only; the seed's curl line sends multipart. On the protocol's POST
@@ -55,7 +55,11 @@ async function convert(ctx: ParameterizedContext): Promise<void> {
 /** @param paths the endpoints whose bodies may be multipart */
 export function acceptMultipart(paths: ReadonlySet<string>): Middleware {
   return async (ctx, next) => {
-    if (ctx.method === 'POST' && paths.has(ctx.path) && ctx.is('multipart/form-data')) await convert(ctx);
+    if (ctx.method === 'POST' && paths.has(ctx.path)) {
+      // Said of any kind of body: the library answers 400 (RFC 9126 §2.3 wants 413).
+      if (Number(ctx.get('content-length')) > LIMIT) throw tooLarge();
+      if (ctx.is('multipart/form-data')) await convert(ctx);
+    }
     await next();
   };
 }

@@ -28,25 +28,41 @@ function stripDeviceCode(payload: AdapterPayload): Stripped {
 }
 
 function stripInteraction(payload: AdapterPayload): Stripped {
-  const { jti, returnTo, session, deviceCode, parJti, params, ...rest } = payload;
+  const { jti, returnTo, session, deviceCode, parJti, params, prompt, ...rest } = payload;
   // Nothing reads `session.cookie`, the raw session id, nor a request_uri once it has been loaded.
   const { cookie: _cookie, ...keptSession } = (session ?? {}) as Record<string, unknown>;
   const { request_uri: _uri, ...keptParams } = (params ?? {}) as Record<string, unknown>;
+  const { id_token_hint: hint, ...plainParams } = keptParams;
+  // The prompt repeats the hint among its details, for pages; ours do not read it.
+  const { id_token_hint: _hint, ...details } = (prompt?.details ?? {}) as Record<string, unknown>;
+  const secret = {
+    ...(deviceCode ? { deviceCode } : {}),
+    ...(parJti ? { parJti } : {}),
+    ...(hint ? { params: keptParams } : {}),
+  };
   return {
     payload: {
       ...rest,
-      params: keptParams,
+      params: plainParams,
+      ...(prompt ? { prompt: { ...prompt, details } } : {}),
       ...(session ? { session: keptSession as AdapterPayload['session'] } : {}),
       ...(returnTo ? { returnTo: returnTo.replaceAll(String(jti), UID_PLACEHOLDER) } : {}),
     },
-    secret: deviceCode || parJti ? { deviceCode, parJti } : undefined,
+    secret: Object.keys(secret).length > 0 ? secret : undefined,
   };
+}
+
+/** A pushed request is a whole authorization request, with the ID Token it may hint with. */
+function stripPushedRequest(payload: AdapterPayload): Stripped {
+  const { jti: _jti, request, ...rest } = payload;
+  return { payload: rest, secret: { request } };
 }
 
 function strip(kind: string, payload: AdapterPayload): Stripped {
   if (kind === 'Session') return stripSession(payload);
   if (kind === 'DeviceCode') return stripDeviceCode(payload);
   if (kind === 'Interaction') return stripInteraction(payload);
+  if (kind === 'PushedAuthorizationRequest') return stripPushedRequest(payload);
   const { jti: _jti, ...rest } = payload;
   return { payload: rest, secret: undefined };
 }

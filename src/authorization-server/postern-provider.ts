@@ -1,4 +1,4 @@
-import { type Configuration, Provider, type TokenEndpointGrantContext } from 'oidc-provider';
+import { type Configuration, type KoaContextWithOIDC, Provider, type TokenEndpointGrantContext } from 'oidc-provider';
 import type { GrantHandler } from './grant-unit.js';
 
 /**
@@ -32,7 +32,7 @@ export function createPosternProvider(issuer: string, configuration: Configurati
       const mode = name === 'form_post' ? wraps.formPost : handler;
       // RFC 9207 §2: `iss` in every answer. The library leaves it out beside an ID Token.
       super.registerResponseMode(name, (ctx, redirectUri, payload) =>
-        mode(ctx, redirectUri, { ...payload, iss: issuer }),
+        mode(ctx, redirectUri, { ...explained(ctx, payload), iss: issuer }),
       );
     }
   }
@@ -41,6 +41,14 @@ export function createPosternProvider(issuer: string, configuration: Configurati
   pinUrls(provider);
   hashAccessTokens(provider);
   return provider;
+}
+
+/** What many clients of the originals ask for, and nobody can have here, is told what to ask for instead. */
+function explained(ctx: KoaContextWithOIDC, payload: Record<string, unknown>): Record<string, unknown> {
+  const bareToken = (ctx.oidc.params as { response_type?: string } | undefined)?.response_type === 'token';
+  if (payload.error !== 'unsupported_response_type' || !bareToken) return payload;
+  const error_description = 'token alone is never offered: use code, or id_token token where LEGACY_FLOWS allows it';
+  return { ...payload, error_description };
 }
 
 /** Endpoint addresses follow `ISSUER`; the library builds them from the request's Host. */

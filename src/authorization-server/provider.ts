@@ -42,11 +42,13 @@ import { installReplayDetection } from './replay-detection.js';
 import { resourceIndicators } from './resources.js';
 import { createRestarts } from './restart.js';
 import {
-  authorizationByPost,
+  anonymous,
   deviceResumeOnly,
   exactPaths,
   honestDiscovery,
+  noNestedPush,
   PROTOCOL_POSTS,
+  requestByPost,
   postOnly,
   unauthorizedClient,
   uncached,
@@ -121,7 +123,8 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
   const restarts = createRestarts({
     cookieName: `${secure ? '__Host-' : ''}postern_attempt`,
     secure,
-    ttl: INTERACTION_TTL,
+    // It is needed just when the request has expired.
+    ttl: 24 * INTERACTION_TTL,
     findClient,
   });
   const grants = createGrantLoader(consents, grantLifetime(config), createSecretBox(secrets, 'session-grant'));
@@ -206,7 +209,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
   const middleware = compose<Context>([
     corsForBrowserClients(() => deps.clients.publicRedirectUris(), clock) as never,
     exactPaths as never,
-    authorizationByPost,
+    requestByPost,
     guardLibraryForms({ origin: pages.origin, current }),
     deviceResumeOnly(() => current().cookieName('resume')),
     deps.deviceLimits.guard(ROUTES.code_verification),
@@ -216,6 +219,8 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     units.middleware as never,
     honestDiscovery(config.legacyFlows.includes('implicit')),
     unauthorizedClient,
+    anonymous,
+    noNestedPush,
     dressLibraryForms(pages.renderView),
     compose(current().middleware as never),
   ] as never) as unknown as Middleware;

@@ -18,6 +18,8 @@ export async function readBody(req: IncomingMessage, limit: number): Promise<Buf
   } catch (cause) {
     throw new OAuthError(400, 'invalid_request', 'the request body could not be read', { cause });
   }
-  if (size > limit) throw new OAuthError(413, 'invalid_request', 'the request body is too large');
+  if (size > limit) throw tooLarge();
   return Buffer.concat(chunks);
 }
+
+export const tooLarge = (): OAuthError => new OAuthError(413, 'invalid_request', 'the request body is too large');

@@ -6,21 +6,23 @@ import { readBody } from './read-body.js';
 
 /** Small corrections around the library's routes; each says what the library would do. */
 
-/** The longest authorization request that is passed on as a GET, in bytes. */
+/** The longest request that is passed on as a GET, in bytes. */
 const MAX_QUERY = 12 * 1024;
 
+const ALSO_BY_POST: ReadonlySet<string> = new Set([ROUTES.authorization, ROUTES.end_session]);
+
 /**
- * OIDC Core §3.1.2.1 wants the authorization endpoint to take POST. The library does so only with
- * `SameSite=None` cookies; a redirect to the same request as a GET needs none.
+ * OIDC Core §3.1.2.1 wants the authorization endpoint to take POST, RP-Initiated Logout §2 the other. The
+ * library does so only with `SameSite=None` cookies; a redirect to the same request as a GET needs none.
  */
-export const authorizationByPost: Middleware = async (ctx, next) => {
-  if (ctx.method !== 'POST' || ctx.path !== ROUTES.authorization) return next();
+export const requestByPost: Middleware = async (ctx, next) => {
+  if (ctx.method !== 'POST' || !ALSO_BY_POST.has(ctx.path)) return next();
   if (!ctx.is('application/x-www-form-urlencoded')) {
     throw new OAuthError(400, 'invalid_request', 'the body must be application/x-www-form-urlencoded');
   }
   const form = new URLSearchParams((await readBody(ctx.req, MAX_QUERY)).toString('utf8'));
   ctx.status = 303;
-  ctx.redirect(`${ROUTES.authorization}?${form}`);
+  ctx.redirect(`${ctx.path}?${form}`);
 };
 
 const LIBRARY_PATHS: ReadonlySet<string> = new Set(Object.values(ROUTES));
@@ -67,6 +69,28 @@ export const unauthorizedClient: Middleware = async (ctx, next) => {
   const refused = (ctx.body as { error?: string } | undefined)?.error === 'invalid_request';
   if (refused && oidc?.client && grantType && !oidc.client.grantTypeAllowed(grantType)) {
     ctx.body = { error: 'unauthorized_client', error_description: 'this client may not use this grant type' };
+  }
+};
+
+/** Who says nothing of who they are: the library says `invalid_request` (RFC 6749 §5.2, RFC 7662 §2.1). */
+export const anonymous: Middleware = async (ctx, next) => {
+  await next();
+  if (!PROTOCOL_POSTS.has(ctx.path) || ctx.status !== 400 || ctx.get('Authorization')) return;
+  const { oidc } = ctx as unknown as KoaContextWithOIDC;
+  const { client_id, client_assertion } = (oidc?.params ?? {}) as Record<string, unknown>;
+  const refused = (ctx.body as { error?: string } | undefined)?.error === 'invalid_request';
+  if (refused && oidc?.params && !oidc.client && client_id === undefined && client_assertion === undefined) {
+    ctx.status = 401;
+    ctx.body = { error: 'invalid_client', error_description: 'the client must say who it is' };
+  }
+};
+
+/** A push must not name another one (RFC 9126 §2.1); the library takes it for a request by reference. */
+export const noNestedPush: Middleware = async (ctx, next) => {
+  await next();
+  const { error } = (ctx.body ?? {}) as { error?: string };
+  if (ctx.path === ROUTES.pushed_authorization_request && error === 'request_uri_not_supported') {
+    ctx.body = { error: 'invalid_request', error_description: 'request_uri must not be pushed' };
   }
 };
 

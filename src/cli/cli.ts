@@ -6,7 +6,7 @@
  */
 import { Command, CommanderError } from 'commander';
 import type { Environment } from '../platform/config/sources.js';
-import { addClientVerbs } from './client/client.js';
+import { addClientVerbs } from './client/verbs.js';
 import { addConfigVerb } from './config.js';
 import { type Cli, createDesk } from './desk.js';
 import { isUnexpected, tell, UnknownCommand } from './faults.js';
@@ -18,7 +18,7 @@ import { addServeVerb } from './serve.js';
 import { processTerminal, type Terminal } from './terminal.js';
 import { addTokenVerbs } from './token-inspect.js';
 import { addUrlsVerb } from './urls.js';
-import { addUserVerbs } from './user/user.js';
+import { addUserVerbs } from './user/verbs.js';
 import { version } from './version.js';
 
 export interface Surroundings {
@@ -63,7 +63,7 @@ function settle(error: unknown, program: Command, args: readonly string[], termi
     return new UnknownCommand(words.slice(0, noun ? 2 : 1).join(' '));
   }
   if (error.code === 'commander.help') {
-    terminal.stderr.write((noun ?? program).helpInformation());
+    if (!args.includes('--json')) terminal.stderr.write((noun ?? program).helpInformation());
     return new CommanderError(2, error.code, 'Say which command.');
   }
   return error;

@@ -1,5 +1,5 @@
 import { Argument, type Command } from 'commander';
-import { type PrivateSigningKey, SIGNING_ALGS, type SigningAlg } from '../keys/signing-keys.js';
+import { SIGNING_ALGS, type SigningAlg, type SigningKeyFacts } from '../keys/signing-keys.js';
 import { BY_CLI, type Cli } from './desk.js';
 import { table, time } from './table.js';
 
@@ -35,18 +35,17 @@ async function generate(cli: Cli, alg: SigningAlg): Promise<void> {
   });
 }
 
-const useOf = (key: PrivateSigningKey, all: readonly PrivateSigningKey[]): string =>
+const useOf = (key: SigningKeyFacts, all: readonly SigningKeyFacts[]): string =>
   all.find(({ alg }) => alg === key.alg)?.kid === key.kid ? 'signs' : 'announced';
 
-/** What everybody may know of a key. */
-const documentOf = (key: PrivateSigningKey, all: readonly PrivateSigningKey[]) => ({
+const documentOf = (key: SigningKeyFacts, all: readonly SigningKeyFacts[]) => ({
   kid: key.kid,
   alg: key.alg,
   use: useOf(key, all),
   created_at: time(key.createdAt),
 });
 
-const linesOf = (keys: readonly PrivateSigningKey[]): string[] =>
+const linesOf = (keys: readonly SigningKeyFacts[]): string[] =>
   table(
     ['Algorithm', 'Key', 'Use', 'Created'],
     keys.map((key) => [key.alg, key.kid, useOf(key, keys), time(key.createdAt)]),

@@ -4,6 +4,9 @@ import { createHealth } from '../platform/observe/health.js';
 import type { Cli } from './desk.js';
 import { table } from './table.js';
 
+/** A route for every method names dozens; these are the ones a person looks for. */
+const SHOWN = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
+
 export function addUrlsVerb(program: Command, cli: Cli): void {
   program
     .command('urls')
@@ -12,7 +15,7 @@ export function addUrlsVerb(program: Command, cli: Cli): void {
       cli.withContainer(async (container) => {
         const health = createHealth({ checks: [], draining: () => false });
         const routes = listRoutes(container, health)
-          .map((route) => ({ ...route, methods: route.methods.filter((method) => method !== 'HEAD') }))
+          .map((route) => ({ ...route, methods: SHOWN.filter((method) => route.methods.includes(method)) }))
           .toSorted((a, b) => (a.rule < b.rule ? -1 : a.rule > b.rule ? 1 : 0));
         cli.progress('[*] Listing urls');
         cli.print(

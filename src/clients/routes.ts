@@ -89,7 +89,13 @@ export function createClientRoutes(deps: Dependencies): Router {
     );
   }
 
-  function showClient(ctx: Context, account: Account, client: ClientRecord, newSecret?: string, notice?: string) {
+  function showClient(
+    ctx: Context,
+    account: Account,
+    client: ClientRecord,
+    newSecret?: string,
+    notice?: string,
+  ) {
     const { clientId, metadata } = client;
     renderView(
       ctx,

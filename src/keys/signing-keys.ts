@@ -19,6 +19,9 @@ export interface PrivateSigningKey {
   readonly createdAt: number;
 }
 
+/** What everybody may know of a key. */
+export type SigningKeyFacts = Omit<PrivateSigningKey, 'jwk'>;
+
 export interface SigningKeys {
   /** By algorithm, oldest first: the first of an algorithm signs, later ones are announced. */
   list(): Promise<readonly PrivateSigningKey[]>;

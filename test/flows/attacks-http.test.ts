@@ -418,7 +418,7 @@ describe('A120 SQL injection', () => {
 
   test('names, ids, scopes, codes, tokens, cookies and key ids are text: no match, tables intact', async () => {
     const before = await tables();
-    const hashes = await server.container.accounts.findByUsername('alice');
+    const hashes = await server.container.accounts.findByUsernameKey('alice');
     for (const text of PAYLOADS) {
       const token = (fields: Record<string, string>, as: TestClient | undefined = client) =>
         form('/oauth/token', fields, as ? basic(as) : {});
@@ -485,7 +485,7 @@ describe('A120 SQL injection', () => {
     ]) {
       expect([name, after[name]]).toEqual([name, before[name]]);
     }
-    expect(await server.container.accounts.findByUsername('alice')).toEqual(hashes);
+    expect(await server.container.accounts.findByUsernameKey('alice')).toEqual(hashes);
   });
 
   test('what may be stored is stored as it was written', async () => {
@@ -516,6 +516,10 @@ describe('A121 huge bodies, huge headers, backtracking', () => {
     '/interaction/abc/login',
   ];
 
+  /** Who is not signed in is sent to the sign-in page, whatever they sent. */
+  const isRefusal = (path: string, { status }: RawAnswer) =>
+    path === '/create_client' ? status === 303 : status >= 400 && status < 500;
+
   test.each(['application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'application/json'])(
     '10 MB of %s are refused at every endpoint within two seconds',
     async (type) => {
@@ -523,7 +527,7 @@ describe('A121 huge bodies, huge headers, backtracking', () => {
       for (const path of POSTS) {
         const answer = await wire(path, { 'content-type': type, ...basic(client) }, { method: 'POST', body });
         expect([path, answer.status, answer.milliseconds < 2000]).toEqual([path, expect.any(Number), true]);
-        expect([path, answer.status >= 400 && answer.status < 500]).toEqual([path, true]);
+        expect([path, isRefusal(path, answer)]).toEqual([path, true]);
       }
       expect(await livez()).toBe(200);
     },
@@ -535,11 +539,7 @@ describe('A121 huge bodies, huge headers, backtracking', () => {
       `POST ${path} HTTP/1.1\r\nHost: ${front.host}\r\nContent-Type: application/x-www-form-urlencoded\r\nAuthorization: ${basic(client).authorization}\r\nTransfer-Encoding: chunked\r\n\r\n`;
     for (const path of POSTS) {
       const answer = await sendRaw(front.port, `${head(path)}${chunk.repeat(160)}0\r\n\r\n`);
-      expect([path, answer.status >= 400 && answer.status < 500, answer.milliseconds < 2000]).toEqual([
-        path,
-        true,
-        true,
-      ]);
+      expect([path, isRefusal(path, answer), answer.milliseconds < 2000]).toEqual([path, true, true]);
     }
     expect(await livez()).toBe(200);
   });
@@ -785,7 +785,7 @@ describe('methods', () => {
   test('a code posted by a browser without a session gets a form that works', async () => {
     const browser = createBrowser();
     const page = await browser.post(server.url('/oauth/device'), { user_code: 'ABCD-EFGH' });
-    expect(page.status).toBe(400);
+    expect(page.status).toBe(403);
     const again = await browser.submit(page, '/oauth/device', { user_code: 'ABCD-EFGH' });
     expect(again.status).toBe(400);
     expect(again.text).toMatch(/code/i);

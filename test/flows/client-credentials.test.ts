@@ -37,12 +37,18 @@ test('a public client cannot be registered for it, and the grant is refused to o
 test('a wrong secret is 401 invalid_client; no credentials are no better', async () => {
   const wrong = await ask({}, { ...client, secret: 'wrong' });
   expect(wrong).toMatchObject({ status: 401, body: { error: 'invalid_client' } });
-  expect(await ask({}, { ...client, secret: '' })).toMatchObject({ status: 401, body: { error: 'invalid_client' } });
+  expect(await ask({}, { ...client, secret: '' })).toMatchObject({
+    status: 401,
+    body: { error: 'invalid_client' },
+  });
 });
 
 test('a token of no person: no refresh token, no ID Token, no sub (seed row 71)', async () => {
   const answer = await ask({ scope: 'profile' });
-  expect(answer).toMatchObject({ status: 200, body: { token_type: 'Bearer', expires_in: 3600, scope: 'profile' } });
+  expect(answer).toMatchObject({
+    status: 200,
+    body: { token_type: 'Bearer', expires_in: 3600, scope: 'profile' },
+  });
   expect(answer.headers.get('cache-control')).toBe('no-store');
   expect(answer.body).not.toHaveProperty('refresh_token');
   expect(answer.body).not.toHaveProperty('id_token');
@@ -54,7 +60,10 @@ test('a token of no person: no refresh token, no ID Token, no sub (seed row 71)'
 test('it opens nothing that is about a person: UserInfo and /api/me are 401', async () => {
   const { access_token } = (await ask({ scope: 'profile' })).body;
   for (const path of ['/oauth/userinfo', '/api/me']) {
-    expect(await getWith(server, path, access_token)).toMatchObject({ status: 401, body: { error: 'invalid_token' } });
+    expect(await getWith(server, path, access_token)).toMatchObject({
+      status: 401,
+      body: { error: 'invalid_token' },
+    });
   }
 });
 

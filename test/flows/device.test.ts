@@ -34,7 +34,10 @@ interface Started {
   readonly interval?: number;
 }
 
-async function start(of = client, form: Record<string, string> = { scope: 'openid profile' }): Promise<Started> {
+async function start(
+  of = client,
+  form: Record<string, string> = { scope: 'openid profile' },
+): Promise<Started> {
   const answer = await post(server, '/oauth/device_authorization', form, of);
   if (answer.status !== 200) throw new Error(JSON.stringify(answer.body));
   return answer.body;
@@ -47,7 +50,6 @@ async function enter(browser: Browser, user_code: string): Promise<Page> {
   const page = await browser.get(server.url('/oauth/device'));
   return browser.submit(page, '/oauth/device', { user_code });
 }
-
 
 async function approve({ user_code }: Started, browser = createBrowser()): Promise<void> {
   const done = await approvedPage(user_code, browser);
@@ -133,7 +135,9 @@ describe('the whole way', () => {
     const tokens = await poll(started.device_code);
     expect(tokens).toMatchObject({ status: 200, body: { token_type: 'Bearer', scope: 'openid profile' } });
     expect(tokens.body).toHaveProperty('id_token');
-    expect((await getWith(server, '/api/me', tokens.body.access_token)).body).toMatchObject({ username: 'alice' });
+    expect((await getWith(server, '/api/me', tokens.body.access_token)).body).toMatchObject({
+      username: 'alice',
+    });
 
     server.clock.advance(5);
     expect(await poll(started.device_code)).toMatchObject(refusal('invalid_grant'));
@@ -145,9 +149,14 @@ describe('the whole way', () => {
     await server.createAccount('bob');
     const started = await start();
     const browser = createBrowser();
-    let page = await browser.submit(await enter(browser, started.user_code), '/oauth/device', { confirm: 'yes' });
+    let page = await browser.submit(await enter(browser, started.user_code), '/oauth/device', {
+      confirm: 'yes',
+    });
     page = await browser.follow(page, server.issuer);
-    page = await browser.submit(page, '/login', { username: 'bob', password: 'correct horse battery staple' });
+    page = await browser.submit(page, '/login', {
+      username: 'bob',
+      password: 'correct horse battery staple',
+    });
     page = await browser.follow(page, server.issuer);
     page = await browser.follow(await browser.submit(page, '/consent', { decision: 'deny' }), server.issuer);
     expect(page.text).not.toContain('Your device is connected');
@@ -158,7 +167,9 @@ describe('the whole way', () => {
   test('"No, stop" on the confirmation page: access_denied at the device', async () => {
     const started = await start();
     const browser = createBrowser();
-    const page = await browser.submit(await enter(browser, started.user_code), '/oauth/device', { abort: 'yes' });
+    const page = await browser.submit(await enter(browser, started.user_code), '/oauth/device', {
+      abort: 'yes',
+    });
     expect(page.text).toContain('The device was not connected');
     expect(await poll(started.device_code)).toMatchObject(refusal('access_denied'));
   });
@@ -265,7 +276,9 @@ describe('A67: guessing user codes', () => {
       }),
     );
     const pages = await Promise.all(
-      forms.map(({ browser, form }, n) => browser.post(form.action, { ...form.fields, user_code: `WRNG-${1000 + n}` })),
+      forms.map(({ browser, form }, n) =>
+        browser.post(form.action, { ...form.fields, user_code: `WRNG-${1000 + n}` }),
+      ),
     );
     expect(pages.filter(({ text }) => text.includes('not known'))).toHaveLength(20);
     expect(pages.filter(({ status }) => status === 429)).toHaveLength(10);
@@ -343,9 +356,14 @@ describe('addresses and lifetimes', () => {
     await approve(await start());
     const browser = createBrowser();
     const again = await start();
-    let page = await browser.submit(await enter(browser, again.user_code), '/oauth/device', { confirm: 'yes' });
+    let page = await browser.submit(await enter(browser, again.user_code), '/oauth/device', {
+      confirm: 'yes',
+    });
     page = await browser.follow(page, server.issuer);
-    page = await browser.submit(page, '/login', { username: 'alice', password: 'correct horse battery staple' });
+    page = await browser.submit(page, '/login', {
+      username: 'alice',
+      password: 'correct horse battery staple',
+    });
     page = await browser.follow(page, server.issuer);
     expect(page.text).toContain('Your device is connected');
     const wider = await start(client, { scope: 'openid profile offline_access' });

@@ -17,7 +17,6 @@ import {
   redeem,
   refresh,
   signIn,
-  walk,
 } from '../support/flow.js';
 import { freshPostgres } from '../support/postgres.js';
 import { ASSERTION_TYPE, clientAssertion, dpopProof, newProofKey } from '../support/proofs.js';
@@ -47,7 +46,7 @@ interface Left {
   readonly uid: string;
 }
 
-async function pushed(server: TestServer, client: TestClient): Promise<string> {
+async function pushed(server: TestServer, client: TestClient, more = {}): Promise<string> {
   const { challenge } = newPkce();
   const form = {
     client_id: client.clientId,
@@ -56,6 +55,7 @@ async function pushed(server: TestServer, client: TestClient): Promise<string> {
     scope: 'openid profile',
     code_challenge: challenge,
     code_challenge_method: 'S256',
+    ...more,
   };
   const { status, body } = await post(server, '/oauth/par', form, client);
   expect(status).toBe(201);
@@ -139,7 +139,7 @@ async function liveThrough(server: TestServer): Promise<Left> {
   // Pushed requests: used, waiting, and behind an open sign-in.
   const spent = await browser.get(pushedUrl(server, web, await pushed(server, web)));
   expect(answerOf(spent).get('code')).toBeTruthy();
-  const requestUri = await pushed(server, web);
+  const requestUri = await pushed(server, web, { id_token_hint: bound.body.id_token });
   const behind = createBrowser();
   const held = await behind.follow(
     await behind.get(pushedUrl(server, web, await pushed(server, web))),
@@ -171,7 +171,7 @@ async function liveThrough(server: TestServer): Promise<Left> {
   const hinted = await switching.get(
     authorizeUrl(server, web, { ...pkce(), prompt: 'login', id_token_hint: bound.body.id_token }),
   );
-  await walkQuietly(server, switching, hinted);
+  await switching.follow(hinted, server.issuer);
 
   return {
     web,
@@ -189,9 +189,6 @@ async function liveThrough(server: TestServer): Promise<Left> {
 }
 
 const pkce = () => ({ code_challenge: newPkce().challenge, code_challenge_method: 'S256' });
-
-const walkQuietly = (server: TestServer, browser: Browser, page: Parameters<typeof walk>[2]) =>
-  walk(server, browser, page, 'alice').catch(() => undefined);
 
 async function asserted(
   server: TestServer,

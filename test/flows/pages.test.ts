@@ -1,11 +1,12 @@
 import { createServer, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { createApp } from '../../src/app.js';
 import { createHealth } from '../../src/platform/observe/health.js';
 import { type Browser, createBrowser, formOf, type Page } from '../support/browser.js';
 import { authorizeUrl, getCode, getWith, post, redeem, signIn } from '../support/flow.js';
 import { PASSWORD, REDIRECT_URI, startServer, type TestClient, type TestServer } from '../support/server.js';
+import { later, realTime } from '../support/time.js';
 
 /** Our own pages over plain HTTP (seed rows 62–67, 80, 83, 112–117; attack rows A27, A94–A96, A101–A112). */
 
@@ -18,6 +19,7 @@ beforeAll(async () => {
   client = await server.createClient();
 });
 afterAll(() => server.close());
+afterEach(realTime);
 
 /** Somebody new, so that no test meets what another one left. */
 async function newPerson(on = server, more = {}): Promise<{ id: string; username: string }> {
@@ -120,7 +122,11 @@ describe('signing in (row 62)', () => {
   });
 
   test('the session id is new after each sign-in, and another account ends the former session', async () => {
-    const { browser } = await signedIn();
+    const { browser, username: same } = await signedIn();
+    const planted = browser.copy();
+    await signIn(server, browser, same);
+    expect(browser.cookie('postern_session')).not.toBe(planted.cookie('postern_session'));
+    expect(await isSignedIn(planted)).toBe(false);
     const first = browser.cookie('postern_session');
     const stale = browser.copy();
     const { username } = await newPerson();
@@ -137,7 +143,11 @@ describe('signing in (row 62)', () => {
     const page = await browser.get(server.url('/login'));
     const form = formOf(page, '/login');
     const cookie = `postern_browser=${browser.cookie('postern_browser')}; postern_session=${planted}`;
-    const done = await browser.post(form.action, { ...form.fields, username, password: PASSWORD }, { cookie });
+    const done = await browser.post(
+      form.action,
+      { ...form.fields, username, password: PASSWORD },
+      { cookie },
+    );
     expect(done.status).toBe(303);
     expect(browser.cookie('postern_session')).not.toBe(planted);
   });
@@ -157,11 +167,19 @@ describe('too many attempts', () => {
     expect(refused.text).toContain('You can try again in 15 minutes.');
     expect(await isSignedIn(browser)).toBe(false);
     const home = formOf(await browser.get(server.url('/')), '/login').fields;
-    const again = await browser.post(server.url('/'), { ...home, username: username.toUpperCase(), password: PASSWORD });
+    const again = await browser.post(server.url('/'), {
+      ...home,
+      username: username.toUpperCase(),
+      password: PASSWORD,
+    });
     expect(again.status).toBe(429);
     const pending = await browser.follow(await browser.get(authorizeUrl(server, client)), server.issuer);
     expect((await browser.submit(pending, '/login', { username, password: PASSWORD })).status).toBe(429);
-    const script = await server.createClient({ grant_types: ['password'], response_types: [], redirect_uris: [] });
+    const script = await server.createClient({
+      grant_types: ['password'],
+      response_types: [],
+      redirect_uris: [],
+    });
     const form = { grant_type: 'password', username, password: PASSWORD, scope: 'profile' };
     expect((await post(server, '/oauth/token', form, script)).status).toBeGreaterThanOrEqual(400);
     server.clock.advance(901);
@@ -277,16 +295,18 @@ describe('signing up', () => {
     expect(await isSignedIn(browser)).toBe(true);
   });
 
-  test.each(['<script>alert(1)</script>', '"><img src=x onerror=alert(1)>', 'a\r\nSet-Cookie: x=y', 'ad\u202emin'])(
-    'the name %j is refused or shown as text (A103)',
-    async (username) => {
-      const { page } = await signUp({ username, password: PASSWORD });
-      expect(page.status).toBe(400);
-      expect(page.text).not.toContain('<script>alert');
-      expect(page.text).not.toContain('<img src=x');
-      expect(page.headers.getSetCookie().join()).not.toContain('x=y');
-    },
-  );
+  test.each([
+    '<script>alert(1)</script>',
+    '"><img src=x onerror=alert(1)>',
+    'a\r\nSet-Cookie: x=y',
+    'ad\u202emin',
+  ])('the name %j is refused or shown as text (A103)', async (username) => {
+    const { page } = await signUp({ username, password: PASSWORD });
+    expect(page.status).toBe(400);
+    expect(page.text).not.toContain('<script>alert');
+    expect(page.text).not.toContain('<img src=x');
+    expect(page.headers.getSetCookie().join()).not.toContain('x=y');
+  });
 
   test.each([
     ['closed', 'made by an administrator'],
@@ -387,7 +407,9 @@ describe('clients of one’s own (rows 63–65)', () => {
     for (const page of pages) {
       expect(page.text).not.toContain(value.slice(0, 20));
       expect(page.text).not.toContain('onerror=alert(1)>');
-      expect(page.text).toContain(value.replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&#34;'));
+      expect(page.text).toContain(
+        value.replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&#34;'),
+      );
     }
   });
 
@@ -415,7 +437,9 @@ describe('clients of one’s own (rows 63–65)', () => {
     ];
     for (const twin of twins) {
       const [redirect_uri = ''] = twin.record.metadata.redirect_uris;
-      const start = await browser.get(authorizeUrl(server, twin, { redirect_uri, scope: 'openid profile email' }));
+      const start = await browser.get(
+        authorizeUrl(server, twin, { redirect_uri, scope: 'openid profile email' }),
+      );
       const consent = await browser.follow(start, server.issuer);
       expect(headingOf(consent)).toContain('Bank');
       expect(consent.text).toContain(`>${new URL(redirect_uri).host}<`);
@@ -430,7 +454,10 @@ describe('clients of one’s own (rows 63–65)', () => {
     const [before] = await server.container.clients.listOf(alice.id);
     const path = `/clients/${before?.clientId}`;
     const mallory = await signedIn();
-    const { csrf = '' } = formOf(await mallory.browser.get(server.url('/create_client')), '/create_client').fields;
+    const { csrf = '' } = formOf(
+      await mallory.browser.get(server.url('/create_client')),
+      '/create_client',
+    ).fields;
     const tries = [
       await mallory.browser.get(server.url(path)),
       await mallory.browser.get(server.url(path.toUpperCase().replace('/CLIENTS', '/clients'))),
@@ -439,7 +466,9 @@ describe('clients of one’s own (rows 63–65)', () => {
       await mallory.browser.post(server.url(`${path}/delete`), { csrf }),
       await mallory.browser.get(server.url('/clients/nothing-of-the-kind')),
     ];
-    const texts = tries.map(({ text }) => text.replaceAll(/Reference[\s\S]*/g, '').replaceAll(/nonce="[^"]*"/g, ''));
+    const texts = tries.map(({ text }) =>
+      text.replaceAll(/Reference[\s\S]*/g, '').replaceAll(/nonce="[^"]*"/g, ''),
+    );
     for (const [at, page] of tries.entries()) {
       expect(page.status).toBe(404);
       expect(page.text).not.toContain('Alice’s own');
@@ -475,7 +504,14 @@ describe('clients of one’s own (rows 63–65)', () => {
       const { browser } = await signedIn(own);
       expect((await browser.get(own.url('/'))).text).not.toContain('/create_client');
       const { csrf = '' } = formOf(await browser.get(own.url('/login')), '/login').fields;
-      for (const path of ['/create_client', '/create_client/', '/CREATE_CLIENT', '//create_client', '/./create_client', '/%63reate_client']) {
+      for (const path of [
+        '/create_client',
+        '/create_client/',
+        '/CREATE_CLIENT',
+        '//create_client',
+        '/./create_client',
+        '/%63reate_client',
+      ]) {
         expect([403, 404]).toContain((await browser.get(own.url(path))).status);
         expect([403, 404]).toContain((await browser.post(own.url(path), { ...CLIENT_FORM, csrf })).status);
       }
@@ -547,7 +583,14 @@ describe('forms (row 113, A95, A96)', () => {
       const { browser } = await signedIn();
       const page = await browser.get(server.url(`/oauth/end_session?client_id=${client.clientId}`));
       const done = async () => !(await isSignedIn(browser));
-      return { browser, page, action: '/end_session/confirm', fields: { logout: 'yes' }, token: 'xsrf', done };
+      return {
+        browser,
+        page,
+        action: '/end_session/confirm',
+        fields: { logout: 'yes' },
+        token: 'xsrf',
+        done,
+      };
     },
     'create client': async () => {
       const { browser, id } = await signedIn();
@@ -574,7 +617,8 @@ describe('forms (row 113, A95, A96)', () => {
       const browser = createBrowser();
       const page = await pendingPage(browser);
       const fields = { username, password: PASSWORD };
-      const done = async () => !(await stillPending(browser, page)) || (await browser.get(page.url)).text.includes('/consent"');
+      const done = async () =>
+        !(await stillPending(browser, page)) || (await browser.get(page.url)).text.includes('/consent"');
       return { browser, page, action: '/login', fields, token: 'csrf', done };
     },
     'cancel a sign-in': async () => {
@@ -598,7 +642,14 @@ describe('forms (row 113, A95, A96)', () => {
       const { browser, page: first, userCode } = await atDevice();
       const page = await browser.submit(first, '/oauth/device', { user_code: userCode });
       const fields = { abort: 'yes' };
-      return { browser, page, action: '/oauth/device', fields, token: 'xsrf', done: async () => declined(userCode) };
+      return {
+        browser,
+        page,
+        action: '/oauth/device',
+        fields,
+        token: 'xsrf',
+        done: async () => declined(userCode),
+      };
     },
   };
 
@@ -627,7 +678,11 @@ describe('forms (row 113, A95, A96)', () => {
     return !answer.text.includes('Is this your device?');
   }
 
-  async function send({ browser, page, action, fields }: Prepared, change: Record<string, string>, headers = {}) {
+  async function send(
+    { browser, page, action, fields }: Prepared,
+    change: Record<string, string>,
+    headers = {},
+  ) {
     const form = formOf(page, action);
     const all: Record<string, string | undefined> = { ...form.fields, ...fields, ...change };
     const sent = Object.entries(all).filter((pair): pair is [string, string] => pair[1] !== '(none)');
@@ -667,7 +722,11 @@ describe('forms (row 113, A95, A96)', () => {
     test('as text/plain or JSON it changes nothing', async () => {
       const prepared = await prepare();
       for (const type of ['text/plain', 'application/json']) {
-        const answer = await send({ ...prepared, browser: prepared.browser.copy() }, {}, { 'content-type': type });
+        const answer = await send(
+          { ...prepared, browser: prepared.browser.copy() },
+          {},
+          { 'content-type': type },
+        );
         expect(answer.status).toBeGreaterThanOrEqual(400);
         expect(answer.status).toBeLessThan(500);
         expect(await prepared.done()).toBe(false);
@@ -742,6 +801,48 @@ describe('forms (row 113, A95, A96)', () => {
   });
 });
 
+describe('a request that is no longer there (row 66)', () => {
+  test('after its hour it says so and offers to start again at the same client', async () => {
+    const browser = createBrowser();
+    const address = authorizeUrl(server, client, { state: 'kept' });
+    const page = await browser.follow(await browser.get(address), server.issuer);
+    const { username } = await newPerson();
+    later(3700);
+    for (const late of [
+      await browser.get(page.url),
+      await browser.submit(page, '/login', { username, password: PASSWORD }),
+      await browser.submit(page, '/cancel'),
+    ]) {
+      expect(late.status).toBe(400);
+      expect(headingOf(late)).toBe('This sign-in attempt has expired');
+      expect(late.text).toContain('Back to Test application');
+      const href = /class="button" href="([^"]*)">Start again/.exec(late.text)?.[1]?.replaceAll('&amp;', '&');
+      expect(new URL(href ?? '', server.issuer).searchParams.get('state')).toBe('kept');
+    }
+  });
+
+  test('what leads back outlives the request in the browser, or it would be gone when it is needed', async () => {
+    const browser = createBrowser();
+    const page = await browser.get(authorizeUrl(server, client));
+    const lifetime = (name: string): number => {
+      const line = page.headers.getSetCookie().find((cookie) => cookie.startsWith(`${name}=`)) ?? '';
+      return Date.parse(/expires=([^;]*)/i.exec(line)?.[1] ?? '') - Date.now();
+    };
+    expect(lifetime('postern_attempt')).toBeGreaterThan(4 * lifetime('postern_interaction'));
+  });
+
+  test('in another browser it is not there', async () => {
+    const { browser } = await signedIn();
+    const page = await browser.follow(await browser.get(authorizeUrl(server, client)), server.issuer);
+    const other = await signedIn();
+    expect((await other.browser.get(page.url)).status).toBe(400);
+    const { action, fields } = formOf(page, '/consent');
+    const stolen = await other.browser.post(action, { ...fields, decision: 'allow' });
+    expect(stolen.status).toBe(400);
+    expect(await server.container.consents.find(other.id, client.clientId)).toBeUndefined();
+  });
+});
+
 describe('signing out (row 83)', () => {
   test('works when nobody is signed in', async () => {
     const browser = createBrowser();
@@ -776,8 +877,15 @@ describe('/api/me (row 80)', () => {
   const challengeOf = (answer: { headers: Headers }) => answer.headers.get('www-authenticate') ?? '';
 
   async function tokenFor(scope: string) {
-    const { username, id, browser } = await signedIn(server, { displayName: 'Some Body', email: 'some@body.example' });
-    const { body } = await redeem(server, client, await getCode(server, client, { scope }, { browser, username }));
+    const { username, id, browser } = await signedIn(server, {
+      displayName: 'Some Body',
+      email: 'some@body.example',
+    });
+    const { body } = await redeem(
+      server,
+      client,
+      await getCode(server, client, { scope }, { browser, username }),
+    );
     return { token: String(body.access_token), refreshToken: String(body.refresh_token), username, id };
   }
 
@@ -798,13 +906,16 @@ describe('/api/me (row 80)', () => {
     expect((await getWith(server, '/.well-known/oauth-protected-resource')).status).toBe(200);
   });
 
-  test.each(['nonsense', 'eyJhbGciOiJub25lIn0.e30.', 'A'.repeat(43)])('with %s: 401 invalid_token', async (token) => {
-    const answer = await getWith(server, '/api/me', token);
-    expect(answer.status).toBe(401);
-    expect(challengeOf(answer)).toContain('error="invalid_token"');
-    expect(challengeOf(answer)).toContain('resource_metadata="');
-    expect(answer.body.error).toBe('invalid_token');
-  });
+  test.each(['nonsense', 'eyJhbGciOiJub25lIn0.e30.', 'A'.repeat(43)])(
+    'with %s: 401 invalid_token',
+    async (token) => {
+      const answer = await getWith(server, '/api/me', token);
+      expect(answer.status).toBe(401);
+      expect(challengeOf(answer)).toContain('error="invalid_token"');
+      expect(challengeOf(answer)).toContain('resource_metadata="');
+      expect(answer.body.error).toBe('invalid_token');
+    },
+  );
 
   test('credentials that are none: 400', async () => {
     for (const authorization of ['Basic dXNlcjpwYXNz', 'Bearer', 'Bearer a b']) {
@@ -831,7 +942,9 @@ describe('/api/me (row 80)', () => {
     expect(answer.body).not.toHaveProperty('email');
     expect((await getWith(server, '/api/me', refreshToken)).status).toBe(401);
     const wider = await tokenFor('openid profile email');
-    expect((await getWith(server, '/api/me', wider.token)).body).toMatchObject({ email: 'some@body.example' });
+    expect((await getWith(server, '/api/me', wider.token)).body).toMatchObject({
+      email: 'some@body.example',
+    });
     const query = await fetch(server.url(`/api/me?access_token=${token}`));
     expect(query.status).toBe(401);
   });
@@ -846,7 +959,12 @@ describe('/api/me (row 80)', () => {
       redirect_uris: [],
       scope: 'profile',
     });
-    const { body } = await post(server, '/oauth/token', { grant_type: 'client_credentials', scope: 'profile' }, service);
+    const { body } = await post(
+      server,
+      '/oauth/token',
+      { grant_type: 'client_credentials', scope: 'profile' },
+      service,
+    );
     expect((await getWith(server, '/api/me', body.access_token)).status).toBe(401);
   });
 });
@@ -859,7 +977,15 @@ describe('headers and cookies', () => {
     const own = await on.createClient({}, { owner: id });
     const pages: Page[] = [];
     const get = async (path: string) => pages.push(await browser.get(on.url(path), headers));
-    for (const path of ['/', '/login', '/logout', '/signup', '/oauth/device', '/nothing', '/oauth/authorize?client_id=x']) {
+    for (const path of [
+      '/',
+      '/login',
+      '/logout',
+      '/signup',
+      '/oauth/device',
+      '/nothing',
+      '/oauth/authorize?client_id=x',
+    ]) {
       await get(path);
     }
     let page = await browser.get(authorizeUrl(on, asked), headers);
@@ -876,7 +1002,14 @@ describe('headers and cookies', () => {
       page = await browser.get(page.location, headers);
       pages.push(page);
     }
-    for (const path of ['/', '/account', '/create_client', `/clients/${own.clientId}`, '/logout', '/oauth/end_session']) {
+    for (const path of [
+      '/',
+      '/account',
+      '/create_client',
+      `/clients/${own.clientId}`,
+      '/logout',
+      '/oauth/end_session',
+    ]) {
       await get(path);
     }
     const allowed = formOf(page, '/consent');
@@ -902,13 +1035,22 @@ describe('headers and cookies', () => {
       value: expect.stringMatching(/unsafe-inline|unsafe-eval|\*/),
     });
     expect({ where, value: policy.get('default-src') }).toEqual({ where, value: "default-src 'none'" });
-    expect({ where, value: policy.get('frame-ancestors') }).toEqual({ where, value: "frame-ancestors 'none'" });
+    expect({ where, value: policy.get('frame-ancestors') }).toEqual({
+      where,
+      value: "frame-ancestors 'none'",
+    });
     expect({ where, value: policy.get('base-uri') }).toEqual({ where, value: "base-uri 'none'" });
     expect({ where, value: of('x-content-type-options') }).toEqual({ where, value: 'nosniff' });
     expect({ where, value: of('referrer-policy') }).toEqual({ where, value: 'same-origin' });
-    expect({ where, value: of('cache-control') }).toEqual({ where, value: expect.stringContaining('no-store') });
+    expect({ where, value: of('cache-control') }).toEqual({
+      where,
+      value: expect.stringContaining('no-store'),
+    });
     expect({ where, value: of('x-request-id') }).not.toEqual({ where, value: '' });
-    expect({ where, value: /max-age=\d{8}/.test(of('strict-transport-security')) }).toEqual({ where, value: https });
+    expect({ where, value: /max-age=\d{8}/.test(of('strict-transport-security')) }).toEqual({
+      where,
+      value: https,
+    });
     expect({ where, value: of('x-powered-by') + of('server') }).toEqual({ where, value: '' });
     for (const [, nonce] of page.text.matchAll(/<(?:script|style)[^>]*nonce="([^"]*)"/g)) {
       expect(of('content-security-policy')).toContain(`'nonce-${nonce}'`);
@@ -922,7 +1064,9 @@ describe('headers and cookies', () => {
     const cookies = pages.flatMap(({ headers }) => headers.getSetCookie());
     expect(new Set(cookies.map((line) => line.split('=')[0]))).toEqual(
       new Set(
-        ['postern_session', 'postern_interaction', 'postern_resume', 'postern_attempt'].flatMap((name) => [name, `${name}.sig`]).concat('postern_browser'),
+        ['postern_session', 'postern_interaction', 'postern_resume', 'postern_attempt']
+          .flatMap((name) => [name, `${name}.sig`])
+          .concat('postern_browser'),
       ),
     );
     for (const cookie of cookies) {
@@ -932,7 +1076,9 @@ describe('headers and cookies', () => {
       expect(cookie).not.toMatch(/; secure/i);
       expect(cookie.length).toBeLessThan(4096);
     }
-    const nonces = pages.map(({ headers }) => /nonce-([^']*)/.exec(headers.get('content-security-policy') ?? '')?.[1]);
+    const nonces = pages.map(
+      ({ headers }) => /nonce-([^']*)/.exec(headers.get('content-security-policy') ?? '')?.[1],
+    );
     const given = nonces.filter(Boolean);
     expect(new Set(given).size).toBe(given.length);
   });
@@ -970,17 +1116,20 @@ describe('headers and cookies', () => {
             'x-forwarded-proto': 'https',
             'x-forwarded-for': '192.0.2.7',
           };
-          const req = request({ port, host: '127.0.0.1', path: pathname + search, method: init.method, headers }, async (res) => {
-            const chunks: Buffer[] = [];
-            for await (const chunk of res) chunks.push(chunk as Buffer);
-            const answer = new Headers();
-            for (let at = 0; at < res.rawHeaders.length; at += 2) {
-              answer.append(res.rawHeaders[at] as string, res.rawHeaders[at + 1] as string);
-            }
-            const status = res.statusCode ?? 0;
-            const body = Buffer.concat(chunks).toString();
-            resolve({ status, headers: answer, text: async () => body } as Response);
-          });
+          const req = request(
+            { port, host: '127.0.0.1', path: pathname + search, method: init.method, headers },
+            async (res) => {
+              const chunks: Buffer[] = [];
+              for await (const chunk of res) chunks.push(chunk as Buffer);
+              const answer = new Headers();
+              for (let at = 0; at < res.rawHeaders.length; at += 2) {
+                answer.append(res.rawHeaders[at] as string, res.rawHeaders[at + 1] as string);
+              }
+              const status = res.statusCode ?? 0;
+              const body = Buffer.concat(chunks).toString();
+              resolve({ status, headers: answer, text: async () => body } as Response);
+            },
+          );
           req.on('error', reject);
           req.end(init.body as string | undefined);
         })) as typeof fetch;
@@ -1011,26 +1160,32 @@ describe('headers and cookies', () => {
 });
 
 describe('errors (row 116)', () => {
-  test.each(['/nothing', '/clients/x/y', '/.well-known/nothing', '/.well-known/change-password', '/oauth/register', '/oauth/backchannel', '/api/nothing', '/interaction'])(
-    '%s is 404 for browsers and programs',
-    async (path) => {
-      const page = await createBrowser().get(server.url(path));
-      expect(page.status).toBe(404);
-      expect(page.headers.get('content-type')).toContain('text/html');
-      expect(page.text).toContain(page.headers.get('x-request-id') ?? '(no id)');
-      const answer = await getWith(server, path);
-      expect(answer.status).toBe(404);
-      expect(answer.headers.get('content-type')).toContain('application/json');
-      expect(answer.body).toMatchObject({ error: 'not_found', request_id: answer.headers.get('x-request-id') });
-    },
-  );
+  test.each([
+    '/nothing',
+    '/clients/x/y',
+    '/.well-known/nothing',
+    '/.well-known/change-password',
+    '/oauth/register',
+    '/oauth/backchannel',
+    '/api/nothing',
+    '/interaction',
+  ])('%s is 404 for browsers and programs', async (path) => {
+    const page = await createBrowser().get(server.url(path));
+    expect(page.status).toBe(404);
+    expect(page.headers.get('content-type')).toContain('text/html');
+    expect(page.text).toContain(page.headers.get('x-request-id') ?? '(no id)');
+    const answer = await getWith(server, path);
+    expect(answer.status).toBe(404);
+    expect(answer.headers.get('content-type')).toContain('application/json');
+    expect(answer.body).toMatchObject({ error: 'not_found', request_id: answer.headers.get('x-request-id') });
+  });
 
   test('the request id of an answer stands in the log line, one from outside in neither', async () => {
     const forged = 'forged-request-id';
     const answer = await fetch(server.url('/clients/none/such'), { headers: { 'x-request-id': forged } });
     const id = answer.headers.get('x-request-id') ?? '';
     expect(id).not.toBe(forged);
-    expect((await answer.json()).request_id).toBe(id);
+    expect(await answer.json()).toMatchObject({ request_id: id });
     const lines = server.logs.map((line) => JSON.parse(line)).filter((line) => line.request_id === id);
     expect(lines).toContainEqual(expect.objectContaining({ msg: 'request', status: 404, method: 'GET' }));
     expect(server.logs.join()).not.toContain(forged);
@@ -1049,7 +1204,10 @@ describe('errors (row 116)', () => {
       expect(answer.text).toContain(answer.headers.get('x-request-id') ?? '(no id)');
       const ready = await getWith(own, '/readyz');
       expect(ready).toMatchObject({ status: 503, body: { failing: ['database'] } });
-      expect(await getWith(own, '/config/health')).toMatchObject({ status: 503, body: { status: 'unhealthy' } });
+      expect(await getWith(own, '/config/health')).toMatchObject({
+        status: 503,
+        body: { status: 'unhealthy' },
+      });
       expect((await getWith(own, '/livez')).status).toBe(200);
     } finally {
       await own.close();

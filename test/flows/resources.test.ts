@@ -1,7 +1,17 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { createRemoteJWKSet, decodeJwt, jwtVerify } from 'jose';
 import { createBrowser } from '../support/browser.js';
-import { answerOf, authorizeUrl, getCode, getWith, introspect, post, redeem, refresh, walk } from '../support/flow.js';
+import {
+  answerOf,
+  authorizeUrl,
+  getCode,
+  getWith,
+  introspect,
+  post,
+  redeem,
+  refresh,
+  walk,
+} from '../support/flow.js';
 import { startServer, type TestClient, type TestServer } from '../support/server.js';
 import { later, realTime } from '../support/time.js';
 
@@ -18,7 +28,12 @@ beforeAll(async () => {
   server = await startServer();
   alice = await server.createAccount('alice');
   const { resources } = server.container;
-  await resources.create({ identifier: OPAQUE, scopes: ['read', 'write'], token_format: 'opaque', lifetime_seconds: 120 });
+  await resources.create({
+    identifier: OPAQUE,
+    scopes: ['read', 'write'],
+    token_format: 'opaque',
+    lifetime_seconds: 120,
+  });
   await resources.create({ identifier: SECOND, scopes: ['read'], token_format: 'opaque' });
   for (const alg of ['RS256', 'ES256', 'PS256', 'EdDSA']) {
     await resources.create({
@@ -46,14 +61,23 @@ const codeFor = (resource: string, scope = 'openid profile read write') =>
 async function postPairs(pairs: [string, string][]) {
   const response = await fetch(server.url('/oauth/token'), {
     method: 'POST',
-    headers: { authorization: `Basic ${Buffer.from(`${client.clientId}:${client.secret}`).toString('base64')}` },
+    headers: {
+      authorization: `Basic ${Buffer.from(`${client.clientId}:${client.secret}`).toString('base64')}`,
+    },
     body: new URLSearchParams(pairs),
   });
   return { status: response.status, body: (await response.json()) as Record<string, string> };
 }
 
 describe('refused', () => {
-  test.each(['https://unknown.example', 'not a uri', '/relative', `${OPAQUE}#fragment`, 'urn:x', `${OPAQUE}/`])(
+  test.each([
+    'https://unknown.example',
+    'not a uri',
+    '/relative',
+    `${OPAQUE}#fragment`,
+    'urn:x',
+    `${OPAQUE}/`,
+  ])(
     'resource=%s is invalid_target, at the authorization endpoint, at PAR and at the token endpoint',
     async (resource) => {
       const page = await createBrowser().get(authorizeUrl(server, client, { resource }));
@@ -65,7 +89,12 @@ describe('refused', () => {
         resource,
       };
       expect(await post(server, '/oauth/par', form, client)).toMatchObject(refusal('invalid_target'));
-      const machine = await post(server, '/oauth/token', { grant_type: 'client_credentials', resource }, client);
+      const machine = await post(
+        server,
+        '/oauth/token',
+        { grant_type: 'client_credentials', resource },
+        client,
+      );
       expect(machine).toMatchObject(refusal('invalid_target'));
     },
   );
@@ -74,7 +103,9 @@ describe('refused', () => {
     const answer = await redeem(server, client, await codeFor(OPAQUE), { resource: SECOND });
     expect(answer).toMatchObject(refusal('invalid_target'));
     const plain = await getCode(server, client, { scope: 'openid read' });
-    expect(await redeem(server, client, plain, { resource: OPAQUE })).toMatchObject(refusal('invalid_target'));
+    expect(await redeem(server, client, plain, { resource: OPAQUE })).toMatchObject(
+      refusal('invalid_target'),
+    );
   });
 
   test('more than was granted at the token endpoint is invalid_target', async () => {
@@ -101,30 +132,33 @@ describe('refused', () => {
 });
 
 describe('JWT access tokens (RFC 9068)', () => {
-  test.each(['RS256', 'ES256', 'PS256', 'EdDSA'])('%s: verified with the published keys alone', async (alg) => {
-    const resource = JWT(alg);
-    const { status, body } = await redeem(server, client, await codeFor(resource), { resource });
-    expect(status).toBe(200);
-    const lifetime = alg === 'RS256' ? 300 : 3600;
-    expect(body).toMatchObject({ token_type: 'Bearer', expires_in: lifetime, scope: 'read write' });
-    const { payload, protectedHeader } = await jwtVerify(body.access_token, keys(), {
-      issuer: server.issuer,
-      audience: resource,
-      typ: 'at+jwt',
-      algorithms: [alg],
-    });
-    expect(protectedHeader.kid).toBeTruthy();
-    expect(payload).toMatchObject({
-      sub: alice.id,
-      client_id: client.clientId,
-      scope: 'read write',
-      jti: expect.any(String),
-      iat: expect.any(Number),
-    });
-    expect((payload.exp ?? 0) - (payload.iat ?? 0)).toBe(lifetime);
-    // The ID Token is still for the client.
-    expect(decodeJwt(body.id_token).aud).toBe(client.clientId);
-  });
+  test.each(['RS256', 'ES256', 'PS256', 'EdDSA'])(
+    '%s: verified with the published keys alone',
+    async (alg) => {
+      const resource = JWT(alg);
+      const { status, body } = await redeem(server, client, await codeFor(resource), { resource });
+      expect(status).toBe(200);
+      const lifetime = alg === 'RS256' ? 300 : 3600;
+      expect(body).toMatchObject({ token_type: 'Bearer', expires_in: lifetime, scope: 'read write' });
+      const { payload, protectedHeader } = await jwtVerify(body.access_token, keys(), {
+        issuer: server.issuer,
+        audience: resource,
+        typ: 'at+jwt',
+        algorithms: [alg],
+      });
+      expect(protectedHeader.kid).toBeTruthy();
+      expect(payload).toMatchObject({
+        sub: alice.id,
+        client_id: client.clientId,
+        scope: 'read write',
+        jti: expect.any(String),
+        iat: expect.any(Number),
+      });
+      expect((payload.exp ?? 0) - (payload.iat ?? 0)).toBe(lifetime);
+      // The ID Token is still for the client.
+      expect(decodeJwt(body.id_token).aud).toBe(client.clientId);
+    },
+  );
 
   test('each has a jti of its own, and refreshing gives another one of the same kind', async () => {
     const resource = JWT('ES256');
@@ -213,7 +247,12 @@ describe('opaque access tokens for a resource', () => {
     const browser = createBrowser();
     const url = `${authorizeUrl(server, client, { scope: 'openid read', resource: OPAQUE })}&resource=${encodeURIComponent(SECOND)}`;
     const code = answerOf(await walk(server, browser, await browser.get(url))).get('code') ?? '';
-    const form = { grant_type: 'authorization_code', code, redirect_uri: 'https://app.example/cb', resource: OPAQUE };
+    const form = {
+      grant_type: 'authorization_code',
+      code,
+      redirect_uri: 'https://app.example/cb',
+      resource: OPAQUE,
+    };
     const first = await post(server, '/oauth/token', form, client);
     expect(first).toMatchObject({ status: 200, body: { scope: 'read' } });
     expect(await introspect(server, client, first.body.access_token)).toMatchObject({ aud: OPAQUE });
@@ -228,7 +267,12 @@ describe('opaque access tokens for a resource', () => {
     const browser = createBrowser();
     const url = `${authorizeUrl(server, client, { scope: 'openid read', resource: OPAQUE })}&resource=${encodeURIComponent(SECOND)}`;
     const code = answerOf(await walk(server, browser, await browser.get(url))).get('code') ?? '';
-    const form = { grant_type: 'authorization_code', code, redirect_uri: 'https://app.example/cb', resource: OPAQUE };
+    const form = {
+      grant_type: 'authorization_code',
+      code,
+      redirect_uri: 'https://app.example/cb',
+      resource: OPAQUE,
+    };
     const first = (await post(server, '/oauth/token', form, client)).body;
     const winner = (await refresh(server, client, first.refresh_token, { resource: OPAQUE })).body;
     const other = await refresh(server, client, first.refresh_token, { resource: SECOND });

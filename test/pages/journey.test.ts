@@ -43,6 +43,13 @@ describe.each([
   const clientOf = async (metadata = {}): Promise<TestClient> =>
     server.createClient({ redirect_uris: [app.redirectUri], client_name: 'Photo prints', ...metadata });
 
+  /** An account that is not asked for its consent any more. */
+  async function createAgreed(username: string): Promise<void> {
+    const { id } = await server.createAccount(username);
+    const agreed = { scopes: ['openid', 'profile'], claims: [], resources: {} };
+    await server.container.consents.add(id, client.clientId, agreed);
+  }
+
   function authorizeAddress(params: Record<string, string>): string {
     const all = {
       client_id: client.clientId,
@@ -61,6 +68,7 @@ describe.each([
   beforeAll(async () => {
     server = await startServer({ SIGN_UP: 'open' });
     client = await clientOf();
+    await createAgreed('frank');
   });
   afterAll(() => server.close());
 
@@ -103,7 +111,9 @@ describe.each([
     const again = await visit();
     await again.page.goto(server.url('/login'));
     await signIn(again.page, printed.username, printed.oneTimePassword);
-    expect(await again.page.locator('.summary').innerText()).toContain('The username or the password is wrong.');
+    expect(await again.page.locator('.summary').innerText()).toContain(
+      'The username or the password is wrong.',
+    );
     await photograph(again.page, 'login-refused');
     again.forget();
     await signIn(again.page, printed.username, 'a gate in the back wall');
@@ -268,7 +278,7 @@ describe.each([
 
   describe('a client asks', () => {
     test('sign in, Deny; ask again, Allow; the code gives tokens', async () => {
-      await server.createAccount('frank');
+      await server.createAccount('ivan');
       person = await visit();
       const { page } = person;
       const pkce = newPkce();
@@ -276,13 +286,13 @@ describe.each([
       await page.goto(address);
       expect(await page.locator('main').innerText()).toContain('to continue to Photo prints');
       await photograph(page, 'interaction-login');
-      await signIn(page, 'frank', 'wrong password');
+      await signIn(page, 'ivan', 'wrong password');
       expect(await page.locator('.summary').innerText()).toContain('wrong');
       person.forget();
-      await signIn(page, 'frank');
+      await signIn(page, 'ivan');
       const text = await page.locator('main').innerText();
       expect(text).toContain('Allow Photo prints to use your account?');
-      expect(text).toContain('frank');
+      expect(text).toContain('ivan');
       expect(text).toContain(new URL(app.origin).host);
       expect(text).toContain('It asks to');
       await photograph(page, 'consent');
@@ -318,7 +328,6 @@ describe.each([
       const { page } = person;
       await page.goto(authorizeAddress({ response_mode: 'form_post' }));
       await signIn(page, 'frank');
-      // The consent of the Allow above is remembered.
       if (!javaScriptEnabled) {
         expect(await heading(page)).toBe('Back to the application');
         await photograph(page, 'form-post');
@@ -327,6 +336,50 @@ describe.each([
       await page.waitForURL(`${app.origin}/welcome`);
       expect(app.answers.at(-1)?.method).toBe('POST');
       expect(app.answers.at(-1)?.params.get('code')).toBeTruthy();
+      await close(person);
+    });
+
+    test('signing in as somebody else on the way ends the first sign-in and still reaches the client', async () => {
+      await server.createAccount('grace');
+      await createAgreed('heidi');
+      person = await visit();
+      const { page } = person;
+      await page.goto(server.url('/login'));
+      await signIn(page, 'grace');
+      await page.goto(authorizeAddress({ prompt: 'login', scope: 'openid' }));
+      // What heidi agreed to is remembered, so nothing stands between this form and the client.
+      await signIn(page, 'heidi');
+      if (!javaScriptEnabled) {
+        await photograph(page, 'switch');
+        await press(page, 'Continue');
+      }
+      await page.waitForURL(`${app.origin}/welcome`);
+      expect(app.answers.at(-1)?.params.get('code')).toBeTruthy();
+      await page.goto(server.url('/account'));
+      expect(await page.locator('.lead').innerText()).toBe('heidi');
+      await close(person);
+    });
+
+    test('a client that signs people out gets them back', async () => {
+      const leaving = await clientOf({ post_logout_redirect_uris: [`${app.origin}/welcome`] });
+      person = await visit();
+      const { page } = person;
+      const address = server.url(
+        `/oauth/end_session?client_id=${leaving.clientId}&post_logout_redirect_uri=${app.origin}/welcome`,
+      );
+      await page.goto(server.url('/login'));
+      await signIn(page, 'frank');
+      await page.goto(address);
+      expect(await page.locator('main').innerText()).toContain('Photo prints asks to sign you out');
+      await photograph(page, 'client-logout');
+      await press(page, 'Sign out');
+      await page.waitForURL(`${app.origin}/welcome*`);
+      await page.goto(server.url('/account'));
+      expect(await heading(page)).toBe('Sign in');
+      // Nobody is signed in any more: it still works.
+      await page.goto(address);
+      if (!javaScriptEnabled) await press(page, 'Continue');
+      await page.waitForURL(`${app.origin}/welcome*`);
       await close(person);
     });
 
@@ -357,7 +410,9 @@ describe.each([
       const answer = await page.goto(stale);
       expect(answer?.status()).toBe(400);
       expect(await heading(page)).toBe('This sign-in attempt has expired');
-      expect(await page.getByRole('link', { name: 'Back to Photo prints' }).getAttribute('href')).toBe(app.origin);
+      expect(await page.getByRole('link', { name: 'Back to Photo prints' }).getAttribute('href')).toBe(
+        app.origin,
+      );
       await photograph(page, 'expired');
       person.forget();
       const before = app.answers.length;

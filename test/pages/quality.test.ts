@@ -154,7 +154,12 @@ const PAGES: readonly [name: string, heading: RegExp, open: (page: Page) => Prom
   [
     'wrong-redirect-uri',
     /not registered/,
-    (page) => open(authorizeAddress({ redirect_uri: `https://evil.example/${'x'.repeat(300)}` }).slice(server.issuer.length))(page),
+    (page) =>
+      open(
+        authorizeAddress({ redirect_uri: `https://evil.example/${'x'.repeat(300)}` }).slice(
+          server.issuer.length,
+        ),
+      )(page),
   ],
   ['expired', /expired/, open('/interaction/nothing-of-the-kind')],
 ];
@@ -167,7 +172,9 @@ describe.each(PAGES)('%s', (name, heading, bring) => {
     await bring(page);
     expect(await page.locator('h1').innerText()).toMatch(heading);
     // Pages that answer 4xx on purpose leave this line, which is the browser's own.
-    expect(complaints.filter((line) => !/the server responded with a status of 4\d\d/.test(line))).toEqual([]);
+    expect(complaints.filter((line) => !/the server responded with a status of 4\d\d/.test(line))).toEqual(
+      [],
+    );
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
       expect(await seriousFaults(page)).toEqual([]);
@@ -182,20 +189,25 @@ describe.each(PAGES)('%s', (name, heading, bring) => {
 });
 
 describe('with the keyboard alone', () => {
-  /** Where the focus is, and whether one can see it. */
-  const focused = (page: Page) =>
-    page.evaluate(() => {
-      const element = globalThis.document.activeElement as HTMLElement;
-      const { outlineStyle, outlineWidth, boxShadow } = globalThis.getComputedStyle(element);
+  interface Focused {
+    readonly name: string;
+    readonly visible: boolean;
+  }
+
+  /** Where the focus is, and whether one can see it. As text: the tests know no types of a browser. */
+  const focused = (page: Page): Promise<Focused> =>
+    page.evaluate(`(() => {
+      const element = document.activeElement;
+      const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(element);
       const name = element.getAttribute('name') ?? element.getAttribute('aria-label') ?? element.textContent;
       return {
-        name: name?.trim() === 'decision' ? element.getAttribute('value') : name?.trim(),
+        name: name.trim() === 'decision' ? element.getAttribute('value') : name.trim(),
         visible: (outlineStyle !== 'none' && outlineWidth !== '0px') || boxShadow !== 'none',
       };
-    });
+    })()`);
 
-  async function tabs(page: Page, times: number): Promise<(string | null | undefined)[]> {
-    const names = [];
+  async function tabs(page: Page, times: number): Promise<string[]> {
+    const names: string[] = [];
     for (let step = 0; step < times; step += 1) {
       await page.keyboard.press('Tab');
       const { name, visible } = await focused(page);
@@ -245,10 +257,10 @@ describe('with the keyboard alone', () => {
     await page.getByLabel('Password', { exact: true }).fill('long enough here');
     await page.keyboard.press('Enter');
     await page.waitForSelector('.summary');
-    expect(await page.evaluate(() => globalThis.document.activeElement?.className)).toContain('summary');
+    expect(await page.evaluate('document.activeElement.className')).toContain('summary');
     await page.keyboard.press('Tab');
     await page.keyboard.press('Enter');
-    expect(await page.evaluate(() => globalThis.document.activeElement?.id)).toBe('username');
+    expect(await page.evaluate('document.activeElement.id')).toBe('username');
     await context.close();
   });
 });
@@ -257,12 +269,12 @@ describe('the policy of pages', () => {
   test('a script, a style or a frame that is not ours does not run', async () => {
     const { page, complaints, context } = await watch(browser, [server.issuer]);
     await page.goto(server.url('/login'));
-    await page.evaluate(() => {
-      const script = globalThis.document.createElement('script');
+    await page.evaluate(`{
+      const script = document.createElement('script');
       script.textContent = 'globalThis.injected = true';
-      globalThis.document.body.append(script);
-    });
-    expect(await page.evaluate(() => 'injected' in globalThis)).toBe(false);
+      document.body.append(script);
+    }`);
+    expect(await page.evaluate("'injected' in globalThis")).toBe(false);
     expect(complaints.join()).toContain('Content Security Policy');
     await context.close();
   });
@@ -274,11 +286,10 @@ describe('the policy of pages', () => {
     // A page without a home of its own: its Origin is "null".
     await page.goto('data:text/html,<form method=post></form>');
     const answer = page.waitForResponse((response) => response.url() === server.url('/logout'));
-    await page.evaluate((address) => {
-      const form = globalThis.document.forms[0] as HTMLFormElement;
-      form.action = address;
-      form.submit();
-    }, server.url('/logout'));
+    await page.evaluate(`{
+      document.forms[0].action = ${JSON.stringify(server.url('/logout'))};
+      document.forms[0].submit();
+    }`);
     expect((await answer).status()).toBe(403);
     await page.waitForSelector('h1');
     await page.goto(server.url('/account'));

@@ -7,7 +7,14 @@ import BetterSqlite3 from 'better-sqlite3';
 import knex from 'knex';
 import { migrations } from '../../migrations/index.js';
 import type { DatabaseSettings } from '../../src/platform/database/database.js';
-import { migrateDown, migrateUp, migrationStatus, SchemaNewer } from '../../src/platform/database/migrate.js';
+import {
+  migrateDown,
+  migrateUp,
+  migrationStatus,
+  requireCurrentSchema,
+  SchemaNewer,
+  SchemaOlder,
+} from '../../src/platform/database/migrate.js';
 import { openDatabase } from '../../src/platform/database/open.js';
 import { createDatabaseFixture, DIALECTS, quietLog, sqliteSettings } from '../support/databases.js';
 
@@ -29,6 +36,14 @@ function deferred() {
   return { promise, resolve };
 }
 
+test('a memory database is born migrated: nothing pends, nothing is undone', async () => {
+  const settings = { ...sqliteSettings('unused'), file: ':memory:' };
+  await expect(requireCurrentSchema(settings)).resolves.toBeUndefined();
+  expect((await migrationStatus(settings)).pending).toEqual([]);
+  expect(await migrateDown(settings, () => {}, { all: true })).toEqual({ ran: [] });
+  expect(existsSync(':memory:.migrate-lock')).toBe(false);
+});
+
 describe.each(DIALECTS)('migrations on %s', (dialect) => {
   const fixture = createDatabaseFixture();
   afterEach(fixture.close);
@@ -43,6 +58,17 @@ describe.each(DIALECTS)('migrations on %s', (dialect) => {
       pending: [],
       unknown: ['0999-later'],
     });
+  });
+
+  test('a program that may not migrate refuses an older and a newer schema', async () => {
+    const settings = await fixture.settingsOf(dialect);
+    await expect(requireCurrentSchema(settings)).rejects.toThrow(SchemaOlder);
+    await migrateUp(settings, () => {}, { list: earlier });
+    await expect(requireCurrentSchema(settings)).rejects.toThrow(names[2] as string);
+    await migrateUp(settings);
+    await expect(requireCurrentSchema(settings)).resolves.toBeUndefined();
+    await migrateUp(settings, () => {}, { list: later });
+    await expect(requireCurrentSchema(settings)).rejects.toThrow(SchemaNewer);
   });
 
   test('a migration that fails leaves nothing of the run behind, and the next run succeeds', async () => {

@@ -248,6 +248,27 @@ export function payloadStoreContract(open: () => Promise<PayloadStoreFixture>): 
     });
   });
 
+  describe('endSessions', () => {
+    test('tombstones the Sessions of that account and nothing else', async () => {
+      const session = (key: string, accountId: string | null) => row(key, { kind: 'Session', accountId });
+      await save(
+        session('a1', 'alice'),
+        session('a2', 'alice'),
+        session('b', 'bob'),
+        session('nobody', null),
+        row('token', { accountId: 'alice' }),
+        grant('grant', { accountId: 'alice' }),
+      );
+      expect(await store.endSessions('carol')).toBe(0);
+      expect(await store.endSessions('alice')).toBe(2);
+      expect(await store.endSessions('alice')).toBe(0);
+      const dead = ['a1', 'a2'];
+      for (const key of [...dead, 'b', 'nobody', 'token', 'grant']) {
+        expect((await store.find(key))?.revokedAt).toBe(dead.includes(key) ? NOW : null);
+      }
+    });
+  });
+
   describe('puts', () => {
     test('a row comes back as it was put', async () => {
       const full = row('k', {

@@ -4,7 +4,13 @@ import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import {
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  chromium,
+  type Page,
+} from 'playwright-core';
 import { chromiumArgs, findChromium } from './chromium.js';
 
 export const launch = (): Promise<Browser> =>
@@ -76,10 +82,7 @@ export async function seriousFaults(page: Page): Promise<string[]> {
 
 /** How many pixels a page is wider than its window. */
 export const overflow = (page: Page): Promise<number> =>
-  page.evaluate(() => {
-    const { scrollWidth, clientWidth } = globalThis.document.documentElement;
-    return scrollWidth - clientWidth;
-  });
+  page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth');
 
 /** Photographs a page into the folder `PAGE_SHOTS` names, for people who want to look. */
 export async function shoot(page: Page, name: string): Promise<void> {
@@ -112,7 +115,9 @@ export async function startClientApp(): Promise<ClientApp> {
     }
     if (url.pathname !== '/welcome') return void res.writeHead(204).end();
     res.writeHead(200, { 'content-type': 'text/html' });
-    res.end('<!doctype html><html lang="en"><title>Client</title><link rel="icon" href="data:,"><h1>Back at the client</h1>');
+    res.end(
+      '<!doctype html><html lang="en"><title>Client</title><link rel="icon" href="data:,"><h1>Back at the client</h1>',
+    );
   });
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
   const origin = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;

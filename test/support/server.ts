@@ -33,6 +33,8 @@ export interface TestClient {
 
 export interface TestServer {
   readonly issuer: string;
+  /** Where it listens, whatever the issuer is called. */
+  readonly local: string;
   readonly container: Container;
   readonly clock: TestClock;
   /** Every log line so far. */
@@ -81,6 +83,7 @@ export async function startServer(env: Record<string, string> = {}): Promise<Tes
 
   return {
     issuer,
+    local: `http://127.0.0.1:${port}`,
     container,
     clock,
     logs,

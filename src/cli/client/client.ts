@@ -1,23 +1,7 @@
-import type { Command } from 'commander';
 import type { ClientRecord } from '../../clients/client.js';
 import type { Container } from '../../container.js';
-import type { Cli } from '../desk.js';
 import { CliFault } from '../faults.js';
 import { facts, time } from '../table.js';
-import { addClientCreate } from './create.js';
-import { addClientDelete } from './delete.js';
-import { addClientList } from './list.js';
-import { addClientRotateSecret } from './rotate-secret.js';
-import { addClientShow } from './show.js';
-
-export function addClientVerbs(program: Command, cli: Cli): void {
-  const client = program.command('client').description('clients: create, list, show, rotate-secret, delete');
-  addClientCreate(client, cli);
-  addClientList(client, cli);
-  addClientShow(client, cli);
-  addClientRotateSecret(client, cli);
-  addClientDelete(client, cli);
-}
 
 export async function requireClient({ clients }: Container, clientId: string): Promise<ClientRecord> {
   const client = await clients.find(clientId);

@@ -1,24 +1,8 @@
-import type { Command } from 'commander';
 import type { Account } from '../../accounts/account.js';
 import { usernameKey } from '../../accounts/usernames.js';
 import type { Container } from '../../container.js';
-import type { Cli } from '../desk.js';
 import { CliFault } from '../faults.js';
 import { time } from '../table.js';
-import { addUserAccess } from './access.js';
-import { addUserCreate } from './create.js';
-import { addUserList } from './list.js';
-import { addUserPasswd } from './passwd.js';
-import { addUserRole } from './role.js';
-
-export function addUserVerbs(program: Command, cli: Cli): void {
-  const user = program.command('user').description('accounts: create, list, passwd, disable, enable, role');
-  addUserCreate(user, cli);
-  addUserList(user, cli);
-  addUserPasswd(user, cli);
-  addUserAccess(user, cli);
-  addUserRole(user, cli);
-}
 
 export async function requireAccount({ accounts }: Container, name: string): Promise<Account> {
   const account = await accounts.findByUsernameKey(usernameKey(name));

@@ -83,6 +83,7 @@ export async function migrateDown(
   report: Report = silently,
   { list = migrations, clock = systemClock, all = false }: Options & { readonly all?: boolean } = {},
 ): Promise<MigrationResult> {
+  if (settings.file === ':memory:') return { ran: [] };
   if ((await migrationStatus(settings, { list })).applied.length === 0) return { ran: [] };
   return withMigrator(settings, list, report, (migrator) =>
     locked(settings, migrator, report, async () => {

@@ -28,6 +28,7 @@ const store: ClientStore = {
   findVersion: async (clientId) => kept.get(clientId)?.version,
   listOf: async (ownerId) => [...kept.values()].filter((client) => client.ownerId === ownerId),
   listAll: async () => [...kept.values()],
+  publicRedirectUris: async () => [],
   insert: async (client) => {
     kept.set(client.clientId, client);
   },

@@ -40,6 +40,12 @@ describe('.env', () => {
     expect(sources.get('BRAND_NAME')?.from).toBe('environment');
   });
 
+  test('what the command line says wins over both, in whatever form they were', () => {
+    writeFileSync(join(folder, '.env'), 'HOST_FILE=/nowhere\n');
+    const { config } = loadConfig(folder, { PORT_FILE: '/nowhere' }, { HOST: '0.0.0.0', PORT: '81' });
+    expect(config.http).toMatchObject({ host: '0.0.0.0', port: 81 });
+  });
+
   test('none is fine', () => {
     expect(loadConfig(folder, {}).config.issuer).toBe('http://localhost:5000');
   });

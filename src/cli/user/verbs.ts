@@ -1,0 +1,16 @@
+import type { Command } from 'commander';
+import type { Cli } from '../desk.js';
+import { addUserAccess } from './access.js';
+import { addUserCreate } from './create.js';
+import { addUserList } from './list.js';
+import { addUserPasswd } from './passwd.js';
+import { addUserRole } from './role.js';
+
+export function addUserVerbs(program: Command, cli: Cli): void {
+  const user = program.command('user').description('accounts: create, list, passwd, disable, enable, role');
+  addUserCreate(user, cli);
+  addUserList(user, cli);
+  addUserPasswd(user, cli);
+  addUserAccess(user, cli);
+  addUserRole(user, cli);
+}
