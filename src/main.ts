@@ -1,6 +1,6 @@
 import { runCli } from './cli/cli.js';
 
-// Whoever reads our output may leave early (`… | head`): that is no failure worth a stack trace.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+// Whoever reads our output may leave early (`… | head`): what was begun is still finished, a migration say.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
 process.exitCode = await runCli(process.argv.slice(2));

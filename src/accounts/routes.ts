@@ -89,13 +89,9 @@ export function createAccountPages(deps: Dependencies): AccountPages {
 
   function requireSignUp(): void {
     if (deps.signUp === 'open') return;
-    throw new PageError(
-      403,
-      'sign_up_closed',
-      'Sign-up is closed',
-      CLOSED[deps.signUp],
-      { waysOn: [{ label: 'Sign in', href: '/login' }] },
-    );
+    throw new PageError(403, 'sign_up_closed', 'Sign-up is closed', CLOSED[deps.signUp], {
+      waysOn: [{ label: 'Sign in', href: '/login' }],
+    });
   }
 
   async function takeSignUp(ctx: Context): Promise<void> {

@@ -5,7 +5,7 @@ import type { SecretBox } from '../platform/crypto/secret-box.js';
 import type { PayloadRow, PayloadStore, PayloadUnit, StoredPayload } from '../stores/payload-store.js';
 import { SameAnswer } from './grant-unit.js';
 import type { PayloadSecrets } from './payload-secrets.js';
-import { newUnit, type UnitsOfWork } from './unit-of-work.js';
+import { newUnit, type RequestWrites, type UnitsOfWork } from './unit-of-work.js';
 
 /**
  * Translates between the library's adapter contract and the payload store. Ids are bearer values: rows are
@@ -30,10 +30,19 @@ function alreadyUsed(kind: string): Error {
     : new errors.InvalidGrant(`${kind} already used`);
 }
 
+/** A session that a request leaves as it was is saved again only so long after the last time. */
+const LAZY_MS = 60 * 60_000;
+
+/** What a session says, beside how long it lasts. */
+const contentOf = ({ exp: _exp, iat: _iat, ...rest }: AdapterPayload): string =>
+  JSON.stringify(Object.entries(rest).sort(([a], [b]) => (a < b ? -1 : 1)));
+
 const orNull = <T>(value: T | undefined): T | null => value ?? null;
 
 export function createAdapterFactory(deps: Dependencies): (kind: string) => Adapter {
   const { store, units, secrets, userCodes, clock, grace } = deps;
+  /** The sessions each request has read. */
+  const read = new WeakMap<RequestWrites, { key: string; content: string; expiresAt: number }>();
 
   async function write(change: (unit: PayloadUnit) => void): Promise<void> {
     const writes = units.current();
@@ -78,9 +87,29 @@ export function createAdapterFactory(deps: Dependencies): (kind: string) => Adap
     return payload;
   }
 
+  function rememberSession(row: StoredPayload | undefined, payload: AdapterPayload | undefined): void {
+    const writes = units.current();
+    if (!writes || !row || !payload || row.kind !== 'Session') return;
+    read.set(writes, { key: row.key, content: contentOf(payload), expiresAt: row.expiresAt ?? 0 });
+  }
+
+  /**
+   * The library saves the session of every request whole. Where nothing changed, that would only undo what
+   * a request beside it has noted meanwhile, and cost a commit.
+   */
+  function isIdle(row: PayloadRow, payload: AdapterPayload): boolean {
+    const writes = units.current();
+    const before = writes && read.get(writes);
+    if (before?.key !== row.key || before.content !== contentOf(payload)) return false;
+    return (row.expiresAt ?? 0) - before.expiresAt < LAZY_MS && !writes?.plain.put.has(row.key);
+  }
+
   return (kind) => ({
     async find(id) {
-      return live(kind, await store.find(sha256(id)), id);
+      const row = await store.find(sha256(id));
+      const payload = live(kind, row, id);
+      rememberSession(row, payload);
+      return payload;
     },
     async findByUid(uid) {
       return live(kind, await store.findSessionByUid(uid));
@@ -90,6 +119,7 @@ export function createAdapterFactory(deps: Dependencies): (kind: string) => Adap
     },
     async upsert(id, payload, expiresIn) {
       const row = toRow(kind, id, payload, expiresIn);
+      if (kind === 'Session' && isIdle(row, payload)) return;
       await write((unit) => {
         const guarded = row.grantKey !== null && !unit.put.has(row.grantKey);
         if (guarded && units.current()?.grant) unit.alive = row.grantKey as string;

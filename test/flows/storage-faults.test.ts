@@ -248,10 +248,30 @@ describe.each(['SQLite', 'PostgreSQL'])('on %s', (dialect) => {
     undo.push(() => {
       payloads.apply = apply;
     });
-    await thief.get(authorizeUrl(server, client, pkceParams()));
+    // For a client the session knows nothing of yet, so that there is something to save.
+    const other = await server.createClient();
+    await thief.get(authorizeUrl(server, other, pkceParams()));
     expect(await signedOut).toMatchObject({ status: 200 });
     const silent = await thief.get(authorizeUrl(server, client, { ...pkceParams(), prompt: 'none' }));
     expect(answerOf(silent).get('error')).toBe('login_required');
+  });
+
+  test('a session that a request leaves as it was is not saved, but for prolonging it now and then', async () => {
+    const { server, client } = await serverWith(await envOf(dialect));
+    const browser = createBrowser();
+    await getCode(server, client, {}, { browser });
+    const { payloads } = server.container;
+    const { apply } = payloads;
+    let saved = 0;
+    payloads.apply = (unit) => {
+      for (const row of unit.put.values()) if (row?.kind === 'Session') saved += 1;
+      return apply(unit);
+    };
+    await getCode(server, client, {}, { browser });
+    expect(saved).toBe(0);
+    later(2 * 3600);
+    await getCode(server, client, {}, { browser });
+    expect(saved).toBe(1);
   });
 
   test('requests of one browser that meet share a grant: all of their codes are good', async () => {
