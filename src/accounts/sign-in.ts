@@ -57,8 +57,7 @@ const STALE: SignInStep = {
 };
 
 export function createSignIn({ authenticate, findAccount, setPassword, box, clock }: Dependencies): SignIn {
-  const issue = (ticket: Omit<Ticket, 'until'>) =>
-    box.seal(JSON.stringify({ ...ticket, until: clock.now() + TICKET_MINUTES * 60_000 }), CONTEXT);
+  const issue = (ticket: Ticket) => box.seal(JSON.stringify(ticket), CONTEXT);
 
   function open(sealed: string): Ticket | undefined {
     const opened = box.open(sealed, CONTEXT);
@@ -73,7 +72,8 @@ export function createSignIn({ authenticate, findAccount, setPassword, box, cloc
       if (result.outcome === 'wrong') return WRONG;
       const { account } = result;
       if (result.outcome === 'ok') return { step: 'signed_in', account };
-      const ticket = issue({ accountId: account.id, passwordSetAt: result.passwordSetAt });
+      const until = clock.now() + TICKET_MINUTES * 60_000;
+      const ticket = issue({ accountId: account.id, passwordSetAt: result.passwordSetAt, until });
       return { step: 'set_password', ticket, username: account.username, faults: [] };
     },
     async withNewPassword({ ticket: sealed, password }, info) {
@@ -86,7 +86,8 @@ export function createSignIn({ authenticate, findAccount, setPassword, box, cloc
       } catch (error) {
         if (!(error instanceof InvalidInput)) throw error;
         const faults = error.faults.map(({ message }) => ({ field: 'new_password', message }));
-        return { step: 'set_password', ticket: issue(ticket), username: account.username, faults };
+        // The same ticket: a refused choice must not prolong a password that works once.
+        return { step: 'set_password', ticket: sealed, username: account.username, faults };
       }
       return { step: 'signed_in', account: { ...account, mustChangePassword: false } };
     },

@@ -2,17 +2,17 @@ import { type AllClientMetadata, type Client, errors, type Provider } from 'oidc
 import type { ClientRecord } from '../clients/client.js';
 import type { ClientDocument } from '../clients/register.js';
 import { type ClientSecrets, keepsText, needsSecret } from '../clients/secrets.js';
+import { randomToken } from '../platform/crypto/ids.js';
 import { InvalidInput } from '../platform/errors/errors.js';
 import type { ClientStore } from '../stores/client-store.js';
 
 /**
  * Stands for the library's own client look-up: one cheap read of the row's version per request, the built
  * client kept while it has not changed, so that an edit is seen at once by every process. Secrets are
- * compared with their hashes; the library only ever sees a placeholder.
+ * compared with their hashes. Where the library wants a text it gets a random one that nobody knows: a
+ * constant would become the HMAC key of a `client_secret_jwt` client whose secrets have ended.
  */
 
-/** Stands where the library wants a `client_secret`; no key is ever derived from it. */
-const HASHED = 'postern:hashed';
 const KEPT = 1000;
 
 export interface ClientFeatures {
@@ -63,7 +63,7 @@ export function createClientCache({ clients, secrets, features }: Dependencies):
     const client = new LibraryClient({
       ...offered(record.metadata),
       client_id: record.clientId,
-      ...(needsSecret(method) ? { client_secret: texts[0] ?? HASHED } : {}),
+      ...(needsSecret(method) ? { client_secret: texts[0] ?? randomToken() } : {}),
     });
     for (const secret of texts.slice(1)) addSymmetricKey(client, secret);
     records.set(client, record);
@@ -77,7 +77,8 @@ export function createClientCache({ clients, secrets, features }: Dependencies):
   }
 
   async function find(provider: Provider, clientId: unknown): Promise<Client | undefined> {
-    if (typeof clientId !== 'string' || clientId === '') return undefined;
+    // PostgreSQL refuses a NUL even as a question.
+    if (typeof clientId !== 'string' || clientId === '' || clientId.includes('\0')) return undefined;
     const version = await clients.findVersion(clientId);
     const known = kept.get(clientId);
     if (version !== undefined && known?.version === version) return known.client;

@@ -32,7 +32,10 @@ export const allowOrigin = (_ctx: KoaContextWithOIDC, origin: string, client: Cl
   client.clientAuthMethod === 'none' && originsOf(client.redirectUris ?? []).has(origin);
 
 /** @param publicRedirectUris redirect URIs of all clients that authenticate with `none` */
-export function corsForBrowserClients(publicRedirectUris: () => Promise<readonly string[]>, clock: Clock): Middleware {
+export function corsForBrowserClients(
+  publicRedirectUris: () => Promise<readonly string[]>,
+  clock: Clock,
+): Middleware {
   let known: { readonly until: number; readonly origins: Promise<Set<string>> } | undefined;
 
   /** One query at a time, however many origins are tried. */

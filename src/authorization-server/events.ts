@@ -7,7 +7,7 @@ import type { UnitsOfWork } from './unit-of-work.js';
 
 /**
  * What the library reports while it works: rows for the audit log, written with the request's own unit, and
- * two moments at which our view of a session must be put right before the library saves it.
+ * the moments at which our view of a session must be put right before the library saves it.
  */
 export interface AuditNotes {
   row(event: AuditEvent): AuditRecord;
@@ -40,11 +40,20 @@ export function issuedRow(audit: AuditNotes) {
     });
 }
 
+/** The row written when a used code or refresh token comes back and ends its grant. */
+export function replayRow(audit: AuditNotes) {
+  return (ctx: TokenEndpointGrantContext): AuditRecord =>
+    audit.row({ event: 'grant.revoked', outcome: 'success', ...about(ctx, audit), detail: { reason: 'replay' } });
+}
+
+const refused = (event: string, { error }: { error: string }) =>
+  ({ event, outcome: 'failure', detail: { error } }) as const;
+
 export function watchEvents(provider: Provider, { units, audit, grants, restarts, log }: Dependencies): void {
   function note(ctx: KoaContextWithOIDC, event: Omit<AuditEvent, 'ip' | 'requestId'>): void {
     const writes = units.of(ctx);
     const unit = writes?.grant ?? writes?.plain;
-    unit?.notes?.push(audit.row({ ...about(ctx, audit), ...event }));
+    unit?.notes.push(audit.row({ ...about(ctx, audit), ...event }));
   }
 
   provider.on('interaction.started', (ctx) => {
@@ -57,15 +66,20 @@ export function watchEvents(provider: Provider, { units, audit, grants, restarts
   });
   provider.on('authorization.error', (ctx, error) => {
     grants.restorePointer(ctx);
-    if (ctx.oidc.client) note(ctx, { event: 'authorization.refused', outcome: 'failure', detail: { error: error.error } });
+    // Only of people who are signed in: strangers, who know client ids too, must not fill the log.
+    if (ctx.oidc.session?.accountId) note(ctx, refused('authorization.refused', error));
   });
+  for (const event of ['code_verification.error', 'device_resume.error'] as const) {
+    provider.on(event, (ctx) => grants.restorePointer(ctx));
+  }
   provider.on('grant.error', (ctx, error) => {
-    // Only of clients we know: strangers must not be able to fill the log.
-    if (ctx.oidc.client) note(ctx, { event: 'grant.refused', outcome: 'failure', detail: { error: error.error } });
+    // Only of clients that have shown their secret, for the same reason.
+    if (ctx.oidc.client && error.error !== 'invalid_client') note(ctx, refused('grant.refused', error));
   });
   provider.on('grant.revoked', (ctx) => note(ctx, { event: 'grant.revoked', outcome: 'success' }));
   provider.on('end_session.success', (ctx) => note(ctx, { event: 'account.sign_out', outcome: 'success' }));
   provider.on('server_error', (ctx, error) => {
+    grants.restorePointer(ctx);
     const writes = units.of(ctx);
     if (writes && error instanceof PosternError) writes.failure = error;
     else log.error({ ...audit.requestInfo(ctx), err: error }, 'the authorization server failed');

@@ -29,6 +29,8 @@ interface Dependencies {
   readonly grace: number;
   /** The audit row written with the tokens. */
   readonly note: (ctx: TokenEndpointGrantContext, grantType: string) => AuditRecord;
+  /** The one written when a replay ends a grant. */
+  readonly noteReplay: (ctx: TokenEndpointGrantContext) => AuditRecord;
 }
 
 /** What a saved refresh answer is bound to: client, scope, resource, DPoP key. */
@@ -49,7 +51,8 @@ async function bindingOf(ctx: TokenEndpointGrantContext): Promise<string[]> {
 export function createGrantUnits(deps: Dependencies) {
   const { store, units, answers, clock, grace } = deps;
 
-  const kill = (keys: Iterable<string>) => store.apply({ ...newUnit(), kill: new Set(keys) });
+  const endGrant = (ctx: TokenEndpointGrantContext, key: string) =>
+    store.apply({ ...newUnit(), kill: new Set([key]), notes: [deps.noteReplay(ctx)] });
 
   async function answerAgain(ctx: TokenEndpointGrantContext): Promise<void> {
     const token = String((ctx.oidc.params as Record<string, unknown>).refresh_token);
@@ -57,7 +60,7 @@ export function createGrantUnits(deps: Dependencies) {
     const refused = () => new errors.InvalidGrant('refresh token already used');
     if (!row?.consumedAt || !row.grantKey) throw refused();
     if (!row.answer || clock.now() - row.consumedAt >= grace) {
-      await kill([row.grantKey]);
+      await endGrant(ctx, row.grantKey);
       throw refused();
     }
     const grant = await store.find(row.grantKey);
@@ -73,7 +76,7 @@ export function createGrantUnits(deps: Dependencies) {
     if (unit.use) unit.use.answer = answers.seal(token, await bindingOf(ctx), JSON.stringify(ctx.body));
   }
 
-  async function apply(ctx: TokenEndpointGrantContext, grantType: string, unit: PayloadUnit): Promise<void> {
+  async function settle(ctx: TokenEndpointGrantContext, grantType: string, unit: PayloadUnit): Promise<void> {
     if (grantType === REFRESH && grace > 0) await saveAnswer(ctx, unit);
     unit.notes.push(deps.note(ctx, grantType));
     const outcome = await store.apply(unit);
@@ -82,7 +85,7 @@ export function createGrantUnits(deps: Dependencies) {
     if (outcome === 'grant') throw new errors.InvalidGrant('grant not found');
     if (grantType === REFRESH) return answerAgain(ctx);
     // Somebody else redeemed it: a replay, which ends what the winner got (RFC 6749 §4.1.2).
-    if (unit.alive) await kill([unit.alive]);
+    if (unit.alive) await endGrant(ctx, unit.alive);
     throw new errors.InvalidGrant(`${grantType} already used`);
   }
 
@@ -104,10 +107,8 @@ export function createGrantUnits(deps: Dependencies) {
           throw error;
         }
         writes.grant = undefined;
-        return apply(ctx, grantType, unit);
+        return settle(ctx, grantType, unit);
       };
     },
   };
 }
-
-export type GrantUnits = ReturnType<typeof createGrantUnits>;

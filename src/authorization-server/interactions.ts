@@ -3,7 +3,8 @@ import { errors, type Grant, type Interaction, type Provider } from 'oidc-provid
 import type { ClientRecord } from '../clients/client.js';
 import { PageError } from '../platform/errors/errors.js';
 import { explain } from '../platform/web/explain-error.js';
-import type { ConsentStore } from '../stores/consent-store.js';
+import type { Agreed, ConsentStore } from '../stores/consent-store.js';
+import type { ResourceStore } from '../stores/resource-store.js';
 import type { Restarts } from './restart.js';
 
 /**
@@ -20,16 +21,9 @@ export interface PendingInteraction {
   readonly accountId: string | undefined;
   readonly loginHint: string | undefined;
   /** Everything asked for. */
-  readonly asked: Agreement;
+  readonly asked: Agreed;
   /** What of it was not agreed to before. */
-  readonly missing: Agreement;
-}
-
-export interface Agreement {
-  readonly scopes: readonly string[];
-  readonly claims: readonly string[];
-  /** Scopes by resource identifier (RFC 8707). */
-  readonly resources: Readonly<Record<string, readonly string[]>>;
+  readonly missing: Agreed;
 }
 
 export interface Interactions {
@@ -44,8 +38,18 @@ export interface Interactions {
 interface Dependencies {
   readonly current: () => Provider;
   readonly findClient: (clientId: string) => Promise<ClientRecord | undefined>;
+  readonly findResource: ResourceStore['find'];
   readonly consents: ConsentStore;
   readonly restarts: Restarts;
+}
+
+interface Params {
+  readonly client_id?: string;
+  readonly redirect_uri?: string;
+  readonly login_hint?: string;
+  readonly scope?: string;
+  readonly claims?: string;
+  readonly resource?: string | readonly string[];
 }
 
 interface PromptDetails {
@@ -62,7 +66,7 @@ function askedClaims(claims: unknown): string[] {
   return [...new Set([...Object.keys(userinfo), ...Object.keys(id_token)])];
 }
 
-export function createInteractions({ current, findClient, consents, restarts }: Dependencies): Interactions {
+export function createInteractions({ current, findClient, findResource, consents, restarts }: Dependencies): Interactions {
   async function details(ctx: ParameterizedContext): Promise<Interaction> {
     try {
       return await current().interactionDetails(ctx.req, ctx.res);
@@ -77,12 +81,28 @@ export function createInteractions({ current, findClient, consents, restarts }: 
     return new PageError(400, 'interaction_expired', title, message, { cause, waysOn });
   }
 
-  function missingOf(interaction: Interaction): Agreement {
+  function missingOf(interaction: Interaction): Agreed {
     const found = interaction.prompt.details as PromptDetails;
     return {
       scopes: found.missingOIDCScope ?? [],
       claims: found.missingOIDCClaims ?? [],
       resources: found.missingResourceScopes ?? {},
+    };
+  }
+
+  /** Scopes are shown with the resource they belong to, or by themselves. */
+  async function askedOf(params: Params): Promise<Agreed> {
+    const scopes = words(params.scope);
+    const resources: Record<string, readonly string[]> = {};
+    for (const identifier of [params.resource ?? []].flat()) {
+      const resource = await findResource(identifier);
+      if (resource) resources[identifier] = resource.scopes.filter((scope) => scopes.includes(scope));
+    }
+    const elsewhere = new Set(Object.values(resources).flat());
+    return {
+      scopes: scopes.filter((scope) => !elsewhere.has(scope)),
+      claims: askedClaims(params.claims),
+      resources,
     };
   }
 
@@ -98,7 +118,7 @@ export function createInteractions({ current, findClient, consents, restarts }: 
   return {
     async get(ctx, uid) {
       const interaction = await details(ctx);
-      const params = interaction.params as Record<string, string | undefined>;
+      const params = interaction.params as Params;
       const client = await findClient(String(params.client_id));
       if (interaction.uid !== uid || !client) throw await expired(ctx);
       const missing = missingOf(interaction);
@@ -110,11 +130,7 @@ export function createInteractions({ current, findClient, consents, restarts }: 
         accountId: interaction.session?.accountId,
         loginHint: params.login_hint,
         missing,
-        asked: {
-          scopes: words(params.scope).filter((scope) => !Object.values(missing.resources).flat().includes(scope)),
-          claims: askedClaims(params.claims),
-          resources: missing.resources,
-        },
+        asked: await askedOf(params),
       };
     },
     async login(ctx, accountId) {

@@ -87,13 +87,16 @@ export function createLibraryPages(deps: Dependencies): Hooks {
           { status: stale ? 403 : error ? 400 : 200 },
         );
       },
-      async userCodeConfirmSource(ctx, _form, client, _deviceInfo, userCode) {
+      async userCodeConfirmSource(ctx, _form, client, deviceInfo, userCode) {
         const record = (await findClient(client.clientId)) as ClientRecord;
+        const { ip, ua } = (deviceInfo ?? {}) as { ip?: string; ua?: string };
         renderView(plain(ctx), 'device-confirm', {
           action: ctx.oidc.urlFor('code_verification'),
           hidden: { xsrf: xsrf(ctx), user_code: userCode },
           client: card(record),
           userCode,
+          // The cue against phishing (RFC 8628 §5.4): a request one did not make comes from elsewhere.
+          device: { ...(ip ? { ip } : {}), ...(ua ? { userAgent: ua } : {}) },
         });
       },
       async successSource(ctx) {

@@ -1,4 +1,9 @@
-import { type Configuration, type KoaContextWithOIDC, Provider, type TokenEndpointGrantContext } from 'oidc-provider';
+import {
+  type Configuration,
+  type KoaContextWithOIDC,
+  Provider,
+  type TokenEndpointGrantContext,
+} from 'oidc-provider';
 import type { GrantHandler } from './grant-unit.js';
 
 /**
@@ -47,7 +52,8 @@ export function createPosternProvider(issuer: string, configuration: Configurati
 function explained(ctx: KoaContextWithOIDC, payload: Record<string, unknown>): Record<string, unknown> {
   const bareToken = (ctx.oidc.params as { response_type?: string } | undefined)?.response_type === 'token';
   if (payload.error !== 'unsupported_response_type' || !bareToken) return payload;
-  const error_description = 'token alone is never offered: use code, or id_token token where LEGACY_FLOWS allows it';
+  const error_description =
+    'token alone is never offered: use code, or id_token token where LEGACY_FLOWS allows it';
   return { ...payload, error_description };
 }
 
@@ -72,7 +78,8 @@ function hashAccessTokens(provider: Provider): void {
   });
   Object.assign(provider.IdToken.prototype, {
     issue(this: InstanceType<typeof provider.IdToken>, ...args: Parameters<typeof issue>) {
-      const { oidc } = (this as unknown as { ctx?: { oidc: { entities: Record<string, object> } } }).ctx ?? {};
+      const { oidc } =
+        (this as unknown as { ctx?: { oidc: { entities: Record<string, object> } } }).ctx ?? {};
       const value = oidc?.entities.AccessToken && values.get(oidc.entities.AccessToken);
       if (args[0].use === 'idtoken' && value) this.set('at_hash', value);
       return Reflect.apply(issue, this, args);

@@ -24,7 +24,7 @@ import { type BrowserSessions, createBrowserSessions } from './browser-session.j
 import { createClientCache } from './client-cache.js';
 import { grantTypes, INTERACTION_TTL, ROUTES, responseTypes, SCOPES, staticConfiguration } from './configuration.js';
 import { allowOrigin, corsForBrowserClients } from './cors.js';
-import { type AuditNotes, issuedRow, watchEvents } from './events.js';
+import { type AuditNotes, issuedRow, replayRow, watchEvents } from './events.js';
 import { createFindAccount } from './find-account.js';
 import { createGrantUnits } from './grant-unit.js';
 import type { DeviceLimits } from './grants/device-limits.js';
@@ -135,9 +135,11 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     clock,
     grace,
     note: issuedRow(deps.audit),
+    noteReplay: replayRow(deps.audit),
   });
-  /** False once the person a token stands for was deleted or disabled. */
-  const hasAccount = async (token: object): Promise<boolean> => {
+  /** False once the client of a token was deleted, or the person it stands for deleted or disabled. */
+  const hasParties = async (token: { clientId?: string | undefined }): Promise<boolean> => {
+    if ((await deps.clients.findVersion(token.clientId ?? '')) === undefined) return false;
     if (!('accountId' in token) || !token.accountId) return true;
     const account = await deps.findAccount(String(token.accountId));
     return account !== undefined && !account.disabled;
@@ -183,7 +185,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
         allowedPolicy: async (_ctx, client, token) =>
           client.clientAuthMethod !== 'none' &&
           (client.clientId === token.clientId || cache.recordOf(client).resourceServer) &&
-          (await hasAccount(token)),
+          (await hasParties(token)),
       },
       revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => client.clientId === token.clientId },
     },
@@ -203,7 +205,6 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
   }
   watchEvents(provider, { units, audit: deps.audit, grants, restarts, log: deps.log });
 
-  // One line decides which provider serves: a key swap builds another one over the same store.
   const current = (): Provider => provider;
 
   const middleware = compose<Context>([
@@ -229,7 +230,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     middleware,
     cookieKeys: fixed.cookies.keys,
     sessions: createBrowserSessions(current, { clock, ttl: config.ttl.session, cookie: { secure } }),
-    interactions: createInteractions({ current, findClient, consents, restarts }),
+    interactions: createInteractions({ current, findClient, findResource: deps.resources.find, consents, restarts }),
     tokens: createTokens(current),
     judge: (document) => cache.judge(current(), document),
   };

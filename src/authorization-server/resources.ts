@@ -10,7 +10,8 @@ export function resourceIndicators(
   return {
     enabled: true,
     async getResourceServerInfo(_ctx, identifier, client) {
-      const resource = await resources.find(identifier);
+      // PostgreSQL refuses a NUL even as a question.
+      const resource = identifier.includes('\0') ? undefined : await resources.find(identifier);
       if (!resource) throw new errors.InvalidTarget('the resource is not registered');
       const registered = new Set(recordOf(client).metadata.scope?.split(' '));
       const common = {

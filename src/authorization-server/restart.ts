@@ -8,7 +8,7 @@ import { ROUTES } from './configuration.js';
  * Where a person goes on after a sign-in attempt that expired or was used up: the browser keeps, signed,
  * which client asked and with which request, so that "Start again" leads to the same application.
  */
-const MAX_COOKIE = 3000;
+const MAX_COOKIE = 2800;
 
 interface Attempt {
   readonly clientId: string;

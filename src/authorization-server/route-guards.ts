@@ -27,21 +27,26 @@ export const requestByPost: Middleware = async (ctx, next) => {
 
 const LIBRARY_PATHS: ReadonlySet<string> = new Set(Object.values(ROUTES));
 
+/** What stands below the sign-out route is fixed; below the others it is an id with capitals of its own. */
+const FIXED_BELOW = `${ROUTES.end_session}/`;
+
 /**
- * The library's router takes `/OAUTH/Device` for `/oauth/device`, but what stands around it (limits, body
- * rules, the origin check) goes by the exact path: another spelling is another address, and there is none.
+ * The library's router takes `/OAUTH/Device` and `/oauth/device/` for `/oauth/device`, but what stands around
+ * it (limits, body rules, the origin check) goes by the exact path: another spelling is another address, and
+ * there is none.
  */
 export const exactPaths: Middleware = async (ctx, next) => {
   const lower = ctx.path.toLowerCase();
-  const respelt = ctx.path !== lower && [...LIBRARY_PATHS].some((path) => `${lower}/`.startsWith(`${path}/`));
-  if (respelt && !isBelowRoute(ctx.path)) {
-    throw new PosternError(404, 'not_found', 'There is nothing at this address.');
+  const route = [...LIBRARY_PATHS].find((path) => `${lower}/`.startsWith(`${path}/`));
+  if (route !== undefined) {
+    const fixed = lower.startsWith(FIXED_BELOW) ? lower : route;
+    const respelt = !`${ctx.path}/`.startsWith(`${fixed}/`);
+    if (respelt || ctx.path.endsWith('/')) {
+      throw new PosternError(404, 'not_found', 'There is nothing at this address.');
+    }
   }
   await next();
 };
-
-/** The resume addresses end in an id with capitals of its own. */
-const isBelowRoute = (path: string): boolean => [...LIBRARY_PATHS].some((route) => path.startsWith(`${route}/`));
 
 /** Below the device page only the resume route exists; for anything else the library answers 500. */
 export const deviceResumeOnly =

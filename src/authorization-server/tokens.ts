@@ -31,6 +31,8 @@ export function createTokens(current: () => Provider): Tokens {
       const { AccessToken, ClientCredentials } = current();
       const token = (await AccessToken.find(value)) ?? (await ClientCredentials.find(value));
       if (!token?.isValid || !token.clientId) return undefined;
+      // A deleted client has no Grant to revoke where it got tokens for itself.
+      if (!(await current().Client.find(token.clientId))) return undefined;
       const { accountId, grantId } = token as { accountId?: string; grantId?: string };
       if (!(await granted(grantId, token.clientId))) return undefined;
       return {

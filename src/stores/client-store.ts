@@ -86,7 +86,9 @@ export function createClientStore(database: Database): ClientStore {
     },
     async publicRedirectUris() {
       // The text is ours (`toRow`), so the database can sift it; what it finds is still looked at.
-      const query = sql('clients').select('metadata').where('metadata', 'like', '%"token_endpoint_auth_method":"none"%');
+      const query = sql('clients')
+        .select('metadata')
+        .where('metadata', 'like', '%"token_endpoint_auth_method":"none"%');
       const rows = await database.all<Pick<JoinedRow, 'metadata'>>(query);
       return rows
         .map(({ metadata }) => JSON.parse(metadata) as ClientMetadata)

@@ -36,8 +36,11 @@ afterAll(() => server.close());
 
 const PKCE = { code_challenge: newPkce().challenge, code_challenge_method: 'S256' };
 
-const ask = (params: Record<string, string | undefined> = {}, browser: Browser = alice, of: TestClient = client): Promise<Page> =>
-  browser.get(authorizeUrl(server, of, { ...PKCE, ...params }));
+const ask = (
+  params: Record<string, string | undefined> = {},
+  browser: Browser = alice,
+  of: TestClient = client,
+): Promise<Page> => browser.get(authorizeUrl(server, of, { ...PKCE, ...params }));
 
 /** "No redirect": an error page with 4xx and no `Location`. */
 function expectErrorPage(page: Page, status = 400): void {
@@ -112,19 +115,28 @@ describe('redirect URIs are compared exactly', () => {
     expectErrorPage(await ask({ redirect_uri: '' }));
   });
 
-  test.each(['javascript:alert(1)', 'data:text/html,x', 'vbscript:x', 'file:///etc/passwd', 'https://*.example/cb', 'https://app.example/cb#x', 'https://app.example@evil.example/'])(
-    'A08 %s cannot be registered either (oidcc-redirect-uri-regfrag)',
-    async (uri) => {
-      await expect(server.createClient({ redirect_uris: [uri] })).rejects.toMatchObject({
-        faults: [{ field: 'redirect_uris', message: expect.any(String) }],
-      });
-    },
-  );
+  test.each([
+    'javascript:alert(1)',
+    'data:text/html,x',
+    'vbscript:x',
+    'file:///etc/passwd',
+    'https://*.example/cb',
+    'https://app.example/cb#x',
+    'https://app.example@evil.example/',
+  ])('A08 %s cannot be registered either (oidcc-redirect-uri-regfrag)', async (uri) => {
+    await expect(server.createClient({ redirect_uris: [uri] })).rejects.toMatchObject({
+      faults: [{ field: 'redirect_uris', message: expect.any(String) }],
+    });
+  });
 
   test('oidcc-redirect-uri-query-OK, -mismatch, -added: a registered query is part of the comparison', async () => {
     const uri = 'https://app.example/cb?tenant=1';
     const withQuery = await server.createClient({ redirect_uris: [uri] });
-    for (const redirect_uri of ['https://app.example/cb', 'https://app.example/cb?tenant=2', `${uri}&more=1`]) {
+    for (const redirect_uri of [
+      'https://app.example/cb',
+      'https://app.example/cb?tenant=2',
+      `${uri}&more=1`,
+    ]) {
       expectErrorPage(await ask({ redirect_uri }, alice, withQuery));
     }
     const page = await walk(server, alice, await ask({ redirect_uri: uri }, alice, withQuery));
@@ -203,7 +215,18 @@ describe('A10 clients nobody knows', () => {
 });
 
 describe('A11 duplicate parameters', () => {
-  const NAMES = ['state', 'scope', 'nonce', 'response_type', 'prompt', 'code_challenge', 'response_mode', 'max_age', 'login_hint', 'claims'];
+  const NAMES = [
+    'state',
+    'scope',
+    'nonce',
+    'response_type',
+    'prompt',
+    'code_challenge',
+    'response_mode',
+    'max_age',
+    'login_hint',
+    'claims',
+  ];
   test.each(NAMES)('%s twice: invalid_request at the registered address', async (name) => {
     const url = new URL(authorizeUrl(server, client, PKCE));
     url.searchParams.append(name, 'one');
@@ -215,7 +238,10 @@ describe('A11 duplicate parameters', () => {
   });
 
   test.each(['redirect_uri', 'client_id'])('%s twice: an error page', async (name) => {
-    for (const value of [name === 'redirect_uri' ? 'https://evil.example/' : 'nobody', name === 'redirect_uri' ? REDIRECT_URI : client.clientId]) {
+    for (const value of [
+      name === 'redirect_uri' ? 'https://evil.example/' : 'nobody',
+      name === 'redirect_uri' ? REDIRECT_URI : client.clientId,
+    ]) {
       const url = new URL(authorizeUrl(server, client, PKCE));
       url.searchParams.append(name, value);
       expectErrorPage(await alice.get(url.href));
@@ -240,12 +266,16 @@ describe('A13 tokens in the front channel are off', () => {
     '%s: unsupported_response_type, nothing in the fragment',
     async (response_type) => {
       expect(refusal(await ask({ response_type, nonce: 'n' }))).toBe('unsupported_response_type');
-      expect(refusal(await ask({ response_type, nonce: 'n' }, alice, browserClient))).toBe('unsupported_response_type');
+      expect(refusal(await ask({ response_type, nonce: 'n' }, alice, browserClient))).toBe(
+        'unsupported_response_type',
+      );
     },
   );
 
   test('a client that did not register id_token does not get one', async () => {
-    expect(refusal(await ask({ response_type: 'id_token', nonce: 'n' }))).toMatch(/^(invalid_request|unauthorized_client)$/);
+    expect(refusal(await ask({ response_type: 'id_token', nonce: 'n' }))).toMatch(
+      /^(invalid_request|unauthorized_client)$/,
+    );
   });
 
   test('bare token stays off with LEGACY_FLOWS, and the answer says what to use', async () => {
@@ -265,17 +295,23 @@ describe('A13 tokens in the front channel are off', () => {
     }
   });
 
-  test.each(['id_token', 'code id_token'])('%s is there for clients that registered it', async (response_type) => {
-    const page = await walk(server, alice, await ask({ response_type, nonce: 'n' }, alice, browserClient));
-    expect(answerOf(page).get('id_token')).toBeTruthy();
-    expect(new URL(String(page.location)).search).toBe('');
-  });
+  test.each(['id_token', 'code id_token'])(
+    '%s is there for clients that registered it',
+    async (response_type) => {
+      const page = await walk(server, alice, await ask({ response_type, nonce: 'n' }, alice, browserClient));
+      expect(answerOf(page).get('id_token')).toBeTruthy();
+      expect(new URL(String(page.location)).search).toBe('');
+    },
+  );
 
-  test.each(['id_token', 'code id_token'])('%s never in the query, whatever is asked', async (response_type) => {
-    const page = await ask({ response_type, nonce: 'n', response_mode: 'query' }, alice, browserClient);
-    expect(page.location).not.toContain('id_token=');
-    expect(answerOf(page).get('error')).toBe('invalid_request');
-  });
+  test.each(['id_token', 'code id_token'])(
+    '%s never in the query, whatever is asked',
+    async (response_type) => {
+      const page = await ask({ response_type, nonce: 'n', response_mode: 'query' }, alice, browserClient);
+      expect(page.location).not.toContain('id_token=');
+      expect(answerOf(page).get('error')).toBe('invalid_request');
+    },
+  );
 
   test.each(['jwt', 'web_message', 'nonsense'])('response_mode %s is not offered', async (response_mode) => {
     expect(refusal(await ask({ response_mode }))).toBe('unsupported_response_mode');
@@ -284,14 +320,39 @@ describe('A13 tokens in the front channel are off', () => {
 
 describe('request objects', () => {
   const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const inside = () => ({ client_id: client.clientId, iss: client.clientId, aud: server.issuer, redirect_uri: 'https://evil.example/', response_type: 'code', scope: 'openid' });
+  const inside = () => ({
+    client_id: client.clientId,
+    iss: client.clientId,
+    aud: server.issuer,
+    redirect_uri: 'https://evil.example/',
+    response_type: 'code',
+    scope: 'openid',
+  });
   const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const objects: [string, () => Promise<string> | string][] = [
     ['alg none', () => `${encode({ alg: 'none' })}.${encode(inside())}.`],
-    ['HS256 keyed by client_id', () => new SignJWT(inside()).setProtectedHeader({ alg: 'HS256' }).sign(Buffer.from(client.clientId))],
-    ['HS256 keyed by the stored hash', () => new SignJWT(inside()).setProtectedHeader({ alg: 'HS256' }).sign(createHash('sha256').update(client.secret).digest())],
-    ['a foreign RS256 key', () => new SignJWT(inside()).setProtectedHeader({ alg: 'RS256' }).sign(rsa.privateKey)],
-    ['an embedded jwk', async () => new SignJWT(inside()).setProtectedHeader({ alg: 'RS256', jwk: await exportJWK(rsa.publicKey) }).sign(rsa.privateKey)],
+    [
+      'HS256 keyed by client_id',
+      () => new SignJWT(inside()).setProtectedHeader({ alg: 'HS256' }).sign(Buffer.from(client.clientId)),
+    ],
+    [
+      'HS256 keyed by the stored hash',
+      () =>
+        new SignJWT(inside())
+          .setProtectedHeader({ alg: 'HS256' })
+          .sign(createHash('sha256').update(client.secret).digest()),
+    ],
+    [
+      'a foreign RS256 key',
+      () => new SignJWT(inside()).setProtectedHeader({ alg: 'RS256' }).sign(rsa.privateKey),
+    ],
+    [
+      'an embedded jwk',
+      async () =>
+        new SignJWT(inside())
+          .setProtectedHeader({ alg: 'RS256', jwk: await exportJWK(rsa.publicKey) })
+          .sign(rsa.privateKey),
+    ],
     ['garbage', () => 'x'],
   ];
   test.each(objects)('A14 %s: refused, never redirected to the address inside', async (_name, make) => {
@@ -302,7 +363,12 @@ describe('request objects', () => {
   });
 
   test('A14 request_uri that is no pushed one is refused and not fetched', async () => {
-    for (const request_uri of ['https://evil.example/r.jwt', `${server.issuer}/livez`, 'urn:ietf:params:oauth:request_uri:nothing', 'urn:x']) {
+    for (const request_uri of [
+      'https://evil.example/r.jwt',
+      `${server.issuer}/livez`,
+      'urn:ietf:params:oauth:request_uri:nothing',
+      'urn:x',
+    ]) {
       const page = await ask({ request_uri });
       expect(page.status).toBeLessThan(500);
       expect(page.location ?? '').not.toContain('evil');
@@ -312,7 +378,9 @@ describe('request objects', () => {
 
   test('A15 both request and request_uri: refused', async () => {
     const request = `${encode({ alg: 'none' })}.${encode(inside())}.`;
-    expect(refusal(await ask({ request, request_uri: 'https://evil.example/r.jwt' }))).toMatch(/^(request_not_supported|invalid_request)$/);
+    expect(refusal(await ask({ request, request_uri: 'https://evil.example/r.jwt' }))).toMatch(
+      /^(request_not_supported|invalid_request)$/,
+    );
   });
 
   test('registration is not supported', async () => {
@@ -326,7 +394,9 @@ describe('sign-in that is asked for takes place', () => {
   });
 
   test('prompt=none without consent: consent_required', async () => {
-    expect(refusal(await ask({ prompt: 'none' }, alice, await server.createClient()))).toBe('consent_required');
+    expect(refusal(await ask({ prompt: 'none' }, alice, await server.createClient()))).toBe(
+      'consent_required',
+    );
   });
 
   test('A17 prompt="none login": invalid_request', async () => {
@@ -337,7 +407,12 @@ describe('sign-in that is asked for takes place', () => {
 
   test('A17 max_age=1 after two seconds, max_age=0 and prompt=login: the sign-in page, and prompt=none says login_required', async () => {
     later(2);
-    for (const params of [{ max_age: '1' }, { max_age: '0' }, { prompt: 'login' }, { prompt: 'login consent' }]) {
+    for (const params of [
+      { max_age: '1' },
+      { max_age: '0' },
+      { prompt: 'login' },
+      { prompt: 'login consent' },
+    ]) {
       const browser = alice.copy();
       const page = await browser.follow(await ask(params, browser), server.issuer);
       expect(page.text).toContain('<h1>Sign in</h1>');
@@ -370,7 +445,10 @@ describe('sign-in that is asked for takes place', () => {
   });
 
   test('a broken or foreign id_token_hint is refused', async () => {
-    for (const id_token_hint of ['x', `${encodePart({ alg: 'none' })}.${encodePart({ sub: 'x', aud: client.clientId, iss: server.issuer })}.`]) {
+    for (const id_token_hint of [
+      'x',
+      `${encodePart({ alg: 'none' })}.${encodePart({ sub: 'x', aud: client.clientId, iss: server.issuer })}.`,
+    ]) {
       expect(refusal(await ask({ id_token_hint }))).toBe('invalid_request');
     }
   });
@@ -379,28 +457,48 @@ describe('sign-in that is asked for takes place', () => {
 const encodePart = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
 
 describe('what comes back', () => {
-  test.each([['code'], ['id_token'], ['code id_token']])('A19 %s: iss in success and error, by every mode; metadata says so', async (response_type) => {
-    for (const response_mode of [undefined, 'form_post']) {
-      const params = { response_type, nonce: 'n', response_mode };
-      const fine = anyAnswerOf(await walk(server, alice, await ask(params, alice, browserClient)));
-      expect(fine.get('error')).toBeNull();
-      expect(fine.getAll('iss')).toEqual([server.issuer]);
-      const faulty = anyAnswerOf(await ask({ ...params, prompt: 'none' }, createBrowser(), browserClient));
-      expect(faulty.get('error')).toBe('login_required');
-      expect(faulty.getAll('iss')).toEqual([server.issuer]);
-    }
-    const metadata = (await (await fetch(server.url('/.well-known/openid-configuration'))).json()) as object;
-    expect(metadata).toMatchObject({ authorization_response_iss_parameter_supported: true, issuer: server.issuer });
-  });
+  test.each([['code'], ['id_token'], ['code id_token']])(
+    'A19 %s: iss in success and error, by every mode; metadata says so',
+    async (response_type) => {
+      for (const response_mode of [undefined, 'form_post']) {
+        const params = { response_type, nonce: 'n', response_mode };
+        const fine = anyAnswerOf(await walk(server, alice, await ask(params, alice, browserClient)));
+        expect(fine.get('error')).toBeNull();
+        expect(fine.getAll('iss')).toEqual([server.issuer]);
+        const faulty = anyAnswerOf(await ask({ ...params, prompt: 'none' }, createBrowser(), browserClient));
+        expect(faulty.get('error')).toBe('login_required');
+        expect(faulty.getAll('iss')).toEqual([server.issuer]);
+      }
+      const metadata = (await (
+        await fetch(server.url('/.well-known/openid-configuration'))
+      ).json()) as object;
+      expect(metadata).toMatchObject({
+        authorization_response_iss_parameter_supported: true,
+        issuer: server.issuer,
+      });
+    },
+  );
 
-  const STATES = ['"<>&%20+/=', "'`;{}|^~\\", ' leading and trailing ', 'ünïcode 🙂', '%00%0d%0a', 'a=b&c=d#e?f', 'x'.repeat(2000)];
+  const STATES = [
+    '"<>&%20+/=',
+    "'`;{}|^~\\",
+    ' leading and trailing ',
+    'ünïcode 🙂',
+    '%00%0d%0a',
+    'a=b&c=d#e?f',
+    'x'.repeat(2000),
+  ];
   test.each(STATES)('A20 state %j comes back byte for byte', async (state) => {
     const fine = await walk(server, alice, await ask({ state }));
     expect(answerOf(fine).get('state')).toBe(state);
     expect(answerOf(await ask({ state, prompt: 'none' }, createBrowser())).get('state')).toBe(state);
-    expect(anyAnswerOf(await walk(server, alice, await ask({ state, response_mode: 'form_post' }))).get('state')).toBe(state);
+    expect(
+      anyAnswerOf(await walk(server, alice, await ask({ state, response_mode: 'form_post' }))).get('state'),
+    ).toBe(state);
     const throughPages = createBrowser();
-    expect(answerOf(await walk(server, throughPages, await ask({ state }, throughPages))).get('state')).toBe(state);
+    expect(answerOf(await walk(server, throughPages, await ask({ state }, throughPages))).get('state')).toBe(
+      state,
+    );
   });
 
   test('without a state none comes back', async () => {
@@ -409,14 +507,40 @@ describe('what comes back', () => {
 });
 
 const PARAMETERS = [
-  'client_id', 'redirect_uri', 'response_type', 'response_mode', 'scope', 'state', 'nonce', 'prompt', 'max_age',
-  'display', 'ui_locales', 'claims_locales', 'id_token_hint', 'login_hint', 'acr_values', 'claims', 'request',
-  'request_uri', 'registration', 'code_challenge', 'code_challenge_method', 'resource', 'dpop_jkt', 'unknown',
+  'client_id',
+  'redirect_uri',
+  'response_type',
+  'response_mode',
+  'scope',
+  'state',
+  'nonce',
+  'prompt',
+  'max_age',
+  'display',
+  'ui_locales',
+  'claims_locales',
+  'id_token_hint',
+  'login_hint',
+  'acr_values',
+  'claims',
+  'request',
+  'request_uri',
+  'registration',
+  'code_challenge',
+  'code_challenge_method',
+  'resource',
+  'dpop_jkt',
+  'unknown',
 ];
 
 describe('hostile text in any parameter', () => {
   test.each(PARAMETERS)('A21 CR LF and NUL in %s: no new header, no split answer', async (name) => {
-    for (const value of ['x\r\nSet-Cookie: pwn=1', 'x\nLocation: https://evil.example/', 'x\0y', '\r\n\r\n<html>pwn']) {
+    for (const value of [
+      'x\r\nSet-Cookie: pwn=1',
+      'x\nLocation: https://evil.example/',
+      'x\0y',
+      '\r\n\r\n<html>pwn',
+    ]) {
       const browser = createBrowser();
       const page = await ask({ [name]: value }, browser);
       expect(page.status).toBeLessThan(500);
@@ -432,7 +556,10 @@ describe('hostile text in any parameter', () => {
     for (const value of ['"><script>alert(1)</script>', "'><img src=x onerror=alert(1)>"]) {
       const browser = createBrowser();
       for (const mode of [undefined, 'form_post']) {
-        const page = await browser.follow(await ask({ response_mode: mode, [name]: value }, browser), server.issuer);
+        const page = await browser.follow(
+          await ask({ response_mode: mode, [name]: value }, browser),
+          server.issuer,
+        );
         expect(page.status).toBeLessThan(500);
         expect(page.text).not.toContain('<script>alert(1)');
         expect(page.text).not.toContain('<img src=x');
@@ -444,7 +571,14 @@ describe('hostile text in any parameter', () => {
   test('A24 500 scopes, unknown ones and control characters: cut or invalid_scope, in time', async () => {
     const scopes = Array.from({ length: 500 }, (_, at) => `scope${at}`).join(' ');
     const started = performance.now();
-    for (const scope of [`openid profile ${scopes}`, 'openid profile unknown admin', 'openid\0admin profile', 'openid profile\u0001', 'openid  profile', `openid profile ${'x'.repeat(3000)}`]) {
+    for (const scope of [
+      `openid profile ${scopes}`,
+      'openid profile unknown admin',
+      'openid\0admin profile',
+      'openid profile\u0001',
+      'openid  profile',
+      `openid profile ${'x'.repeat(3000)}`,
+    ]) {
       const page = await walk(server, alice, await ask({ scope }));
       const answer = answerOf(page);
       if (answer.get('error')) expect(answer.get('error')).toBe('invalid_scope');
@@ -458,11 +592,20 @@ describe('hostile text in any parameter', () => {
     expect((await redeem(server, client, grant)).body.scope).toBe('openid profile');
   });
 
-  test.each([['{'], ['[]'], ['"x"'], ['{}'], ['{"id_token":[]}'], ['{"userinfo":"x"}'], ['null']])('claims=%s: invalid_request', async (claims) => {
-    expect(refusal(await ask({ claims }))).toBe('invalid_request');
-  });
+  test.each([['{'], ['[]'], ['"x"'], ['{}'], ['{"id_token":[]}'], ['{"userinfo":"x"}'], ['null']])(
+    'claims=%s: invalid_request',
+    async (claims) => {
+      expect(refusal(await ask({ claims }))).toBe('invalid_request');
+    },
+  );
 
-  test.each(['{"id_token":{"__proto__":{"essential":true}}}', '{"id_token":{"acr":{"essential":true,"values":"x"}}}', '{"id_token":{"sub":{"value":{"a":1}}}}', '{"id_token":{"name":5}}', '{"userinfo":{"<script>":null}}'])('claims=%s: no 500', async (claims) => {
+  test.each([
+    '{"id_token":{"__proto__":{"essential":true}}}',
+    '{"id_token":{"acr":{"essential":true,"values":"x"}}}',
+    '{"id_token":{"sub":{"value":{"a":1}}}}',
+    '{"id_token":{"name":5}}',
+    '{"userinfo":{"<script>":null}}',
+  ])('claims=%s: no 500', async (claims) => {
     const browser = alice.copy();
     const page = await browser.follow(await ask({ claims }, browser), server.issuer);
     expect(page.status).toBeLessThan(500);
@@ -477,15 +620,25 @@ describe('A26 consent', () => {
     const browser = createBrowser();
     await signIn(server, browser);
     await getCode(server, fresh, { scope: 'openid profile' }, { browser });
-    expect(answerOf(await ask({ scope: 'openid profile email', prompt: 'none' }, browser, fresh)).get('error')).toBe('consent_required');
-    const page = await browser.follow(await ask({ scope: 'openid profile email' }, browser, fresh), server.issuer);
+    expect(
+      answerOf(await ask({ scope: 'openid profile email', prompt: 'none' }, browser, fresh)).get('error'),
+    ).toBe('consent_required');
+    const page = await browser.follow(
+      await ask({ scope: 'openid profile email' }, browser, fresh),
+      server.issuer,
+    );
     const items = [...page.text.matchAll(/<li>[\s\S]*?<\/li>/g)].map(([item]) => item);
     const added = items.filter((item) => item.includes('class="tag"'));
     expect(added).toHaveLength(1);
     expect(added[0]).toContain('e-mail');
-    const denied = await browser.follow(await browser.submit(page, '/consent', { decision: 'deny' }), server.issuer);
+    const denied = await browser.follow(
+      await browser.submit(page, '/consent', { decision: 'deny' }),
+      server.issuer,
+    );
     expect(answerOf(denied).get('error')).toBe('access_denied');
-    expect(answerOf(await ask({ scope: 'openid profile email', prompt: 'none' }, browser, fresh)).get('error')).toBe('consent_required');
+    expect(
+      answerOf(await ask({ scope: 'openid profile email', prompt: 'none' }, browser, fresh)).get('error'),
+    ).toBe('consent_required');
     // The narrower request is still fine.
     expect(answerOf(await ask({ scope: 'openid', prompt: 'none' }, browser, fresh)).get('code')).toBeTruthy();
   });
@@ -494,9 +647,12 @@ describe('A26 consent', () => {
     const fresh = await server.createClient();
     const browser = createBrowser();
     await getCode(server, fresh, {}, { browser });
-    const none = (params: Record<string, string>, of = fresh, who = browser) => ask({ prompt: 'none', ...params }, who, of);
+    const none = (params: Record<string, string>, of = fresh, who = browser) =>
+      ask({ prompt: 'none', ...params }, who, of);
     expect(answerOf(await none({}, await server.createClient())).get('error')).toBe('consent_required');
-    expect(answerOf(await none({ claims: '{"userinfo":{"email":null}}' })).get('error')).toBe('consent_required');
+    expect(answerOf(await none({ claims: '{"userinfo":{"email":null}}' })).get('error')).toBe(
+      'consent_required',
+    );
     await server.createAccount('carol');
     const other = createBrowser();
     await signIn(server, other, 'carol');

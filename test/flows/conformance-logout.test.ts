@@ -22,7 +22,10 @@ beforeAll(async () => {
   await server.createAccount('alice');
   await server.createAccount('bob');
   client = await server.createClient({ post_logout_redirect_uris: [BACK] });
-  foreign = await server.createClient({ client_name: 'Another one', post_logout_redirect_uris: ['https://foreign.example/'] });
+  foreign = await server.createClient({
+    client_name: 'Another one',
+    post_logout_redirect_uris: ['https://foreign.example/'],
+  });
 });
 beforeEach(async () => {
   browser = createBrowser();
@@ -39,7 +42,13 @@ const hint = () => ({ id_token_hint: String(outcome.idToken?.text) });
 const confirm = (page: Page, logout = true) => browser.submit(page, CONFIRM, logout ? { logout: 'yes' } : {});
 /** Whether the authorization endpoint still knows somebody in this browser. */
 async function isSignedIn(of = browser): Promise<boolean> {
-  const page = await of.get(authorizeUrl(server, client, { prompt: 'none', code_challenge: 'x'.repeat(43), code_challenge_method: 'S256' }));
+  const page = await of.get(
+    authorizeUrl(server, client, {
+      prompt: 'none',
+      code_challenge: 'x'.repeat(43),
+      code_challenge_method: 'S256',
+    }),
+  );
   return new URL(String(page.location)).searchParams.get('error') !== 'login_required';
 }
 async function expectErrorPage(page: Page): Promise<void> {
@@ -62,14 +71,26 @@ describe('refused: an error page, no redirect, still signed in', () => {
 
   const hints: [string, () => string | Promise<string>][] = [
     ['oidcc-rp-initiated-logout-bad-id-token-hint: not a token', () => 'not-a-token'],
-    ['oidcc-rp-initiated-logout-modified-id-token-hint: another subject, the old signature', () => [parts()[0], encode({ ...claims(), sub: 'bob' }), parts()[2]].join('.')],
-    ['A99 oidcc-rp-initiated-logout-modified-id-token-hint: a broken signature', () => `${parts()[0]}.${parts()[1]}.${'A'.repeat(parts()[2].length)}`],
+    [
+      'oidcc-rp-initiated-logout-modified-id-token-hint: another subject, the old signature',
+      () => [parts()[0], encode({ ...claims(), sub: 'bob' }), parts()[2]].join('.'),
+    ],
+    [
+      'A99 oidcc-rp-initiated-logout-modified-id-token-hint: a broken signature',
+      () => `${parts()[0]}.${parts()[1]}.${'A'.repeat(parts()[2].length)}`,
+    ],
     ['A99: forged with alg none', () => `${encode({ alg: 'none' })}.${parts()[1]}.`],
     ['A99: forged with HS256 and the client secret', () => signedBy(claims(), 'HS256')],
     ['A99: signed with a foreign key', () => signedBy(claims(), 'RS256')],
-    ['A99: of an unknown client', () => `${parts()[0]}.${encode({ ...claims(), aud: 'nobody' })}.${parts()[2]}`],
+    [
+      'A99: of an unknown client',
+      () => `${parts()[0]}.${encode({ ...claims(), aud: 'nobody' })}.${parts()[2]}`,
+    ],
     ['A99: without an audience', () => `${parts()[0]}.${encode({ sub: 'x' })}.${parts()[2]}`],
-    ['A99: an audience that is a list', () => `${parts()[0]}.${encode({ ...claims(), aud: [client.clientId] })}.${parts()[2]}`],
+    [
+      'A99: an audience that is a list',
+      () => `${parts()[0]}.${encode({ ...claims(), aud: [client.clientId] })}.${parts()[2]}`,
+    ],
   ];
   test.each(hints)('%s', async (_name, make) => {
     await expectErrorPage(await endSession({ id_token_hint: await make(), post_logout_redirect_uri: BACK }));
@@ -87,7 +108,9 @@ describe('refused: an error page, no redirect, still signed in', () => {
     await expectErrorPage(await endSession({ ...hint(), post_logout_redirect_uri: address }));
   });
   test.each(addresses)('%s, with a client_id', async (_name, address) => {
-    await expectErrorPage(await endSession({ client_id: client.clientId, post_logout_redirect_uri: address }));
+    await expectErrorPage(
+      await endSession({ client_id: client.clientId, post_logout_redirect_uri: address }),
+    );
   });
 
   test('a hint of one client with the client_id of another', async () => {
@@ -108,7 +131,11 @@ describe('refused: an error page, no redirect, still signed in', () => {
     const { action, fields } = formOf(page, CONFIRM);
     const wrong = await browser.post(action, { xsrf: 'wrong', logout: 'yes' });
     expect(wrong.status).toBe(403);
-    const crossSite = await browser.post(action, { ...fields, logout: 'yes' }, { origin: 'https://evil.example' });
+    const crossSite = await browser.post(
+      action,
+      { ...fields, logout: 'yes' },
+      { origin: 'https://evil.example' },
+    );
     expect(crossSite.status).toBe(403);
     expect(await isSignedIn()).toBe(true);
   });
@@ -141,7 +168,10 @@ describe('signing out', () => {
     ['oidcc-rp-initiated-logout-no-params', () => ({})],
     ['oidcc-rp-initiated-logout-no-post-logout-redirect-uri', () => hint()],
     ['oidcc-rp-initiated-logout-only-state', () => ({ state: 'lost' })],
-    ['A99 A100 oidcc-rp-initiated-logout-no-id-token-hint, an evil address', () => ({ post_logout_redirect_uri: 'https://evil.example/', state: 's' })],
+    [
+      'A99 A100 oidcc-rp-initiated-logout-no-id-token-hint, an evil address',
+      () => ({ post_logout_redirect_uri: 'https://evil.example/', state: 's' }),
+    ],
     ['oidcc-rp-initiated-logout-no-id-token-hint', () => ({ post_logout_redirect_uri: BACK, state: 's' })],
   ])('%s: asks first, then says so here, without going anywhere', async (_module, params) => {
     const page = await endSession(params() as Record<string, string>);
@@ -156,7 +186,9 @@ describe('signing out', () => {
   });
 
   test('with a client_id instead of a hint it goes back too', async () => {
-    const done = await confirm(await endSession({ client_id: client.clientId, post_logout_redirect_uri: BACK, state: 's' }));
+    const done = await confirm(
+      await endSession({ client_id: client.clientId, post_logout_redirect_uri: BACK, state: 's' }),
+    );
     expect(done.location).toBe(`${BACK}?state=s`);
   });
 
@@ -212,7 +244,8 @@ describe('nobody is signed in (seed row 83: the originals answer 500)', () => {
   test.each(['/oauth/end_session', '/logout'])('%s without parameters', async (path) => {
     const nobody = createBrowser();
     let page = await nobody.follow(await nobody.get(server.url(path)), server.issuer);
-    if (page.text.includes('data-autosubmit')) page = await nobody.follow(await nobody.submit(page, CONFIRM), server.issuer);
+    if (page.text.includes('data-autosubmit'))
+      page = await nobody.follow(await nobody.submit(page, CONFIRM), server.issuer);
     expect(page.status).toBe(200);
     expect(page.text).toContain('igned out');
   });

@@ -31,7 +31,8 @@ const clients = new Map<string, TestClient>();
 const browsers = new Map<string, Browser>();
 
 /** An access token without a code is for public clients only (`contract.md` §6). */
-const methodOf = (responseType: string) => (responseType === 'id_token token' ? 'none' : 'client_secret_basic');
+const methodOf = (responseType: string) =>
+  responseType === 'id_token token' ? 'none' : 'client_secret_basic';
 
 beforeAll(async () => {
   server = await startServer({ LEGACY_FLOWS: 'password,implicit' });
@@ -71,8 +72,10 @@ describe.each(PLANS)('$plan: response_type=$responseType $responseMode', (plan) 
   const frontIdToken = responseType.includes('id_token');
   const client = () => clients.get(responseType) as TestClient;
   const signedIn = () => (browsers.get(responseType) as Browser).copy();
-  const run = (params: Record<string, string | undefined> = {}, visit: { browser?: Browser; username?: string } = {}) =>
-    authorize(server, client(), plan, params, { browser: signedIn(), ...visit });
+  const run = (
+    params: Record<string, string | undefined> = {},
+    visit: { browser?: Browser; username?: string } = {},
+  ) => authorize(server, client(), plan, params, { browser: signedIn(), ...visit });
   const ask = (browser: Browser, params: Record<string, string | undefined> = {}) => {
     const { challenge } = newPkce();
     return browser.get(
@@ -89,7 +92,11 @@ describe.each(PLANS)('$plan: response_type=$responseType $responseMode', (plan) 
     const answer = anyAnswerOf(await ask(browser, params));
     expect(answer.get('state')).toBe('the-state');
     expect(answer.get('iss')).toBe(server.issuer);
-    expect([answer.get('code'), answer.get('id_token'), answer.get('access_token')]).toEqual([null, null, null]);
+    expect([answer.get('code'), answer.get('id_token'), answer.get('access_token')]).toEqual([
+      null,
+      null,
+      null,
+    ]);
     return answer.get('error');
   };
 
@@ -114,13 +121,20 @@ describe.each(PLANS)('$plan: response_type=$responseType $responseMode', (plan) 
     expect(await refused({ prompt: 'none' }, createBrowser())).toBe('login_required');
   });
 
-  test(frontIdToken ? 'oidcc-ensure-request-without-nonce-fails' : 'oidcc-ensure-request-without-nonce-succeeds-for-code-flow', async () => {
-    if (frontIdToken) expect(await refused({ nonce: undefined })).toBe('invalid_request');
-    else expect((await run({ nonce: undefined })).idToken?.claims).not.toHaveProperty('nonce');
-  });
+  test(
+    frontIdToken
+      ? 'oidcc-ensure-request-without-nonce-fails'
+      : 'oidcc-ensure-request-without-nonce-succeeds-for-code-flow',
+    async () => {
+      if (frontIdToken) expect(await refused({ nonce: undefined })).toBe('invalid_request');
+      else expect((await run({ nonce: undefined })).idToken?.claims).not.toHaveProperty('nonce');
+    },
+  );
 
   test('oidcc-request-uri-unsigned-supported-correctly-or-rejected-as-unsupported', async () => {
-    expect(await refused({ request_uri: 'https://app.example/request.jwt' })).toMatch(/^(request_uri_not_supported|invalid_request_uri)$/);
+    expect(await refused({ request_uri: 'https://app.example/request.jwt' })).toMatch(
+      /^(request_uri_not_supported|invalid_request_uri)$/,
+    );
   });
 
   test('oidcc-unsigned-request-object-supported-correctly-or-rejected-as-unsupported', async () => {
@@ -157,7 +171,9 @@ describe.each(PLANS)('$plan: response_type=$responseType $responseMode', (plan) 
     if (responseMode) {
       expect(page.status).toBe(200);
       expect(page.headers.get('cache-control')).toContain('no-store');
-      expect(page.headers.get('content-security-policy')).toContain("form-action 'self' https://app.example;");
+      expect(page.headers.get('content-security-policy')).toContain(
+        "form-action 'self' https://app.example;",
+      );
       expect(page.text).toMatch(/<button[^>]*type="submit"[^>]*>/);
       expect(page.text).toMatch(/<html[^>]* lang="/);
     } else {
@@ -181,7 +197,9 @@ describe.each(PLANS)('$plan: response_type=$responseType $responseMode', (plan) 
 
     test('oidcc-userinfo-post-header', async () => {
       const { accessToken, idToken } = await run();
-      const info = await post(server, '/oauth/userinfo', {}, undefined, { authorization: `Bearer ${accessToken}` });
+      const info = await post(server, '/oauth/userinfo', {}, undefined, {
+        authorization: `Bearer ${accessToken}`,
+      });
       expect(info).toMatchObject({ status: 200, body: { sub: idToken?.claims.sub } });
     });
 
@@ -211,7 +229,10 @@ describe.each(PLANS)('$plan: response_type=$responseType $responseMode', (plan) 
     ['oidcc-scope-all', ['profile', 'email', 'roles']],
   ])('%s: its claims and no others, in the ID Token and at UserInfo', async (_module, scopes) => {
     const { idToken, accessToken } = await run({ scope: ['openid', ...scopes].join(' ') });
-    const places = [idToken?.claims, accessToken && (await getWith(server, '/oauth/userinfo', accessToken)).body];
+    const places = [
+      idToken?.claims,
+      accessToken && (await getWith(server, '/oauth/userinfo', accessToken)).body,
+    ];
     for (const place of places.filter(Boolean)) {
       for (const [scope, claims] of Object.entries(CLAIMS)) {
         if (scopes.includes(scope)) expect(place).toMatchObject(claims);
@@ -273,7 +294,9 @@ describe.each(PLANS)('$plan: response_type=$responseType $responseMode', (plan) 
     const browser = signedIn();
     const before = await run({ max_age: '15000' }, { browser });
     later(2);
-    expect(anyAnswerOf(await browser.follow(await ask(browser, { max_age: '10000' }), server.issuer)).get('iss')).toBe(server.issuer);
+    expect(
+      anyAnswerOf(await browser.follow(await ask(browser, { max_age: '10000' }), server.issuer)).get('iss'),
+    ).toBe(server.issuer);
     const after = await run({ max_age: '10000' }, { browser });
     expect(after.idToken?.claims.auth_time).toBe(before.idToken?.claims.auth_time);
   });
@@ -350,7 +373,11 @@ describe.each(PLANS)('$plan: response_type=$responseType $responseMode', (plan) 
   if (withCode) {
     test('oidcc-refresh-token: a consistent ID Token, bound to its client', async () => {
       const before = await run({ scope: 'openid offline_access' });
-      const other = await refresh(server, clients.get(responseType === 'code' ? 'code token' : 'code') as TestClient, String(before.refreshToken));
+      const other = await refresh(
+        server,
+        clients.get(responseType === 'code' ? 'code token' : 'code') as TestClient,
+        String(before.refreshToken),
+      );
       expect(other).toMatchObject({ status: 400, body: { error: 'invalid_grant' } });
       const { status, body } = await refresh(server, client(), String(before.refreshToken));
       expect(status).toBe(200);
@@ -366,7 +393,10 @@ describe.each(PLANS)('$plan: response_type=$responseType $responseMode', (plan) 
       const browser = signedIn();
       const wrong = anyAnswerOf(await browser.follow(await ask(browser), server.issuer));
       const grant = { code: String(wrong.get('code')), pkce: newPkce(), browser };
-      expect(await redeem(server, client(), grant)).toMatchObject({ status: 400, body: { error: 'invalid_grant' } });
+      expect(await redeem(server, client(), grant)).toMatchObject({
+        status: 400,
+        body: { error: 'invalid_grant' },
+      });
       expect((await run()).tokens.access_token).toBeTruthy();
     });
   }
@@ -378,9 +408,17 @@ describe('modules with a client of their own', () => {
     const browser = createBrowser();
     await signIn(server, browser);
     const pkce = newPkce();
-    const url = authorizeUrl(server, client, { code_challenge: pkce.challenge, code_challenge_method: 'S256' });
+    const url = authorizeUrl(server, client, {
+      code_challenge: pkce.challenge,
+      code_challenge_method: 'S256',
+    });
     const code = String(anyAnswerOf(await walk(server, browser, await browser.get(url))).get('code'));
-    const form = { grant_type: 'authorization_code', code, redirect_uri: REDIRECT_URI, code_verifier: pkce.verifier };
+    const form = {
+      grant_type: 'authorization_code',
+      code,
+      redirect_uri: REDIRECT_URI,
+      code_verifier: pkce.verifier,
+    };
     const withSecret = { ...form, client_id: client.clientId, client_secret: client.secret };
     const wrong = await post(server, '/oauth/token', { ...withSecret, client_secret: 'wrong' });
     expect(wrong).toMatchObject({ status: 401, body: { error: 'invalid_client' } });
@@ -393,12 +431,18 @@ describe('modules with a client of their own', () => {
     });
   });
 
-  test.each(['RS256', 'PS256', 'ES256', 'EdDSA'])('ID Tokens are signed with %s for a client that says so', async (alg) => {
-    const client = await server.createClient({ id_token_signed_response_alg: alg });
-    const { idToken } = await authorize(server, client, { responseType: 'code' });
-    expect(idToken?.header.alg).toBe(alg);
-  });
+  test.each(['RS256', 'PS256', 'ES256', 'EdDSA'])(
+    'ID Tokens are signed with %s for a client that says so',
+    async (alg) => {
+      const client = await server.createClient({ id_token_signed_response_alg: alg });
+      const { idToken } = await authorize(server, client, { responseType: 'code' });
+      expect(idToken?.header.alg).toBe(alg);
+    },
+  );
 });
 
 const requestObject = (claims: object): string =>
-  [{ alg: 'none' }, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.').concat('.');
+  [{ alg: 'none' }, claims]
+    .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+    .join('.')
+    .concat('.');

@@ -36,7 +36,10 @@ afterAll(async () => {
 const documentOf = async (of: TestServer, path: string): Promise<any> => (await fetch(of.url(path))).json();
 
 /** A request whose target and headers are written as they are; `fetch` would correct them. */
-function raw(path: string, headers: Record<string, string>): Promise<{ status: number; text: string; headers: object }> {
+function raw(
+  path: string,
+  headers: Record<string, string>,
+): Promise<{ status: number; text: string; headers: object }> {
   const { hostname, port } = new URL(server.issuer);
   return new Promise((resolve, reject) => {
     const sent = request({ hostname, port, path, headers, setHost: !headers.host }, (response) => {
@@ -44,7 +47,9 @@ function raw(path: string, headers: Record<string, string>): Promise<{ status: n
       response.on('data', (chunk) => {
         text += chunk;
       });
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, text, headers: response.headers }));
+      response.on('end', () =>
+        resolve({ status: response.statusCode ?? 0, text, headers: response.headers }),
+      );
     });
     sent.on('error', reject);
     sent.end();
@@ -59,7 +64,10 @@ describe('discovery (seed row 78)', () => {
     ['X-Forwarded-Host', (path) => [path, { 'x-forwarded-host': 'evil.example', 'x-forwarded-port': '666' }]],
     ['X-Forwarded-Proto', (path) => [path, { 'x-forwarded-proto': 'evil', 'x-forwarded-prefix': '/evil' }]],
     ['Forwarded', (path) => [path, { forwarded: 'host=evil.example;proto=https' }]],
-    ['X-Original-URL', (path) => [path, { 'x-original-url': 'http://evil.example/', 'x-rewrite-url': '/evil' }]],
+    [
+      'X-Original-URL',
+      (path) => [path, { 'x-original-url': 'http://evil.example/', 'x-rewrite-url': '/evil' }],
+    ],
   ];
   test.each(foreign)('A116: %s of a foreign server is never named', async (_way, make) => {
     for (const path of [OIDC, OAUTH]) {
@@ -70,12 +78,15 @@ describe('discovery (seed row 78)', () => {
     }
   });
 
-  test.each(['127.0.0.1', 'localhost', '[::1]'])('a loopback issuer answers as %s with the same document', async (name) => {
-    const { port } = new URL(server.issuer);
-    const { status, text } = await raw(OIDC, { host: `${name}:${port}` });
-    expect(status).toBe(200);
-    expect(JSON.parse(text)).toEqual(await documentOf(server, OIDC));
-  });
+  test.each(['127.0.0.1', 'localhost', '[::1]'])(
+    'a loopback issuer answers as %s with the same document',
+    async (name) => {
+      const { port } = new URL(server.issuer);
+      const { status, text } = await raw(OIDC, { host: `${name}:${port}` });
+      expect(status).toBe(200);
+      expect(JSON.parse(text)).toEqual(await documentOf(server, OIDC));
+    },
+  );
 
   test.each([
     ['oidcc-discovery-endpoint-verification', OIDC],
@@ -119,7 +130,11 @@ describe('discovery (seed row 78)', () => {
     expect(document.scopes_supported).not.toEqual(expect.arrayContaining(['address']));
     expect(document.scopes_supported).not.toEqual(expect.arrayContaining(['phone']));
     for (const claim of ['address', 'phone_number']) expect(document.claims_supported).not.toContain(claim);
-    const off = ['registration_endpoint', 'backchannel_authentication_endpoint', 'backchannel_logout_supported'];
+    const off = [
+      'registration_endpoint',
+      'backchannel_authentication_endpoint',
+      'backchannel_logout_supported',
+    ];
     for (const member of [...off, 'frontchannel_logout_supported', 'check_session_iframe']) {
       expect(document).not.toHaveProperty(member);
     }
@@ -146,12 +161,15 @@ describe('discovery (seed row 78)', () => {
     expect(grant_types_supported).not.toContain('implicit');
   });
 
-  test.each(['/oauth/register', '/oauth/register/abc', '/oauth/backchannel'])('%s is not there', async (path) => {
-    for (const method of ['GET', 'POST', 'PUT', 'DELETE']) {
-      const { status } = await fetch(server.url(path), { method, headers: { accept: 'application/json' } });
-      expect([method, status]).toEqual([method, 404]);
-    }
-  });
+  test.each(['/oauth/register', '/oauth/register/abc', '/oauth/backchannel'])(
+    '%s is not there',
+    async (path) => {
+      for (const method of ['GET', 'POST', 'PUT', 'DELETE']) {
+        const { status } = await fetch(server.url(path), { method, headers: { accept: 'application/json' } });
+        expect([method, status]).toEqual([method, 404]);
+      }
+    },
+  );
 
   test('the misspelt address of the originals leads on with 308', async () => {
     const response = await fetch(server.url('/.well_known/openid-configuration'), { redirect: 'manual' });
@@ -174,7 +192,9 @@ describe('keys (seed row 77)', () => {
       expect(key).toMatchObject({ kid: expect.any(String), alg: expect.any(String), use: 'sig' });
     }
     expect(new Set(keys.map(({ kid }: { kid: string }) => kid)).size).toBe(keys.length);
-    expect(new Set(keys.map(({ alg }: { alg: string }) => alg))).toEqual(new Set(['RS256', 'PS256', 'ES256', 'EdDSA']));
+    expect(new Set(keys.map(({ alg }: { alg: string }) => alg))).toEqual(
+      new Set(['RS256', 'PS256', 'ES256', 'EdDSA']),
+    );
     expect(await documentOf(server, '/jwks')).toEqual({ keys });
   });
 
@@ -191,7 +211,14 @@ describe('calls from a browser (A123)', () => {
   });
   const NOBODY = { origin: null, credentials: null };
   const preflight = (path: string, origin: string) =>
-    fetch(server.url(path), { method: 'OPTIONS', headers: { origin, 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization' } });
+    fetch(server.url(path), {
+      method: 'OPTIONS',
+      headers: {
+        origin,
+        'access-control-request-method': 'POST',
+        'access-control-request-headers': 'authorization',
+      },
+    });
 
   const OPEN = [OIDC, OAUTH, '/oauth/jwks.json', '/jwks'];
   const CLIENTS = ['/oauth/token', '/oauth/userinfo', '/oauth/revoke'];
@@ -205,8 +232,10 @@ describe('calls from a browser (A123)', () => {
   ];
 
   test.each(STRANGERS)('A123: %s is let in nowhere', async (origin) => {
-    for (const path of OPEN) expect([path, allowed(await fetch(server.url(path), { headers: { origin } }))]).toEqual([path, NOBODY]);
-    for (const path of [...OPEN, ...CLIENTS]) expect([path, allowed(await preflight(path, origin))]).toEqual([path, NOBODY]);
+    for (const path of OPEN)
+      expect([path, allowed(await fetch(server.url(path), { headers: { origin } }))]).toEqual([path, NOBODY]);
+    for (const path of [...OPEN, ...CLIENTS])
+      expect([path, allowed(await preflight(path, origin))]).toEqual([path, NOBODY]);
     const grant = await getCode(server, browserClient);
     const refused = await post(server, '/oauth/token', tokenForm(grant), browserClient, { origin });
     expect(refused.status).toBe(400);
@@ -218,7 +247,9 @@ describe('calls from a browser (A123)', () => {
       expect(allowed(info)).toEqual(NOBODY);
       expect(info.status).not.toBe(200);
     }
-    const revoked = await post(server, '/oauth/revoke', { token: body.access_token }, browserClient, { origin });
+    const revoked = await post(server, '/oauth/revoke', { token: body.access_token }, browserClient, {
+      origin,
+    });
     expect(allowed(revoked)).toEqual(NOBODY);
   });
 
@@ -236,7 +267,15 @@ describe('calls from a browser (A123)', () => {
   });
 
   test('the authorization endpoint, PAR, introspection and pages let nobody in', async () => {
-    for (const path of ['/oauth/authorize', '/oauth/par', '/oauth/introspect', '/oauth/device_authorization', '/oauth/end_session', '/login', '/api/me']) {
+    for (const path of [
+      '/oauth/authorize',
+      '/oauth/par',
+      '/oauth/introspect',
+      '/oauth/device_authorization',
+      '/oauth/end_session',
+      '/login',
+      '/api/me',
+    ]) {
       expect([path, allowed(await preflight(path, ORIGIN))]).toEqual([path, NOBODY]);
       const got = await fetch(server.url(path), { headers: { origin: ORIGIN }, redirect: 'manual' });
       expect([path, allowed(got)]).toEqual([path, NOBODY]);
@@ -250,7 +289,11 @@ describe('calls from a browser (A123)', () => {
   test('a registered origin of a browser client may read and call, without credentials', async () => {
     for (const path of [...OPEN, ...CLIENTS]) {
       const response = await preflight(path, ORIGIN);
-      expect([path, response.status, allowed(response)]).toEqual([path, 204, { origin: ORIGIN, credentials: null }]);
+      expect([path, response.status, allowed(response)]).toEqual([
+        path,
+        204,
+        { origin: ORIGIN, credentials: null },
+      ]);
     }
     for (const path of OPEN) {
       const response = await fetch(server.url(path), { headers: { origin: ORIGIN } });
@@ -262,7 +305,9 @@ describe('calls from a browser (A123)', () => {
     const headers = { origin: ORIGIN, authorization: `Bearer ${tokens.body.access_token}` };
     const info = await fetch(server.url('/oauth/userinfo'), { headers });
     expect([info.status, allowed(info)]).toEqual([200, { origin: ORIGIN, credentials: null }]);
-    const revoked = await post(server, '/oauth/revoke', { token: tokens.body.access_token }, browserClient, { origin: ORIGIN });
+    const revoked = await post(server, '/oauth/revoke', { token: tokens.body.access_token }, browserClient, {
+      origin: ORIGIN,
+    });
     expect([revoked.status, allowed(revoked)]).toEqual([200, { origin: ORIGIN, credentials: null }]);
   });
 
@@ -281,5 +326,11 @@ describe('calls from a browser (A123)', () => {
     code_verifier: pkce.verifier,
   });
   const redeemFrom = async (client: TestClient, origin: string) =>
-    post(server, '/oauth/token', tokenForm(await getCode(server, client, {}, { browser: createBrowser() })), client, { origin });
+    post(
+      server,
+      '/oauth/token',
+      tokenForm(await getCode(server, client, {}, { browser: createBrowser() })),
+      client,
+      { origin },
+    );
 });

@@ -110,7 +110,7 @@ export async function post(
   client?: Pick<TestClient, 'clientId' | 'secret'>,
   headers: Record<string, string> = {},
 ): Promise<TokenAnswer> {
-  const basic = client?.secret
+  const basic: Record<string, string> = client?.secret
     ? { authorization: `Basic ${Buffer.from(`${client.clientId}:${client.secret}`).toString('base64')}` }
     : {};
   const own = client && !client.secret ? { client_id: client.clientId } : {};

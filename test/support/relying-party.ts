@@ -1,6 +1,12 @@
 /** What a relying party does with an answer, for every response type and mode (OIDC Core §3). */
 import { createHash } from 'node:crypto';
-import { createLocalJWKSet, type JSONWebKeySet, type JWTPayload, jwtVerify, type ProtectedHeaderParameters } from 'jose';
+import {
+  createLocalJWKSet,
+  type JSONWebKeySet,
+  type JWTPayload,
+  jwtVerify,
+  type ProtectedHeaderParameters,
+} from 'jose';
 import { type Browser, createBrowser, formOf, type Page } from './browser.js';
 import { answerOf, authorizeUrl, newPkce, redeem, walk } from './flow.js';
 import type { TestClient, TestServer } from './server.js';
@@ -36,7 +42,9 @@ export function anyAnswerOf(page: Page): URLSearchParams {
 
 /** OIDC Core §3.1.3.6: the left half, by the hash of the token's own algorithm. */
 function halfHash(value: string, alg: string): string {
-  const hash = createHash(alg === 'EdDSA' ? 'sha512' : 'sha256').update(value).digest();
+  const hash = createHash(alg === 'EdDSA' ? 'sha512' : 'sha256')
+    .update(value)
+    .digest();
   return hash.subarray(0, hash.length / 2).toString('base64url');
 }
 
@@ -56,7 +64,8 @@ export async function verifyIdToken(
   });
   if (payload.nonce !== bound.nonce) throw new Error(`nonce is ${payload.nonce}, not ${bound.nonce}`);
   const { alg } = protectedHeader;
-  if (bound.code && payload.c_hash !== halfHash(bound.code, alg)) throw new Error('c_hash does not fit the code');
+  if (bound.code && payload.c_hash !== halfHash(bound.code, alg))
+    throw new Error('c_hash does not fit the code');
   if (bound.accessToken && payload.at_hash !== halfHash(bound.accessToken, alg)) {
     throw new Error('at_hash does not fit the access token');
   }
@@ -103,14 +112,22 @@ export async function finish(
     front && (await verifyIdToken(server, client.clientId, front, { code, accessToken: frontToken, nonce }));
   if (!code) {
     const idToken = first || undefined;
-    return { page, answer, idToken, accessToken: frontToken ?? undefined, refreshToken: undefined, tokens: undefined };
+    return {
+      page,
+      answer,
+      idToken,
+      accessToken: frontToken ?? undefined,
+      refreshToken: undefined,
+      tokens: undefined,
+    };
   }
   const { status, body } = await redeem(server, client, { code, pkce, browser: createBrowser() });
   if (status !== 200) throw new Error(`token endpoint: ${status} ${JSON.stringify(body)}`);
   const second =
     body.id_token &&
     (await verifyIdToken(server, client.clientId, body.id_token, { accessToken: body.access_token, nonce }));
-  if (first && second && first.claims.sub !== second.claims.sub) throw new Error('the ID Tokens name two subjects');
+  if (first && second && first.claims.sub !== second.claims.sub)
+    throw new Error('the ID Tokens name two subjects');
   return {
     page,
     answer,
