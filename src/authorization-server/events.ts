@@ -36,14 +36,22 @@ export function issuedRow(audit: AuditNotes) {
       event: 'grant.issued',
       outcome: 'success',
       ...about(ctx, audit),
-      detail: { grant_type: grantType, scope: String((ctx.body as { scope?: string } | undefined)?.scope ?? '') },
+      detail: {
+        grant_type: grantType,
+        scope: String((ctx.body as { scope?: string } | undefined)?.scope ?? ''),
+      },
     });
 }
 
 /** The row written when a used code or refresh token comes back and ends its grant. */
 export function replayRow(audit: AuditNotes) {
   return (ctx: TokenEndpointGrantContext): AuditRecord =>
-    audit.row({ event: 'grant.revoked', outcome: 'success', ...about(ctx, audit), detail: { reason: 'replay' } });
+    audit.row({
+      event: 'grant.revoked',
+      outcome: 'success',
+      ...about(ctx, audit),
+      detail: { reason: 'replay' },
+    });
 }
 
 const refused = (event: string, { error }: { error: string }) =>
@@ -57,7 +65,7 @@ export function watchEvents(provider: Provider, { units, audit, grants, restarts
   }
 
   provider.on('interaction.started', (ctx) => {
-    grants.restorePointer(ctx);
+    grants.abandon(ctx);
     restarts.remember(ctx);
   });
   provider.on('authorization.success', (ctx) => {
@@ -65,12 +73,12 @@ export function watchEvents(provider: Provider, { units, audit, grants, restarts
     note(ctx, { event: 'authorization.granted', outcome: 'success' });
   });
   provider.on('authorization.error', (ctx, error) => {
-    grants.restorePointer(ctx);
+    grants.abandon(ctx);
     // Only of people who are signed in: strangers, who know client ids too, must not fill the log.
     if (ctx.oidc.session?.accountId) note(ctx, refused('authorization.refused', error));
   });
   for (const event of ['code_verification.error', 'device_resume.error'] as const) {
-    provider.on(event, (ctx) => grants.restorePointer(ctx));
+    provider.on(event, (ctx) => grants.abandon(ctx));
   }
   provider.on('grant.error', (ctx, error) => {
     // Only of clients that have shown their secret, for the same reason.
@@ -79,7 +87,7 @@ export function watchEvents(provider: Provider, { units, audit, grants, restarts
   provider.on('grant.revoked', (ctx) => note(ctx, { event: 'grant.revoked', outcome: 'success' }));
   provider.on('end_session.success', (ctx) => note(ctx, { event: 'account.sign_out', outcome: 'success' }));
   provider.on('server_error', (ctx, error) => {
-    grants.restorePointer(ctx);
+    grants.abandon(ctx);
     const writes = units.of(ctx);
     if (writes && error instanceof PosternError) writes.failure = error;
     else log.error({ ...audit.requestInfo(ctx), err: error }, 'the authorization server failed');

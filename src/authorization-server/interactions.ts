@@ -5,6 +5,7 @@ import { PageError } from '../platform/errors/errors.js';
 import { explain } from '../platform/web/explain-error.js';
 import type { Agreed, ConsentStore } from '../stores/consent-store.js';
 import type { ResourceStore } from '../stores/resource-store.js';
+import type { GrantLoader } from './load-grant.js';
 import type { Restarts } from './restart.js';
 
 /**
@@ -40,6 +41,7 @@ interface Dependencies {
   readonly findClient: (clientId: string) => Promise<ClientRecord | undefined>;
   readonly findResource: ResourceStore['find'];
   readonly consents: ConsentStore;
+  readonly fromConsent: GrantLoader['fromConsent'];
   readonly restarts: Restarts;
 }
 
@@ -66,7 +68,9 @@ function askedClaims(claims: unknown): string[] {
   return [...new Set([...Object.keys(userinfo), ...Object.keys(id_token)])];
 }
 
-export function createInteractions({ current, findClient, findResource, consents, restarts }: Dependencies): Interactions {
+export function createInteractions(deps: Dependencies): Interactions {
+  const { current, findClient, findResource, consents, fromConsent, restarts } = deps;
+
   async function details(ctx: ParameterizedContext): Promise<Interaction> {
     try {
       return await current().interactionDetails(ctx.req, ctx.res);
@@ -106,10 +110,13 @@ export function createInteractions({ current, findClient, findResource, consents
     };
   }
 
+  /** The Grant the session has, or a new one with all that was ever agreed to. */
   async function grantOf(interaction: Interaction, accountId: string, clientId: string): Promise<Grant> {
     const { Grant } = current();
     const known = interaction.grantId ? await Grant.find(interaction.grantId) : undefined;
-    return known?.accountId === accountId ? known : new Grant({ accountId, clientId });
+    if (known?.accountId === accountId) return known;
+    const consent = await consents.find(accountId, clientId);
+    return consent ? fromConsent(current(), consent) : new Grant({ accountId, clientId });
   }
 
   const finish = (ctx: ParameterizedContext, result: Parameters<Provider['interactionResult']>[2]) =>
@@ -144,7 +151,8 @@ export function createInteractions({ current, findClient, findResource, consents
       const grant = await grantOf(interaction, accountId, clientId);
       if (scopes.length > 0) grant.addOIDCScope(scopes.join(' '));
       if (claims.length > 0) grant.addOIDCClaims([...claims]);
-      for (const [resource, added] of Object.entries(resources)) grant.addResourceScope(resource, added.join(' '));
+      for (const [resource, added] of Object.entries(resources))
+        grant.addResourceScope(resource, added.join(' '));
       const grantId = await grant.save();
       await consents.add(accountId, clientId, { scopes, claims, resources });
       return finish(ctx, { consent: { grantId } });

@@ -26,9 +26,7 @@ export function lifetimes(config: Config, recordOf: (client: Client) => ClientRe
     DeviceCode: DEVICE_CODE_TTL,
     Interaction: INTERACTION_TTL,
     Session: ttl.session,
-    Grant: grantLifetime(config),
+    // Prolonged when a client's own refresh tokens live longer (`load-grant.ts`).
+    Grant: ttl.refreshTokenMax + ttl.session,
   } satisfies Configuration['ttl'];
 }
-
-/** A Grant outlives every token under it, however late in its browser session they are issued. */
-export const grantLifetime = (config: Config): number => config.ttl.refreshTokenMax + config.ttl.session;

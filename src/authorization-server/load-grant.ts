@@ -1,6 +1,8 @@
-import type { Grant, KoaContextWithOIDC } from 'oidc-provider';
+import type { Client, Grant, KoaContextWithOIDC, Provider } from 'oidc-provider';
+import { sha256 } from '../platform/crypto/ids.js';
 import type { SecretBox } from '../platform/crypto/secret-box.js';
-import type { ConsentStore } from '../stores/consent-store.js';
+import type { Consent, ConsentStore } from '../stores/consent-store.js';
+import type { UnitsOfWork } from './unit-of-work.js';
 
 /**
  * One Grant per browser session and client, made from the remembered consent, so that signing out one
@@ -11,7 +13,11 @@ import type { ConsentStore } from '../stores/consent-store.js';
 /** Whether what this request issues outlives the browser session. */
 export function outlivesSession(ctx: KoaContextWithOIDC): boolean {
   const { route } = ctx.oidc;
-  return route.startsWith('code_') || route.startsWith('device_') || ctx.oidc.requestParamScopes.has('offline_access');
+  return (
+    route.startsWith('code_') ||
+    route.startsWith('device_') ||
+    ctx.oidc.requestParamScopes.has('offline_access')
+  );
 }
 
 /** The library's note of a client in a session; the part we look after. */
@@ -23,80 +29,118 @@ interface SessionEntry {
 export interface GrantLoader {
   /** The library's `loadExistingGrant`. */
   load(ctx: KoaContextWithOIDC): Promise<Grant | undefined>;
+  /** A Grant with everything that is remembered of a consent; not saved yet. */
+  fromConsent(provider: Provider, consent: Consent): Grant;
   /**
    * Points the session back at its own Grant after the library noted an outliving one there: tokens bound
    * to the session are live only while it points at their Grant.
    */
   restorePointer(ctx: KoaContextWithOIDC): void;
+  /** As `restorePointer`, for a request that ends without tokens: an outliving Grant made for it is not kept. */
+  abandon(ctx: KoaContextWithOIDC): void;
 }
 
-/**
- * @param grantTtl seconds a Grant must still live to be built upon
- * @param names purpose `session-grant`
- */
-export function createGrantLoader(
-  consents: ConsentStore,
-  grantTtl: number,
-  names: Pick<SecretBox, 'name'>,
-): GrantLoader {
-  const pointers = new WeakMap<object, string | undefined>();
+interface Dependencies {
+  readonly consents: Pick<ConsentStore, 'find'>;
+  readonly units: Pick<UnitsOfWork, 'of'>;
+  readonly isRevoked: (grantId: string) => Promise<boolean>;
+  /** Seconds that the refresh tokens of a client may live. */
+  readonly neededBy: (client: Client) => number;
+  /** Seconds that a Grant lives beyond that, since tokens are issued under it until its session ends. */
+  readonly slack: number;
+  /** Purpose `session-grant`. */
+  readonly names: Pick<SecretBox, 'name'>;
+}
+
+export function createGrantLoader(deps: Dependencies): GrantLoader {
+  const { consents, units, isRevoked, names } = deps;
+  /** The session's own Grant, of requests whose tokens outlive it. */
+  const pointerBefore = new WeakMap<object, string | undefined>();
+  /** Outliving Grants made by the request itself. */
+  const made = new WeakMap<object, string>();
 
   const entryOf = (ctx: KoaContextWithOIDC): SessionEntry =>
-    (ctx.oidc.session as unknown as { authorizationFor(id: string, make: true): SessionEntry }).authorizationFor(
-      ctx.oidc.client?.clientId as string,
-      true,
-    );
+    (
+      ctx.oidc.session as unknown as { authorizationFor(id: string, make: true): SessionEntry }
+    ).authorizationFor(ctx.oidc.client?.clientId as string, true);
 
   /**
    * Requests of one browser that meet (tabs being restored) must agree on the Grant: the session points at
    * one, and tokens of another would be dead. So its id follows from the session and the Grant before it.
    */
-  const idOf = (ctx: KoaContextWithOIDC, clientId: string): string =>
-    names.name(JSON.stringify([ctx.oidc.session?.uid, clientId, ctx.oidc.session?.grantIdFor(clientId) ?? null]));
+  async function agreedId(ctx: KoaContextWithOIDC, clientId: string): Promise<string> {
+    const former = ctx.oidc.session?.grantIdFor(clientId) ?? null;
+    for (let turn = 0; ; turn += 1) {
+      const id = names.name(JSON.stringify([ctx.oidc.session?.uid, clientId, former, turn]));
+      // Signing out of one application revokes its Grant and forgets it: coming back must not meet it again.
+      if (!(await isRevoked(id))) return id;
+    }
+  }
 
-  async function fromConsent(ctx: KoaContextWithOIDC): Promise<Grant | undefined> {
-    const accountId = ctx.oidc.account?.accountId as string;
-    const clientId = ctx.oidc.client?.clientId as string;
+  function fromConsent(provider: Provider, consent: Consent): Grant {
+    const { accountId, clientId, scopes, claims, resources } = consent;
+    const grant = new provider.Grant({ accountId, clientId });
+    if (scopes.length > 0) grant.addOIDCScope(scopes.join(' '));
+    if (claims.length > 0) grant.addOIDCClaims([...claims]);
+    for (const [resource, granted] of Object.entries(resources))
+      grant.addResourceScope(resource, granted.join(' '));
+    return grant;
+  }
+
+  async function remembered(
+    ctx: KoaContextWithOIDC,
+    accountId: string,
+    clientId: string,
+  ): Promise<Grant | undefined> {
     const consent = await consents.find(accountId, clientId);
     if (!consent) return undefined;
-    const grant = new ctx.oidc.provider.Grant({ accountId, clientId });
-    if (!outlivesSession(ctx)) grant.jti = idOf(ctx, clientId);
-    grant.addOIDCScope(consent.scopes.join(' '));
-    if (consent.claims.length > 0) grant.addOIDCClaims([...consent.claims]);
-    for (const [resource, scopes] of Object.entries(consent.resources)) {
-      grant.addResourceScope(resource, scopes.join(' '));
-    }
+    const grant = fromConsent(ctx.oidc.provider, consent);
+    const outlives = outlivesSession(ctx);
+    if (!outlives) grant.jti = await agreedId(ctx, clientId);
     await grant.save();
+    if (outlives) made.set(ctx, grant.jti);
     return grant;
   }
 
   /** A Grant must outlive the refresh tokens issued under it, however long its session has lasted. */
-  async function prolonged(grant: Grant): Promise<Grant> {
+  async function prolonged(grant: Grant, client: Client): Promise<Grant> {
     const now = Math.floor(Date.now() / 1000);
-    if ((grant.exp ?? 0) - now < grantTtl / 2) {
-      grant.exp = now + grantTtl;
+    const needed = deps.neededBy(client);
+    if ((grant.exp ?? 0) - now < needed) {
+      grant.exp = now + needed + deps.slack;
       await grant.save();
     }
     return grant;
   }
 
+  function restorePointer(ctx: KoaContextWithOIDC): void {
+    if (!pointerBefore.has(ctx) || !ctx.oidc.session || !ctx.oidc.client) return;
+    const entry = entryOf(ctx);
+    const own = pointerBefore.get(ctx);
+    if (own) entry.grantId = own;
+    else delete entry.grantId;
+    delete entry.persistsLogout;
+  }
+
   return {
+    fromConsent,
+    restorePointer,
     async load(ctx) {
-      const clientId = ctx.oidc.client?.clientId as string;
-      const own = ctx.oidc.session?.grantIdFor(clientId);
+      const client = ctx.oidc.client as Client;
+      const accountId = ctx.oidc.account?.accountId as string;
+      const own = ctx.oidc.session?.grantIdFor(client.clientId);
       const outlives = outlivesSession(ctx);
-      if (outlives && !pointers.has(ctx)) pointers.set(ctx, own);
+      if (outlives && !pointerBefore.has(ctx)) pointerBefore.set(ctx, own);
       const agreed = ctx.oidc.result?.consent?.grantId ?? (outlives ? undefined : own);
       const grant = agreed ? await ctx.oidc.provider.Grant.find(agreed) : undefined;
-      return grant ? prolonged(grant) : fromConsent(ctx);
+      // Somebody may have agreed, and then somebody else signed in, within one request.
+      const fits = grant?.accountId === accountId && grant.clientId === client.clientId;
+      return grant && fits ? prolonged(grant, client) : remembered(ctx, accountId, client.clientId);
     },
-    restorePointer(ctx) {
-      if (!pointers.has(ctx) || !ctx.oidc.session || !ctx.oidc.client) return;
-      const entry = entryOf(ctx);
-      const own = pointers.get(ctx);
-      if (own) entry.grantId = own;
-      else delete entry.grantId;
-      delete entry.persistsLogout;
+    abandon(ctx) {
+      restorePointer(ctx);
+      const grantId = made.get(ctx);
+      if (grantId) units.of(ctx)?.plain.put.delete(sha256(grantId));
     },
   };
 }

@@ -5,7 +5,13 @@
  */
 import compose from 'koa-compose';
 import type { Context, Middleware } from 'koa';
-import { type Client, type Configuration, errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
+import {
+  type Client,
+  type Configuration,
+  errors,
+  type KoaContextWithOIDC,
+  type Provider,
+} from 'oidc-provider';
 import type { Account } from '../accounts/account.js';
 import type { ClientRecord } from '../clients/client.js';
 import type { ClientDocument } from '../clients/register.js';
@@ -13,6 +19,7 @@ import type { ClientSecrets } from '../clients/secrets.js';
 import type { PrivateSigningKey } from '../keys/signing-keys.js';
 import type { Config } from '../platform/config/config.js';
 import type { Clock } from '../platform/crypto/clock.js';
+import { sha256 } from '../platform/crypto/ids.js';
 import { createSecretBox, purposeKey } from '../platform/crypto/secret-box.js';
 import type { GuardedFetch } from '../platform/net/guarded-fetch.js';
 import type { ClientStore } from '../stores/client-store.js';
@@ -22,18 +29,30 @@ import type { ResourceStore } from '../stores/resource-store.js';
 import { createAdapterFactory } from './adapter.js';
 import { type BrowserSessions, createBrowserSessions } from './browser-session.js';
 import { createClientCache } from './client-cache.js';
-import { grantTypes, INTERACTION_TTL, ROUTES, responseTypes, SCOPES, staticConfiguration } from './configuration.js';
+import {
+  grantTypes,
+  INTERACTION_TTL,
+  ROUTES,
+  responseTypes,
+  SCOPES,
+  staticConfiguration,
+} from './configuration.js';
 import { allowOrigin, corsForBrowserClients } from './cors.js';
 import { type AuditNotes, issuedRow, replayRow, watchEvents } from './events.js';
 import { createFindAccount } from './find-account.js';
 import { createGrantUnits } from './grant-unit.js';
 import type { DeviceLimits } from './grants/device-limits.js';
-import { createPasswordGrant, GRANT_TYPE, PARAMETERS, type PasswordGrantDependencies } from './grants/password.js';
+import {
+  createPasswordGrant,
+  GRANT_TYPE,
+  PARAMETERS,
+  type PasswordGrantDependencies,
+} from './grants/password.js';
 import { createInteractionPolicy } from './interaction-policy.js';
 import { createInteractions, type Interactions } from './interactions.js';
 import { guardLibraryForms } from './library-forms.js';
 import { createLibraryPages, dressLibraryForms, formPostMode, type Pages } from './library-pages.js';
-import { grantLifetime, lifetimes } from './lifetimes.js';
+import { lifetimes } from './lifetimes.js';
 import { createGrantLoader, outlivesSession } from './load-grant.js';
 import { acceptMultipart } from './multipart.js';
 import { createPayloadSecrets, createRefreshAnswers } from './payload-secrets.js';
@@ -43,6 +62,7 @@ import { resourceIndicators } from './resources.js';
 import { createRestarts } from './restart.js';
 import {
   anonymous,
+  codeResumeOnly,
   deviceResumeOnly,
   exactPaths,
   honestDiscovery,
@@ -96,7 +116,9 @@ function requirePkce(config: Config, recordOf: (client: Client) => ClientRecord)
     const byBox = recordOf(client).requirePkce;
     const required = byBox || config.requirePkce === 'all' || client.clientAuthMethod === 'none';
     if (byBox && !ctx.oidc.params?.code_challenge) {
-      throw new errors.InvalidRequest("code_challenge is missing: this client's 'Require PKCE' box is ticked");
+      throw new errors.InvalidRequest(
+        "code_challenge is missing: this client's 'Require PKCE' box is ticked",
+      );
     }
     return required;
   };
@@ -127,7 +149,14 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     ttl: 24 * INTERACTION_TTL,
     findClient,
   });
-  const grants = createGrantLoader(consents, grantLifetime(config), createSecretBox(secrets, 'session-grant'));
+  const grants = createGrantLoader({
+    consents,
+    units,
+    isRevoked: async (grantId) => ((await payloads.find(sha256(grantId)))?.revokedAt ?? null) !== null,
+    neededBy: (client) => cache.recordOf(client).ttl.refreshTokenMax ?? config.ttl.refreshTokenMax,
+    slack: config.ttl.session,
+    names: createSecretBox(secrets, 'session-grant'),
+  });
   const grantUnits = createGrantUnits({
     store: payloads,
     units,
@@ -187,7 +216,10 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
           (client.clientId === token.clientId || cache.recordOf(client).resourceServer) &&
           (await hasParties(token)),
       },
-      revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => client.clientId === token.clientId },
+      revocation: {
+        enabled: true,
+        allowedPolicy: (_ctx, client, token) => client.clientId === token.clientId,
+      },
     },
   };
 
@@ -201,7 +233,9 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
   installReplayDetection(provider, payloads);
   installFirstSave(provider, { ttl: config.ttl.session, secure });
   if (config.legacyFlows.includes('password')) {
-    provider.registerGrantType(GRANT_TYPE, createPasswordGrant(provider, deps.password), PARAMETERS, ['resource']);
+    provider.registerGrantType(GRANT_TYPE, createPasswordGrant(provider, deps.password), PARAMETERS, [
+      'resource',
+    ]);
   }
   watchEvents(provider, { units, audit: deps.audit, grants, restarts, log: deps.log });
 
@@ -213,6 +247,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     requestByPost,
     guardLibraryForms({ origin: pages.origin, current }),
     deviceResumeOnly(() => current().cookieName('resume')),
+    codeResumeOnly(async (uid) => (await current().Interaction.find(uid))?.deviceCode !== undefined),
     deps.deviceLimits.guard(ROUTES.code_verification),
     uncached,
     postOnly(PROTOCOL_POSTS),
@@ -230,7 +265,14 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     middleware,
     cookieKeys: fixed.cookies.keys,
     sessions: createBrowserSessions(current, { clock, ttl: config.ttl.session, cookie: { secure } }),
-    interactions: createInteractions({ current, findClient, findResource: deps.resources.find, consents, restarts }),
+    interactions: createInteractions({
+      current,
+      findClient,
+      findResource: deps.resources.find,
+      consents,
+      fromConsent: grants.fromConsent,
+      restarts,
+    }),
     tokens: createTokens(current),
     judge: (document) => cache.judge(current(), document),
   };

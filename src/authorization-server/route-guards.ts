@@ -59,6 +59,18 @@ export const deviceResumeOnly =
     await next();
   };
 
+/** And a device's request goes on only at the device page: at the other resume address the library fails. */
+export const codeResumeOnly =
+  (isDevice: (uid: string) => Promise<boolean>): Middleware =>
+  async (ctx, next) => {
+    const uid = ctx.path.startsWith(`${ROUTES.authorization}/`)
+      ? ctx.path.slice(ROUTES.authorization.length + 1)
+      : '';
+    if (uid && (await isDevice(uid)))
+      throw new PosternError(404, 'not_found', 'There is nothing at this address.');
+    await next();
+  };
+
 /** Answers to clients are nobody's to keep (RFC 6749 §5.1); the library leaves revocations out. */
 export const uncached: Middleware = async (ctx, next) => {
   if (PROTOCOL_POSTS.has(ctx.path)) ctx.set('Cache-Control', 'no-store');

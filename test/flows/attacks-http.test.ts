@@ -222,9 +222,12 @@ describe('A116 host poisoning', () => {
 async function listener(answer?: RequestListener) {
   const seen = { connections: 0 };
   const target: Server = answer ? createHttpServer(answer) : createTcpServer((socket) => socket.destroy());
-  target.on('connection', () => {
+  target.on('connection', (socket) => {
     seen.connections += 1;
+    // A test that fails before it closes this must not keep jest from ending.
+    socket.unref();
   });
+  target.unref();
   await new Promise<void>((resolve) => target.listen(0, resolve));
   return {
     seen,

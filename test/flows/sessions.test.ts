@@ -352,6 +352,16 @@ describe('one sign-in for pages and clients', () => {
     expect((await refresh(server, client, lasting.refresh_token)).status).toBe(200);
   });
 
+  test('tokens of the session and lasting ones of the same client live side by side', async () => {
+    const bound = await tokens();
+    const lasting = await tokens({ scope: 'openid offline_access' });
+    expect(await userinfo(bound.access_token)).toBe(200);
+    await post(server, '/oauth/revoke', { token: lasting.refresh_token }, client);
+    expect(await userinfo(bound.access_token)).toBe(200);
+    expect((await refresh(server, client, bound.refresh_token)).status).toBe(200);
+    expect((await refresh(server, client, lasting.refresh_token)).body.error).toBe('invalid_grant');
+  });
+
   test('signing out in one browser ends nothing in another', async () => {
     const elsewhere = createBrowser();
     const here = await tokens();
