@@ -254,6 +254,19 @@ describe('client', () => {
     expect(await audited('client.created', { clientId: client.clientId })).toEqual(['cli']);
   });
 
+  test('lifetimes of its own are kept to by the token endpoint', async () => {
+    const bad = await place.run(
+      'client create --grant-type client_credentials --ttl code=1h --ttl access-token=x',
+    );
+    expect([bad.code === 0, bad.stdout]).toEqual([false, '']);
+    const args = 'client create --json --grant-type client_credentials --scope profile --ttl access-token=5m';
+    const made = (await place.run(args)).json();
+    expect(made.lifetimes).toEqual({ accessToken: 300 });
+    const client = { clientId: made.client_id, secret: made.client_secret };
+    const answer = await post(server, '/oauth/token', { grant_type: 'client_credentials' }, client);
+    expect(answer.body.expires_in).toBe(300);
+  });
+
   test('simple flags do as well, for an owner, with PKCE required', async () => {
     const owner = newName();
     const { id } = await server.createAccount(owner);

@@ -16,6 +16,7 @@ export const clientDocument = (client: ClientRecord) => ({
   ...client.metadata,
   require_pkce: client.requirePkce,
   resource_server: client.resourceServer,
+  lifetimes: client.ttl,
   owner_id: client.ownerId,
   secrets: client.secrets.map(({ id, createdAt, expiresAt }) => ({
     id,
@@ -38,6 +39,12 @@ export function clientLines(client: ClientRecord, secret?: string): string[] {
     ['token_endpoint_auth_method', metadata.token_endpoint_auth_method],
     ['require_pkce', client.requirePkce ? 'yes' : 'no'],
     ['resource_server', client.resourceServer ? 'yes: may introspect tokens of other clients' : undefined],
+    [
+      'lifetimes',
+      Object.entries(client.ttl)
+        .map(([name, seconds]) => `${name} ${seconds} s`)
+        .join(', ') || undefined,
+    ],
     ['owner', client.ownerId],
     ...client.secrets.map(
       ({ createdAt, expiresAt }) =>

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
+import { clientLifetimes, LIFETIME_NAMES } from '../../clients/lifetimes.js';
 import { BY_CLI, type Cli } from '../desk.js';
-import { collect } from '../duration.js';
+import { collect, duration } from '../duration.js';
 import { CliFault } from '../faults.js';
 import { readStdin, type Terminal } from '../terminal.js';
 import { requireAccount } from '../user/user.js';
@@ -19,6 +20,7 @@ interface Options {
   readonly responseType?: readonly string[];
   readonly scope?: string;
   readonly authMethod?: string;
+  readonly ttl?: readonly string[];
 }
 
 export function addClientCreate(client: Command, cli: Cli): void {
@@ -34,6 +36,11 @@ export function addClientCreate(client: Command, cli: Cli): void {
     .option('--scope <scopes>', 'scope, separated by blanks')
     .option('--auth-method <method>', 'token_endpoint_auth_method')
     .option('--require-pkce', 'refuse authorization requests without PKCE')
+    .option(
+      '--ttl <name=time>',
+      `a lifetime of its own: ${LIFETIME_NAMES.join(', ')} (may be repeated)`,
+      collect,
+    )
     .option('--resource-server', 'let it introspect tokens of other clients')
     .option('--owner <name>', 'the user it belongs to; otherwise the administrators')
     .action((options: Options) => create(cli, options));
@@ -56,6 +63,14 @@ function metadataOf(document: object, options: Options): object {
   };
 }
 
+const lifetimesOf = (options: Options) =>
+  clientLifetimes(
+    (options.ttl ?? []).map((entry) => {
+      const [name = '', time = ''] = entry.split('=', 2);
+      return [name, duration(time)] as const;
+    }),
+  );
+
 async function readDocument(terminal: Terminal, path: string | undefined): Promise<object> {
   if (path === undefined) return {};
   const text = path === '-' ? await readStdin(terminal) : await readFile(path, 'utf8');
@@ -77,6 +92,7 @@ async function create(cli: Cli, options: Options): Promise<void> {
       metadata,
       requirePkce: options.requirePkce ?? false,
       resourceServer: options.resourceServer ?? false,
+      ttl: lifetimesOf(options),
       createdBy: BY_CLI.actorId,
       ...(owner && { owner: owner.id }),
     });
