@@ -4,7 +4,12 @@
  */
 import { fileURLToPath } from 'node:url';
 import type { Context } from 'koa';
-import { type Authenticate, createAuthenticate, SIGN_IN_BY_ACCOUNT, SIGN_IN_BY_ADDRESS } from './accounts/authenticate.js';
+import {
+  type Authenticate,
+  createAuthenticate,
+  SIGN_IN_BY_ACCOUNT,
+  SIGN_IN_BY_ADDRESS,
+} from './accounts/authenticate.js';
 import { bootstrapAdmin, type Bootstrapped } from './accounts/bootstrap-admin.js';
 import { createDisableAccounts, type DisableAccounts } from './accounts/disable.js';
 import { createPasswords } from './accounts/passwords.js';
@@ -12,7 +17,7 @@ import { createRegister, type Register } from './accounts/register.js';
 import { createRoles, type Roles } from './accounts/roles.js';
 import { createSetPassword, type SetPassword } from './accounts/set-password.js';
 import { createDeviceLimits } from './authorization-server/grants/device-limits.js';
-import { grantTypes } from './authorization-server/configuration.js';
+import { cookieNames, grantTypes } from './authorization-server/configuration.js';
 import { createInspectToken, type InspectToken } from './authorization-server/inspect-token.js';
 import { type AuthorizationServer, createAuthorizationServer } from './authorization-server/provider.js';
 import { type Clients, createClients } from './clients/register.js';
@@ -107,7 +112,11 @@ function createWeb(config: Config, log: Logger): Web {
   const viewsDirs = config.viewsDir ? [own, config.viewsDir] : [own];
   const assets = createAssets(viewsDirs);
   const origin = createOriginRule({ issuer: config.issuer, acceptedHosts: config.http.acceptedHosts });
-  const csrf = createCsrf({ secretKeys: config.secretKeys, secure: config.issuer.startsWith('https:'), origin });
+  const csrf = createCsrf({
+    secretKeys: config.secretKeys,
+    secure: config.issuer.startsWith('https:'),
+    origin,
+  });
   const { name, logo, color } = config.brand;
   const brand = { name, ...(logo ? { logo } : {}), ...(color ? { color } : {}) };
   const renderView = createRenderView({ viewsDirs, brand, assets, csrf, cache: config.production });
@@ -175,7 +184,12 @@ async function assemble(
 
   const signingKeys = createFileKeys({ keysDir: config.keysDir, clock, warn: (line) => log.warn(line) });
   for (const { alg, kid } of await signingKeys.ensure()) {
-    await audit.record({ event: 'keys.generated', outcome: 'success', actorId: 'system', detail: { alg, kid } });
+    await audit.record({
+      event: 'keys.generated',
+      outcome: 'success',
+      actorId: 'system',
+      detail: { alg, kid },
+    });
   }
   const loadedKeys = await signingKeys.list();
 
@@ -197,7 +211,7 @@ async function assemble(
       table: throttles,
       clock,
       addressOf: (ctx) => ctx.ip,
-      browserOf: (ctx) => ctx.cookies.get(`${config.issuer.startsWith('https:') ? '__Host-' : ''}postern_session`),
+      browserOf: (ctx) => ctx.cookies.get(cookieNames(config.issuer.startsWith('https:')).session),
     }),
     audit: { row: audit.row, requestInfo },
     fetch: createGuardedFetch({ allow: config.upstreamAllowPrivate, loopback: config.loopback }),

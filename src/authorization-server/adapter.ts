@@ -52,7 +52,12 @@ export function createAdapterFactory(deps: Dependencies): (kind: string) => Adap
     await store.apply(unit);
   }
 
-  function toRow(kind: string, id: string, payload: AdapterPayload, expiresIn: number | undefined): PayloadRow {
+  function toRow(
+    kind: string,
+    id: string,
+    payload: AdapterPayload,
+    expiresIn: number | undefined,
+  ): PayloadRow {
     const key = sha256(id);
     return {
       key,

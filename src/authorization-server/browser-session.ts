@@ -37,7 +37,13 @@ type LibrarySession = Session & {
 };
 
 export function createBrowserSessions(current: () => Provider, options: Options): BrowserSessions {
-  const cookieOptions = { httpOnly: true, sameSite: 'lax' as const, path: '/', signed: true, overwrite: true };
+  const cookieOptions = {
+    httpOnly: true,
+    sameSite: 'lax' as const,
+    path: '/',
+    signed: true,
+    overwrite: true,
+  };
 
   const sessionOf = (ctx: ParameterizedContext) =>
     current().Session.get(ctx as Parameters<typeof Session.get>[0]) as Promise<LibrarySession>;

@@ -28,15 +28,7 @@ export const DEVICE_CODE_TTL = 600;
 /** What each scope gives, at UserInfo and in the ID Token. */
 export const CLAIMS = {
   openid: ['sub'],
-  profile: [
-    'name',
-    'preferred_username',
-    'given_name',
-    'family_name',
-    'picture',
-    'locale',
-    'updated_at',
-  ],
+  profile: ['name', 'preferred_username', 'given_name', 'family_name', 'picture', 'locale', 'updated_at'],
   email: ['email', 'email_verified'],
   roles: ['roles'],
 };
@@ -58,12 +50,14 @@ export function grantTypes(config: Config): readonly string[] {
 }
 
 /** Session cookies carry `__Host-` and the others `__Secure-` under https (RFC 6265bis §4.1.3). */
-function cookieNames(secure: boolean) {
+export function cookieNames(secure: boolean) {
   const [host, other] = secure ? ['__Host-', '__Secure-'] : ['', ''];
   return {
     session: `${host}postern_session`,
     interaction: `${other}postern_interaction`,
     resume: `${other}postern_resume`,
+    /** Ours: what this browser last began; see `restart.ts`. */
+    attempt: `${host}postern_attempt`,
   };
 }
 

@@ -10,7 +10,8 @@ import { readBody, tooLarge } from './read-body.js';
 const LIMIT = 56 * 1024;
 
 async function toUrlencoded(body: Buffer, contentType: string): Promise<string> {
-  const refused = (message: string, cause?: unknown) => new OAuthError(400, 'invalid_request', message, { cause });
+  const refused = (message: string, cause?: unknown) =>
+    new OAuthError(400, 'invalid_request', message, { cause });
   const form = await new Response(new Uint8Array(body), { headers: { 'content-type': contentType } })
     .formData()
     .catch((cause: unknown) => {

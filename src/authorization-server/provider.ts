@@ -27,9 +27,11 @@ import type { ConsentStore } from '../stores/consent-store.js';
 import type { PayloadStore } from '../stores/payload-store.js';
 import type { ResourceStore } from '../stores/resource-store.js';
 import { createAdapterFactory } from './adapter.js';
+import { unauthorizedClient, anonymous, noNestedPush, honestDiscovery } from './answer-corrections.js';
 import { type BrowserSessions, createBrowserSessions } from './browser-session.js';
 import { createClientCache } from './client-cache.js';
 import {
+  cookieNames,
   grantTypes,
   INTERACTION_TTL,
   ROUTES,
@@ -40,6 +42,7 @@ import {
 import { allowOrigin, corsForBrowserClients } from './cors.js';
 import { type AuditNotes, issuedRow, replayRow, watchEvents } from './events.js';
 import { createFindAccount } from './find-account.js';
+import { dressLibraryForms, formPostMode } from './form-post.js';
 import { createGrantUnits } from './grant-unit.js';
 import type { DeviceLimits } from './grants/device-limits.js';
 import {
@@ -51,7 +54,7 @@ import {
 import { createInteractionPolicy } from './interaction-policy.js';
 import { createInteractions, type Interactions } from './interactions.js';
 import { guardLibraryForms } from './library-forms.js';
-import { createLibraryPages, dressLibraryForms, formPostMode, type Pages } from './library-pages.js';
+import { createLibraryPages, type Pages } from './library-pages.js';
 import { lifetimes } from './lifetimes.js';
 import { createGrantLoader, outlivesSession } from './load-grant.js';
 import { acceptMultipart } from './multipart.js';
@@ -61,16 +64,12 @@ import { installReplayDetection } from './replay-detection.js';
 import { resourceIndicators } from './resources.js';
 import { createRestarts } from './restart.js';
 import {
-  anonymous,
   codeResumeOnly,
   deviceResumeOnly,
   exactPaths,
-  honestDiscovery,
-  noNestedPush,
   PROTOCOL_POSTS,
   requestByPost,
   postOnly,
-  unauthorizedClient,
   uncached,
 } from './route-guards.js';
 import { installOfflineAccess, installScopeNarrowing } from './scopes.js';
@@ -143,7 +142,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
   });
   const findClient = (clientId: string) => deps.clients.find(clientId);
   const restarts = createRestarts({
-    cookieName: `${secure ? '__Host-' : ''}postern_attempt`,
+    cookieName: cookieNames(secure).attempt,
     secure,
     // It is needed just when the request has expired.
     ttl: 24 * INTERACTION_TTL,

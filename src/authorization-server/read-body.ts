@@ -22,4 +22,5 @@ export async function readBody(req: IncomingMessage, limit: number): Promise<Buf
   return Buffer.concat(chunks);
 }
 
-export const tooLarge = (): OAuthError => new OAuthError(413, 'invalid_request', 'the request body is too large');
+export const tooLarge = (): OAuthError =>
+  new OAuthError(413, 'invalid_request', 'the request body is too large');

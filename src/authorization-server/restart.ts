@@ -60,7 +60,14 @@ function attemptOf(ctx: KoaContextWithOIDC): Attempt {
 }
 
 export function createRestarts({ cookieName, secure, ttl, findClient }: Options): Restarts {
-  const options = { signed: true, httpOnly: true, sameSite: 'lax' as const, secure, overwrite: true, path: '/' };
+  const options = {
+    signed: true,
+    httpOnly: true,
+    sameSite: 'lax' as const,
+    secure,
+    overwrite: true,
+    path: '/',
+  };
 
   function read(ctx: ParameterizedContext): Attempt | undefined {
     const value = ctx.cookies.get(cookieName, { signed: true });

@@ -1,10 +1,18 @@
 import type { Middleware } from 'koa';
-import type { KoaContextWithOIDC } from 'oidc-provider';
 import { OAuthError, PosternError } from '../platform/errors/errors.js';
 import { ROUTES } from './configuration.js';
 import { readBody } from './read-body.js';
 
-/** Small corrections around the library's routes; each says what the library would do. */
+/** What is seen to before the library gets a request; each says what the library would do. */
+
+/** The endpoints whose bodies may be multipart (`contract.md` §6). */
+export const PROTOCOL_POSTS: ReadonlySet<string> = new Set([
+  ROUTES.token,
+  ROUTES.revocation,
+  ROUTES.introspection,
+  ROUTES.pushed_authorization_request,
+  ROUTES.device_authorization,
+]);
 
 /** The longest request that is passed on as a GET, in bytes. */
 const MAX_QUERY = 12 * 1024;
@@ -76,60 +84,6 @@ export const uncached: Middleware = async (ctx, next) => {
   if (PROTOCOL_POSTS.has(ctx.path)) ctx.set('Cache-Control', 'no-store');
   await next();
 };
-
-/** A client that asks for a grant it may not use: the library says `invalid_request` (RFC 6749 §5.2). */
-export const unauthorizedClient: Middleware = async (ctx, next) => {
-  await next();
-  if (ctx.path !== ROUTES.token || ctx.status !== 400) return;
-  const { oidc } = ctx as unknown as KoaContextWithOIDC;
-  const grantType = (oidc?.params as { grant_type?: string } | undefined)?.grant_type;
-  const refused = (ctx.body as { error?: string } | undefined)?.error === 'invalid_request';
-  if (refused && oidc?.client && grantType && !oidc.client.grantTypeAllowed(grantType)) {
-    ctx.body = { error: 'unauthorized_client', error_description: 'this client may not use this grant type' };
-  }
-};
-
-/** Who says nothing of who they are: the library says `invalid_request` (RFC 6749 §5.2, RFC 7662 §2.1). */
-export const anonymous: Middleware = async (ctx, next) => {
-  await next();
-  if (!PROTOCOL_POSTS.has(ctx.path) || ctx.status !== 400 || ctx.get('Authorization')) return;
-  const { oidc } = ctx as unknown as KoaContextWithOIDC;
-  const { client_id, client_assertion } = (oidc?.params ?? {}) as Record<string, unknown>;
-  const refused = (ctx.body as { error?: string } | undefined)?.error === 'invalid_request';
-  if (refused && oidc?.params && !oidc.client && client_id === undefined && client_assertion === undefined) {
-    ctx.status = 401;
-    ctx.body = { error: 'invalid_client', error_description: 'the client must say who it is' };
-  }
-};
-
-/** A push must not name another one (RFC 9126 §2.1); the library takes it for a request by reference. */
-export const noNestedPush: Middleware = async (ctx, next) => {
-  await next();
-  const { error } = (ctx.body ?? {}) as { error?: string };
-  if (ctx.path === ROUTES.pushed_authorization_request && error === 'request_uri_not_supported') {
-    ctx.body = { error: 'invalid_request', error_description: 'request_uri must not be pushed' };
-  }
-};
-
-/** Grants that are off are not advertised: the library derives `implicit` from `id_token` responses. */
-export const honestDiscovery =
-  (implicit: boolean): Middleware =>
-  async (ctx, next) => {
-    await next();
-    const body = ctx.body as { grant_types_supported?: string[] } | undefined;
-    if (!implicit && ctx.path.startsWith('/.well-known/') && body?.grant_types_supported) {
-      body.grant_types_supported = body.grant_types_supported.filter((type) => type !== 'implicit');
-    }
-  };
-
-/** The endpoints whose bodies may be multipart (`contract.md` §6). */
-export const PROTOCOL_POSTS: ReadonlySet<string> = new Set([
-  ROUTES.token,
-  ROUTES.revocation,
-  ROUTES.introspection,
-  ROUTES.pushed_authorization_request,
-  ROUTES.device_authorization,
-]);
 
 /** Endpoints that only take POST say so; the library would answer 404. OPTIONS is the preflight's (CORS). */
 export const postOnly =
