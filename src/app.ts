@@ -108,7 +108,11 @@ function pages(container: Container): Record<string, Router> {
       requestInfo,
     }),
     'resource-server': createResourceServer({ issuer: config.issuer, tokens, findAccount }),
-    web: createWellKnownRoutes({ securityContact: config.securityContact, issuer: config.issuer, clock: container.clock }),
+    web: createWellKnownRoutes({
+      securityContact: config.securityContact,
+      issuer: config.issuer,
+      clock: container.clock,
+    }),
   };
 }
 

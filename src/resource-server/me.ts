@@ -31,7 +31,9 @@ export function createResourceServer({ issuer, tokens, findAccount }: Dependenci
   function refused(status: number, code: string, message: string, challenge: Challenge = {}): OAuthError {
     const parts = { resource_metadata: `${issuer}${METADATA_PATH}/api/me`, ...challenge };
     const text = Object.entries(parts).map(([name, value]) => `${name}="${value}"`);
-    return new OAuthError(status, code, message, { headers: { 'www-authenticate': `Bearer ${text.join(', ')}` } });
+    return new OAuthError(status, code, message, {
+      headers: { 'www-authenticate': `Bearer ${text.join(', ')}` },
+    });
   }
 
   const invalid = (message: string) => refused(401, 'invalid_token', message, { error: 'invalid_token' });

@@ -1,6 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createBrowser } from '../support/browser.js';
-import { answerOf, authorizeUrl, getCode, getWith, introspect, redeem, refresh, walk } from '../support/flow.js';
+import {
+  answerOf,
+  authorizeUrl,
+  getCode,
+  getWith,
+  introspect,
+  redeem,
+  refresh,
+  walk,
+} from '../support/flow.js';
 import { startServer, type TestClient, type TestServer } from '../support/server.js';
 
 let server: TestServer;

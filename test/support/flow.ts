@@ -43,7 +43,8 @@ function stepOf({ text }: Page, username: string): [string, Record<string, strin
   if (has('/login')) return ['/login', { username, password: PASSWORD }];
   if (has('/consent')) return ['/consent', { decision: 'allow' }];
   // Another account signed in: the library ends the former session first.
-  if (text.includes('data-autosubmit') && has('/oauth/end_session/confirm')) return ['/oauth/end_session/confirm', {}];
+  if (text.includes('data-autosubmit') && has('/oauth/end_session/confirm'))
+    return ['/oauth/end_session/confirm', {}];
   return undefined;
 }
 
