@@ -366,7 +366,7 @@ describe('ID Tokens', () => {
   const keysOf = () => createRemoteJWKSet(new URL(server.url('/oauth/jwks.json')));
 
   test.each(['RS256', 'ES256', 'PS256', 'EdDSA'])(
-    '%s, as the client registered it, with at_hash',
+    'A77: %s, as the client registered it, with at_hash',
     async (alg) => {
       const own = await server.createClient({ id_token_signed_response_alg: alg });
       const grant = await getCode(server, own, { nonce: 'the-nonce' });

@@ -134,7 +134,7 @@ function cookies({ browser }: World): string {
 
 const OBJECTS: OneTime[] = [
   {
-    name: 'authorization code',
+    name: 'authorization code (A28)',
     setting: GRACE,
     async prepare(world) {
       const { code, pkce } = await codeOf(world);
@@ -152,7 +152,7 @@ const OBJECTS: OneTime[] = [
     fate: 'dead',
   },
   {
-    name: 'refresh token, grace 10 s',
+    name: 'refresh token, grace 10 s (A50)',
     setting: GRACE,
     async prepare(world) {
       return refreshRequest(world.web, world.chain ?? (await refreshTokenOf(world)));
