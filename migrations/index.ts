@@ -9,6 +9,9 @@ import * as accounts from './0001-accounts.js';
 import * as clients from './0002-clients.js';
 import * as payloads from './0003-payloads.js';
 import * as throttleAndAudit from './0004-throttle-and-audit.js';
+import * as links from './0005-links.js';
+import * as redirectLeases from './0006-redirect-leases.js';
+import * as accountLife from './0007-account-life.js';
 
 export interface Migration {
   readonly name: string;
@@ -21,4 +24,7 @@ export const migrations: readonly Migration[] = [
   { name: '0002-clients', ...clients },
   { name: '0003-payloads', ...payloads },
   { name: '0004-throttle-and-audit', ...throttleAndAudit },
+  { name: '0005-links', ...links },
+  { name: '0006-redirect-leases', ...redirectLeases },
+  { name: '0007-account-life', ...accountLife },
 ];

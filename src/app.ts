@@ -2,14 +2,21 @@
 import type { RequestListener } from 'node:http';
 import Router from '@koa/router';
 import Koa, { type Context, type Middleware } from 'koa';
+import { type ConnectedApplication, createOwnAccountRoutes } from './accounts/own-account-routes.js';
+import { createEmailRoutes } from './accounts/email-routes.js';
+import { createRecoveryRoutes } from './accounts/recovery-routes.js';
 import { createAccountPages } from './accounts/routes.js';
 import { createSignIn } from './accounts/sign-in.js';
 import { createSignInPages } from './accounts/sign-in-pages.js';
 import { LIBRARY_ROUTES } from './authorization-server/library-routes.js';
 import { createClientRoutes } from './clients/routes.js';
 import type { Container } from './container.js';
+import { createDemoRoutes } from './home/demo.js';
 import { createHomeRoutes } from './home/routes.js';
+import { clientCard } from './interactions/consent.js';
 import { createInteractionRoutes } from './interactions/routes.js';
+import { publicJwks } from './keys/jwks.js';
+import type { RequestInfo } from './platform/audit/audit.js';
 import { createSecretBox } from './platform/crypto/secret-box.js';
 import { createAccessLog } from './platform/observe/access-log.js';
 import type { Health } from './platform/observe/health.js';
@@ -19,6 +26,7 @@ import { pinRequest } from './platform/web/pinned-request.js';
 import { securityHeaders } from './platform/web/security-headers.js';
 import { createTrustedProxies } from './platform/web/trusted-proxy.js';
 import { createWellKnownRoutes } from './platform/web/well-known.js';
+import { scopeText } from './platform/web/scope-texts.js';
 import { createResourceServer } from './resource-server/me.js';
 
 const ADMIN = 'admin';
@@ -42,6 +50,44 @@ function healthRoutes(health: Health): Router {
   return router;
 }
 
+/** What may use an account: by remembered consent, or by tokens got with its password. */
+async function applicationsOf(container: Container, accountId: string): Promise<ConnectedApplication[]> {
+  const { consents, payloads, clients } = container;
+  const remembered = await consents.listOf(accountId);
+  const ids = new Set(remembered.map(({ clientId }) => clientId));
+  for (const clientId of await payloads.listGrantedClients(accountId)) ids.add(clientId);
+  const found = await Promise.all([...ids].map((clientId) => clients.find(clientId)));
+  return found.flatMap((client) => {
+    if (!client) return [];
+    const consent = remembered.find(({ clientId }) => clientId === client.clientId);
+    const { scopes = [], claims = [], resources = {} } = consent ?? {};
+    const purposes = [
+      ...scopes.map((scope) => scopeText(scope).text),
+      ...claims.map((claim) => `Read “${claim}” of your account`),
+      ...Object.entries(resources).map(([name, granted]) =>
+        [`Use ${name} for you`, granted.join(', ')].filter(Boolean).join(': '),
+      ),
+    ];
+    return [{ clientId: client.clientId, ...clientCard(client), since: consent?.createdAt, purposes }];
+  });
+}
+
+async function disconnect(
+  { consents, payloads, audit, clock }: Container,
+  accountId: string,
+  clientId: string,
+  info: RequestInfo,
+): Promise<boolean> {
+  const event = { outcome: 'success', accountId, actorId: accountId, clientId, ...info } as const;
+  // The consent first: nothing new can be begun from it while the old is being ended.
+  const forgot = await consents.remove(accountId, clientId, [
+    audit.step({ event: 'consent.withdrawn', ...event }),
+  ]);
+  const count = await payloads.revokeGrants({ accountId, clientId }, clock.now());
+  if (count > 0) await audit.record({ event: 'grant.revoked', ...event, detail: { count } });
+  return forgot || count > 0;
+}
+
 /** By the name of the folder they come from. */
 function pages(container: Container): Record<string, Router> {
   const { config, authorizationServer, accounts, clients, web, audit } = container;
@@ -54,23 +100,30 @@ function pages(container: Container): Record<string, Router> {
     const account = session && (await findAccount(session.accountId));
     return account?.disabled ? undefined : account;
   };
+  const everybodyCreates = config.clientCreation === 'everyone';
   const mayCreateClients = ({ roles }: { roles: readonly string[] }) =>
-    config.clientCreation === 'everyone' || roles.includes(ADMIN);
+    everybodyCreates || roles.includes(ADMIN);
 
   const signIn = createSignIn({
     authenticate: container.authenticate,
     findAccount,
     setPassword: container.setPassword,
+    undoDeletion: container.leaving.undo,
     box: createSecretBox(config.secretKeys, 'sign-in-ticket'),
     clock: container.clock,
   });
-  const signInPages = createSignInPages({ signIn, renderView });
+  const signInPages = createSignInPages({
+    signIn,
+    renderView,
+    forgotHref: container.byMail.postman.available ? '/forgot-password' : undefined,
+  });
   const accountPages = createAccountPages({
     sessions,
     signInPages,
     register: container.register.signUp,
     currentAccount,
     signUp: config.signUp,
+    byMail: container.byMail,
     csrf,
     renderView,
     requestInfo,
@@ -84,10 +137,60 @@ function pages(container: Container): Record<string, Router> {
       currentAccount,
       clientsOf: (accountId) => clients.listOf(accountId),
       mayCreateClients,
+      everybodyCreates,
+      database: () => container.database.ping(),
+      signingKeys: container.loadedKeys.map(({ alg, kid }) => ({ alg, kid })),
       accountPages,
       renderView,
     }),
+    ...(everybodyCreates
+      ? {
+          demo: createDemoRoutes({
+            issuer: config.issuer,
+            redeem: authorizationServer.ownTokenEndpoint,
+            publicKeys: publicJwks(container.loadedKeys),
+            currentAccount,
+            box: createSecretBox(config.secretKeys, 'demo'),
+            clock: container.clock,
+            renderView,
+          }),
+        }
+      : {}),
     accounts: accountPages.router,
+    recovery: createRecoveryRoutes({
+      recovery: container.byMail.recovery,
+      requireMail: container.byMail.postman.require,
+      csrf,
+      renderView,
+      requestInfo,
+    }),
+    email: createEmailRoutes({
+      emailAddress: container.byMail.emailAddress,
+      authenticate: container.authenticate,
+      currentAccount,
+      requireMail: container.byMail.postman.require,
+      csrf,
+      renderView,
+      requestInfo,
+    }),
+    'own account': createOwnAccountRoutes({
+      currentSession: (ctx) => sessions.current(ctx),
+      accounts,
+      authenticate: container.authenticate,
+      setPassword: container.setPassword,
+      editProfile: container.editProfile,
+      ownSessions: container.ownSessions,
+      leaving: container.leaving,
+      applicationsOf: (accountId) => applicationsOf(container, accountId),
+      disconnect: (accountId, clientId, info) => disconnect(container, accountId, clientId, info),
+      clientNamesOf: async (accountId) =>
+        (await clients.listOf(accountId)).map((client) => clientCard(client).name),
+      exportOf: container.exportAccount,
+      signOut: (ctx) => sessions.signOut(ctx),
+      csrf,
+      renderView,
+      requestInfo,
+    }),
     interactions: createInteractionRoutes({
       interactions,
       signInPages,
@@ -103,6 +206,9 @@ function pages(container: Container): Record<string, Router> {
       currentAccount,
       mayCreateClients,
       revokeGrantsOf: (clientId) => container.payloads.revokeGrants({ clientId }, container.clock.now()),
+      usageOf: (clientId) => container.clientUsage.of(clientId, container.clock.now()),
+      leases: container.redirectLeases,
+      tests: authorizationServer.clientTests,
       csrf,
       renderView,
       requestInfo,

@@ -2,6 +2,7 @@
  * The composition root: every object that lives as long as the process is made here, once, in reading
  * order. Two containers can live in one process; `close()` undoes what this one opened.
  */
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Context } from 'koa';
 import {
@@ -11,7 +12,12 @@ import {
   SIGN_IN_BY_ADDRESS,
 } from './accounts/authenticate.js';
 import { bootstrapAdmin, type Bootstrapped } from './accounts/bootstrap-admin.js';
+import { type ByMail, createByMail } from './accounts/by-mail.js';
 import { createDisableAccounts, type DisableAccounts } from './accounts/disable.js';
+import { createEditProfile, type EditProfile } from './accounts/edit-profile.js';
+import { createExportAccount, type ExportAccount } from './accounts/export-account.js';
+import { createLeaving, type Leaving } from './accounts/leaving.js';
+import { createOwnSessions, type OwnSessions } from './accounts/own-sessions.js';
 import { createPasswords } from './accounts/passwords.js';
 import { createRegister, type Register } from './accounts/register.js';
 import { createRoles, type Roles } from './accounts/roles.js';
@@ -20,7 +26,9 @@ import { createDeviceLimits } from './authorization-server/grants/device-limits.
 import { cookieNames, grantTypes } from './authorization-server/configuration.js';
 import { createInspectToken, type InspectToken } from './authorization-server/inspect-token.js';
 import { type AuthorizationServer, createAuthorizationServer } from './authorization-server/provider.js';
+import { demoClient, withBuiltIn } from './clients/demo-client.js';
 import { type Clients, createClients } from './clients/register.js';
+import { createRedirectLeases, type RedirectLeases } from './clients/leases.js';
 import { createResources, type Resources } from './clients/resources.js';
 import { createClientSecrets } from './clients/secrets.js';
 import { createFileKeys } from './keys/file-keys.js';
@@ -28,6 +36,7 @@ import { publicJwks } from './keys/jwks.js';
 import type { PrivateSigningKey, SigningKeys } from './keys/signing-keys.js';
 import { type Audit, createAudit, type RequestInfo } from './platform/audit/audit.js';
 import type { Config } from './platform/config/config.js';
+import { ConfigFault } from './platform/config/config-fault.js';
 import { withSecretKey } from './platform/config/secret-key.js';
 import { type Clock, systemClock } from './platform/crypto/clock.js';
 import { createSecretBox } from './platform/crypto/secret-box.js';
@@ -38,10 +47,11 @@ import {
   requireCurrentSchema,
 } from './platform/database/migrate.js';
 import { type OpenDatabase, openDatabase } from './platform/database/open.js';
+import { openPostman } from './platform/mail/open-postman.js';
 import { createGuardedFetch } from './platform/net/guarded-fetch.js';
 import type { Logger } from './platform/observe/logger.js';
 import { createThrottle } from './platform/throttle/throttle.js';
-import { type Assets, createAssets } from './platform/web/assets.js';
+import { type Assets, createAssets, isLogoFile, logoName } from './platform/web/assets.js';
 import { type Csrf, createCsrf } from './platform/web/csrf.js';
 import { createOriginRule, type OriginRule } from './platform/web/origin.js';
 import { createRenderError, type RenderError } from './platform/web/render-error.js';
@@ -50,11 +60,16 @@ import { requestIdOf } from './platform/web/request-id.js';
 import { type AccountStore, createAccountStore } from './stores/account-store.js';
 import { type AuditStore, createAuditStore } from './stores/audit-store.js';
 import { createClientStore } from './stores/client-store.js';
+import { type ClientUsageStore, createClientUsageStore } from './stores/client-usage-store.js';
 import { type ConsentStore, createConsentStore } from './stores/consent-store.js';
+import { createLinkStore, type LinkStore } from './stores/link-store.js';
+import { createLeavingStore } from './stores/leaving-store.js';
 import { createPayloadStore } from './stores/open-payload-store.js';
 import type { PayloadStore } from './stores/payload-store.js';
+import { createRedirectLeaseStore } from './stores/redirect-lease-store.js';
 import { createResourceStore } from './stores/resource-store.js';
 import { createRoleStore } from './stores/role-store.js';
+import { createSessionFactStore, type SessionFactStore } from './stores/session-fact-store.js';
 import { createThrottleStore, type ThrottleStore } from './stores/throttle-store.js';
 
 export interface Container {
@@ -69,8 +84,17 @@ export interface Container {
   readonly authenticate: Authenticate;
   readonly setPassword: SetPassword;
   readonly disableAccounts: DisableAccounts;
+  readonly editProfile: EditProfile;
+  readonly exportAccount: ExportAccount;
+  readonly ownSessions: OwnSessions;
+  readonly leaving: Leaving;
+  readonly sessionFacts: SessionFactStore;
   readonly roles: Roles;
+  readonly byMail: ByMail;
+  readonly links: LinkStore;
   readonly clients: Clients;
+  readonly redirectLeases: RedirectLeases;
+  readonly clientUsage: ClientUsageStore;
   readonly resources: Resources;
   readonly consents: ConsentStore;
   readonly payloads: PayloadStore;
@@ -88,6 +112,7 @@ export interface Container {
 
 /** What the pages share. */
 export interface Web {
+  readonly viewsDirs: readonly string[];
   readonly assets: Assets;
   readonly origin: OriginRule;
   readonly csrf: Csrf;
@@ -103,22 +128,36 @@ export interface ContainerOptions {
   readonly report?: (line: string) => void;
 }
 
+/** Of the two seconds that closing may take. */
+const LAST_MAILS_MS = 1_500;
+
 /** `views/` lies beside `src/` and beside `dist/src/`'s parent. */
 const VIEWS = [new URL('../views', import.meta.url), new URL('../../views', import.meta.url)];
 
 function createWeb(config: Config, log: Logger): Web {
   const [sources, compiled] = VIEWS.map((url) => fileURLToPath(url)) as [string, string];
   const own = import.meta.url.includes('/dist/') ? compiled : sources;
+  if (config.viewsDir && !existsSync(config.viewsDir)) {
+    const message = `there is no folder ${config.viewsDir}`;
+    throw new ConfigFault([{ setting: 'VIEWS_DIR', variable: 'VIEWS_DIR', message }]);
+  }
   const viewsDirs = config.viewsDir ? [own, config.viewsDir] : [own];
-  const assets = createAssets(viewsDirs);
+  const { name, logo, color } = config.brand;
+  const logoFile = logo && isLogoFile(logo) ? logo : undefined;
+  const assets = createAssets(viewsDirs, logoFile);
   const origin = createOriginRule({ issuer: config.issuer, acceptedHosts: config.http.acceptedHosts });
   const csrf = createCsrf({
     secretKeys: config.secretKeys,
     secure: config.issuer.startsWith('https:'),
     origin,
   });
-  const { name, logo, color } = config.brand;
-  const brand = { name, ...(logo ? { logo } : {}), ...(color ? { color } : {}) };
+  const shownLogo = logoFile ? assets.href(logoName(logoFile)) : logo;
+  const brand = {
+    name,
+    ...(shownLogo ? { logo: shownLogo } : {}),
+    ...(color ? { color } : {}),
+    ...(config.securityContact ? { helpHref: config.securityContact } : {}),
+  };
   const renderView = createRenderView({ viewsDirs, brand, assets, csrf, cache: config.production });
   const renderError = createRenderError({
     renderView,
@@ -129,7 +168,7 @@ function createWeb(config: Config, log: Logger): Web {
     },
   });
   const requestInfo = (ctx: Context) => ({ ip: ctx.ip, requestId: requestIdOf(ctx) });
-  return { assets, origin, csrf, renderView, renderError, requestInfo };
+  return { viewsDirs, assets, origin, csrf, renderView, renderError, requestInfo };
 }
 
 async function migrate({ database }: Config, report: ContainerOptions['report']): Promise<MigrationResult> {
@@ -164,7 +203,11 @@ async function assemble(
   const throttles = createThrottleStore(database);
   const payloads = createPayloadStore(database, clock);
   const consents = createConsentStore(database, clock);
-  const clientStore = createClientStore(database);
+  const rows = createClientStore(database);
+  const { issuer, clientCreation } = config;
+  const clientStore =
+    clientCreation === 'everyone' ? withBuiltIn(rows, demoClient({ issuer, now: clock.now() })) : rows;
+  const leaseStore = createRedirectLeaseStore(database);
   const resourceStore = createResourceStore(database);
 
   const accounts = createAccountStore(database);
@@ -180,6 +223,15 @@ async function assemble(
     },
     audit,
     clock,
+  });
+
+  const sessionFacts = createSessionFactStore(database);
+  const ownSessions = createOwnSessions({
+    facts: sessionFacts,
+    payloads,
+    audit,
+    clock,
+    ttl: config.ttl.session,
   });
 
   const signingKeys = createFileKeys({ keysDir: config.keysDir, clock, warn: (line) => log.warn(line) });
@@ -202,6 +254,7 @@ async function assemble(
     signingKeys: loadedKeys,
     payloads,
     clients: clientStore,
+    redirectLeases: leaseStore,
     clientSecrets,
     consents,
     resources: resourceStore,
@@ -216,6 +269,11 @@ async function assemble(
     audit: { row: audit.row, requestInfo },
     fetch: createGuardedFetch({ allow: config.upstreamAllowPrivate, loopback: config.loopback }),
     pages: web,
+    sessionSeen: (ctx, { accountId, uid }) =>
+      ownSessions
+        .saw({ sessionUid: uid, accountId, ip: ctx.ip, userAgent: ctx.get('User-Agent') })
+        // What is told of a session must not stand in the way of using it.
+        .catch((err: unknown) => log.warn({ err }, 'a session could not be noted')),
     clock,
     log,
   });
@@ -234,6 +292,24 @@ async function assemble(
     clock,
   });
 
+  const endAccess = async (accountId: string): Promise<void> => {
+    await payloads.revokeGrants({ accountId }, clock.now());
+    await payloads.endSessions(accountId);
+  };
+  const links = createLinkStore(database);
+  const postman = openPostman({ config, viewsDirs: web.viewsDirs, log });
+  const byMail = createByMail({
+    accounts,
+    linkStore: links,
+    postman,
+    throttle: (rule) => createThrottle({ store: throttles, clock }, rule),
+    setPassword,
+    endAccess,
+    issuer: config.issuer,
+    audit,
+    clock,
+  });
+
   return {
     config,
     log,
@@ -245,17 +321,31 @@ async function assemble(
     register,
     authenticate,
     setPassword,
-    disableAccounts: createDisableAccounts({
-      store: accounts,
-      endAccess: async (accountId) => {
-        await payloads.revokeGrants({ accountId }, clock.now());
-        await payloads.endSessions(accountId);
-      },
+    disableAccounts: createDisableAccounts({ store: accounts, endAccess, audit, clock }),
+    editProfile: createEditProfile({ store: accounts, audit, clock }),
+    exportAccount: createExportAccount({
+      accounts,
+      consents,
+      ownSessions,
+      clientsOf: (accountId) => clients.listOf(accountId),
+      audit: auditStore,
+    }),
+    ownSessions,
+    sessionFacts,
+    leaving: createLeaving({
+      store: createLeavingStore(database),
+      endAccess,
+      clientsOf: (accountId) => clients.listOf(accountId),
+      revokeClient: (clientId) => payloads.revokeGrants({ clientId }, clock.now()),
       audit,
       clock,
     }),
     roles: createRoles({ store: createRoleStore(database), audit, clock }),
+    byMail,
+    links,
     clients,
+    redirectLeases: createRedirectLeases({ store: leaseStore, audit, clock }),
+    clientUsage: createClientUsageStore(database),
     resources: createResources({ store: resourceStore, audit, clock }),
     consents,
     payloads,
@@ -275,7 +365,11 @@ async function assemble(
     migrated,
     bootstrap: () =>
       bootstrapAdmin({ store: accounts, passwords, register: register.register, audit, clock }, config.admin),
-    close: () => database.close(),
+    async close() {
+      // Mails that were asked for still go out, as long as the server has time to stop.
+      await postman.close(LAST_MAILS_MS);
+      await database.close();
+    },
   };
 }
 

@@ -20,6 +20,8 @@ export interface Account {
   readonly roles: readonly string[];
   readonly createdAt: number;
   readonly updatedAt: number;
+  /** Asked to be deleted then; until then the person may change their mind. */
+  readonly deleteAt?: number | undefined;
 }
 
 /** The standard claims (OIDC Core §5.1) we hold, plus `roles`. Absent is left out, never null. */

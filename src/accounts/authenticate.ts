@@ -21,6 +21,8 @@ export type SignInResult =
   | { readonly outcome: 'wrong' }
   /** Right, but good for choosing another password only; see `SetPasswordOptions.formerSetAt`. */
   | { readonly outcome: 'must_change'; readonly account: Account; readonly passwordSetAt: number }
+  /** Right, but the account is about to be deleted: good for taking that back only. */
+  | { readonly outcome: 'leaving'; readonly account: Account; readonly deleteAt: number }
   | { readonly outcome: 'throttled'; readonly retryAfterSeconds: number };
 
 /**
@@ -74,6 +76,9 @@ export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
     if (kept.expiresAt !== undefined && kept.expiresAt <= clock.now()) {
       return { result: WRONG, account, reason: 'expired' };
     }
+    if (account.deleteAt !== undefined) {
+      return { result: { outcome: 'leaving', account, deleteAt: account.deleteAt }, account };
+    }
     if (!kept.mustChange) return { result: { outcome: 'ok', account }, account };
     return { result: { outcome: 'must_change', account, passwordSetAt: kept.setAt }, account };
   }
@@ -91,7 +96,7 @@ export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
     const wait = await reserve(keys.account, keys.address);
     const judged: Judgement = wait > 0 ? throttled(wait) : await judgeOrGiveBack(input, keys);
     const { result, account, reason } = judged;
-    const right = result.outcome === 'ok' || result.outcome === 'must_change';
+    const right = result.outcome !== 'wrong' && result.outcome !== 'throttled';
     const settled = right
       ? [throttles.account.clear(keys.account), throttles.address.giveBack(keys.address)]
       : [];
@@ -155,7 +160,6 @@ const throttled = (retryAfterSeconds: number): Judgement => ({
 
 function detailOf(result: SignInResult, reason: string | undefined): Record<string, string> {
   if (reason !== undefined) return { reason };
-  return result.outcome === 'must_change'
-    ? { method: 'password', next: 'must_change' }
-    : { method: 'password' };
+  const next = result.outcome === 'must_change' || result.outcome === 'leaving' ? result.outcome : undefined;
+  return next === undefined ? { method: 'password' } : { method: 'password', next };
 }

@@ -1,8 +1,8 @@
 import type { Audit, RequestInfo } from '../platform/audit/audit.js';
 import type { Clock } from '../platform/crypto/clock.js';
 import { newId } from '../platform/crypto/ids.js';
-import { UniqueViolation } from '../platform/database/database.js';
-import { type FieldFault, InvalidInput } from '../platform/errors/errors.js';
+import { type Step, UniqueViolation } from '../platform/database/database.js';
+import { type FieldFault, InvalidInput, PosternError } from '../platform/errors/errors.js';
 import type { AccountStore, NewAccount, StoredPassword } from '../stores/account-store.js';
 import type { Account } from './account.js';
 import { type Passwords, passwordFault } from './passwords.js';
@@ -16,6 +16,15 @@ export interface SignUp {
   readonly password: string;
   readonly email?: string | undefined;
   readonly displayName?: string | undefined;
+}
+
+/** What an invitation brings to a sign-up. It was mailed to the address, which is thereby proven. */
+export interface Invited {
+  readonly id: string;
+  readonly email: string;
+  readonly roles: readonly string[];
+  /** A guard of the unit that makes the account: it uses the invitation up. */
+  readonly consume: Step;
 }
 
 /** What the command line, the first start and administrators may say. */
@@ -40,8 +49,11 @@ export interface Registration {
 export interface Register {
   /** @throws {InvalidInput} field by field; nothing is saved */
   register(input: Registration, info?: RequestInfo): Promise<Account>;
-  /** As `register`, by a stranger: reserved names are refused. */
-  signUp(input: SignUp, info?: RequestInfo): Promise<Account>;
+  /**
+   * As `register`, by a stranger: reserved names are refused.
+   * @throws {PosternError} 409 where the invitation was used meanwhile
+   */
+  signUp(input: SignUp, info?: RequestInfo, invited?: Invited): Promise<Account>;
 }
 
 interface RegisterDeps {
@@ -54,7 +66,7 @@ interface RegisterDeps {
 const SELF = 'self';
 
 export function createRegister({ store, passwords, audit, clock }: RegisterDeps): Register {
-  async function register(given: Registration, info?: RequestInfo): Promise<Account> {
+  async function register(given: Registration, info?: RequestInfo, invited?: Invited): Promise<Account> {
     const input = cleaned(given);
     const faults = registrationFaults(input);
     if (faults.length > 0) throw new InvalidInput(faults);
@@ -67,10 +79,11 @@ export function createRegister({ store, passwords, audit, clock }: RegisterDeps)
       ...info,
       accountId: id,
       actorId: input.createdBy === SELF ? id : input.createdBy,
-      detail: { username, roles },
+      detail: { username, roles, ...(invited ? { invitation: invited.id } : {}) },
     });
     try {
-      await store.insert(fresh, [step]);
+      const made = await store.insert(fresh, [step], invited ? [invited.consume] : []);
+      if (!made) throw new PosternError(409, 'invitation_used', 'This invitation was used in the meantime.');
     } catch (error) {
       // The index decides, not a look before: two sign-ups at once cannot both have the name.
       if (!(error instanceof UniqueViolation && error.constraint === 'accounts_username_key_unique'))
@@ -81,9 +94,21 @@ export function createRegister({ store, passwords, audit, clock }: RegisterDeps)
   }
 
   return {
-    register,
-    signUp: ({ username, password, email, displayName }, info) =>
-      register({ username, password, email, displayName, createdBy: SELF }, info),
+    register: (input, info) => register(input, info),
+    signUp: ({ username, password, email, displayName }, info, invited) =>
+      register(
+        {
+          username,
+          password,
+          email: invited?.email ?? email,
+          emailVerified: invited !== undefined,
+          displayName,
+          roles: invited?.roles,
+          createdBy: SELF,
+        },
+        info,
+        invited,
+      ),
   };
 }
 

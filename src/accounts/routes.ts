@@ -2,23 +2,25 @@ import Router from '@koa/router';
 import type { Context } from 'koa';
 import type { BrowserSessions } from '../authorization-server/browser-session.js';
 import type { RequestInfo } from '../platform/audit/audit.js';
-import { InvalidInput, PageError } from '../platform/errors/errors.js';
+import { InvalidInput, PageError, TooManyAttempts, Unavailable } from '../platform/errors/errors.js';
 import { type Form, readForm } from '../platform/web/body.js';
 import type { Csrf } from '../platform/web/csrf.js';
 import type { RenderView } from '../platform/web/render-view.js';
 import { localPath } from '../platform/web/return-to.js';
 import type { Account } from './account.js';
 import { MINIMUM_LENGTH } from './passwords.js';
-import type { Register } from './register.js';
+import type { ByMail } from './by-mail.js';
+import type { Invited, Register } from './register.js';
 import type { SignInPages, SignInPlace } from './sign-in-pages.js';
 
-/** `/login`, `/signup`, `/logout`, and the account page. */
+/** `/login`, `/signup` and `/logout`. */
 interface Dependencies {
   readonly sessions: BrowserSessions;
   readonly signInPages: SignInPages;
   readonly register: Register['signUp'];
   readonly currentAccount: (ctx: Context) => Promise<Account | undefined>;
   readonly signUp: SignUpSetting;
+  readonly byMail: ByMail;
   readonly csrf: Csrf;
   readonly renderView: RenderView;
   readonly requestInfo: (ctx: Context) => RequestInfo;
@@ -46,6 +48,11 @@ const query = (ctx: Context, name: string): string | undefined => {
   return typeof value === 'string' ? value : undefined;
 };
 
+/** The account is there; its page offers the mail again. */
+function laterOnly(error: unknown): void {
+  if (!(error instanceof TooManyAttempts || error instanceof Unavailable)) throw error;
+}
+
 export function createAccountPages(deps: Dependencies): AccountPages {
   const { sessions, signInPages, csrf, renderView, requestInfo } = deps;
 
@@ -53,6 +60,7 @@ export function createAccountPages(deps: Dependencies): AccountPages {
     action: '/login',
     hidden: { next },
     ...(deps.signUp === 'open' ? { signUpHref: `/signup?next=${encodeURIComponent(next)}` } : {}),
+    ...(deps.byMail.postman.available ? { forgotHref: '/forgot-password' } : {}),
   });
 
   function seeOther(ctx: Context, path: string): void {
@@ -70,14 +78,22 @@ export function createAccountPages(deps: Dependencies): AccountPages {
     seeOther(ctx, next);
   }
 
-  function showSignUp(ctx: Context, form: Form, faults: InvalidInput['faults'] = []): void {
+  function showSignUp(
+    ctx: Context,
+    form: Form,
+    invited: Invited | undefined,
+    faults: InvalidInput['faults'] = [],
+  ): void {
     const next = localPath(form.next);
+    const { invite, email } = form;
     renderView(
       ctx,
       'signup',
       {
         action: '/signup',
-        hidden: { next },
+        hidden: { next, ...(invited && invite ? { invite } : {}) },
+        ...(invited ? { invited: invited.email } : { askEmail: deps.byMail.postman.available }),
+        ...(email ? { email } : {}),
         minimumLength: MINIMUM_LENGTH,
         loginHref: `/login?next=${encodeURIComponent(next)}`,
         faults,
@@ -87,25 +103,31 @@ export function createAccountPages(deps: Dependencies): AccountPages {
     );
   }
 
-  function requireSignUp(): void {
-    if (deps.signUp === 'open') return;
+  /** Whether a stranger may sign up here, and by which invitation. */
+  async function requireSignUp(invite: string | undefined): Promise<Invited | undefined> {
+    if (invite && deps.signUp !== 'closed') return deps.byMail.invitations.open(invite);
+    if (deps.signUp === 'open') return undefined;
     throw new PageError(403, 'sign_up_closed', 'Sign-up is closed', CLOSED[deps.signUp], {
       waysOn: [{ label: 'Sign in', href: '/login' }],
     });
   }
 
   async function takeSignUp(ctx: Context): Promise<void> {
-    requireSignUp();
     const form = await readForm(ctx);
+    const invited = await requireSignUp(form.invite);
     csrf.require(ctx, form);
     const info = requestInfo(ctx);
+    const { postman, limits, emailAddress } = deps.byMail;
+    const email = postman.available ? form.email?.trim() : undefined;
     try {
       const { username = '', password = '' } = form;
-      const account = await deps.register({ username, password }, info);
+      if (email) await limits.check(email, info);
+      const account = await deps.register({ username, password, email }, info, invited);
       await sessions.signIn(ctx, account.id);
+      await emailAddress.sendVerification(account, info).catch(laterOnly);
     } catch (error) {
       if (!(error instanceof InvalidInput)) throw error;
-      return showSignUp(ctx, form, error.faults);
+      return showSignUp(ctx, form, invited, error.faults);
     }
     seeOther(ctx, localPath(form.next));
   }
@@ -126,37 +148,17 @@ export function createAccountPages(deps: Dependencies): AccountPages {
     renderView(ctx, 'signed-out', { loginHref: '/login' });
   }
 
-  async function showAccount(ctx: Context): Promise<void> {
-    const current = await deps.currentAccount(ctx);
-    if (!current) return seeOther(ctx, '/login?next=/account');
-    renderView(
-      ctx,
-      'account',
-      {
-        username: current.username,
-        rows: [
-          { label: 'Username', values: [current.username] },
-          ...(current.displayName ? [{ label: 'Name', values: [current.displayName] }] : []),
-          ...(current.email ? [{ label: 'E-mail', values: [current.email] }] : []),
-          ...(current.roles.length > 0 ? [{ label: 'Roles', values: current.roles }] : []),
-        ],
-        links: [{ label: 'Sign out', href: '/logout' }],
-      },
-      { account: { name: current.username } },
-    );
-  }
-
   const router = new Router();
   router.get('/login', (ctx) => signInPages.show(ctx, signInPlace(localPath(query(ctx, 'next')))));
   router.post('/login', takeSignIn);
-  router.get('/signup', (ctx) => {
-    requireSignUp();
+  router.get('/signup', async (ctx) => {
+    const invite = query(ctx, 'invite');
+    const invited = await requireSignUp(invite);
     const next = query(ctx, 'next');
-    showSignUp(ctx, next ? { next } : {});
+    showSignUp(ctx, { ...(next ? { next } : {}), ...(invite ? { invite } : {}) }, invited);
   });
   router.post('/signup', takeSignUp);
   router.get('/logout', showLogout);
   router.post('/logout', takeLogout);
-  router.get('/account', showAccount);
   return { router, signInPlace, takeSignIn };
 }

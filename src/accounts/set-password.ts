@@ -1,5 +1,6 @@
 import type { Audit, RequestInfo } from '../platform/audit/audit.js';
 import type { Clock } from '../platform/crypto/clock.js';
+import type { Step } from '../platform/database/database.js';
 import { InvalidInput, PosternError } from '../platform/errors/errors.js';
 import type { AccountStore } from '../stores/account-store.js';
 import { type Passwords, passwordFault } from './passwords.js';
@@ -13,6 +14,8 @@ export interface SetPasswordOptions {
    */
   readonly formerSetAt?: number | undefined;
   readonly mustChange?: boolean | undefined;
+  /** Guards and steps of the same unit, such as using up the link that allows it. */
+  readonly also?: readonly Step[] | undefined;
   /** Milliseconds since the epoch. */
   readonly expiresAt?: number | undefined;
 }
@@ -66,6 +69,7 @@ export function createSetPassword({ store, passwords, audit, clock }: SetPasswor
     };
     const actorId = options.actorId ?? accountId;
     const step = audit.step({ event: 'account.password_changed', ...info, accountId, actorId });
-    if (!(await store.setPassword(accountId, fresh, former?.setAt, [step]))) throw stale();
+    if (!(await store.setPassword(accountId, fresh, former?.setAt, [...(options.also ?? []), step])))
+      throw stale();
   };
 }

@@ -18,6 +18,13 @@ export type SignInStep =
       readonly ticket: string;
       readonly username: string;
       readonly faults: readonly FieldFault[];
+    }
+  /** The account is about to be deleted: signing in opens nothing but the choice to keep it. */
+  | {
+      readonly step: 'keep_account';
+      readonly ticket: string;
+      readonly username: string;
+      readonly deleteAt: number;
     };
 
 export interface SignIn {
@@ -25,6 +32,8 @@ export interface SignIn {
   withPassword(given: { username: string; password: string }, info: RequestInfo): Promise<SignInStep>;
   /** `refused` where the ticket is forged, late or used. */
   withNewPassword(given: { ticket: string; password: string }, info: RequestInfo): Promise<SignInStep>;
+  /** Takes the deletion back and signs in; `refused` where the ticket is forged or late. */
+  keepingAccount(given: { ticket: string }, info: RequestInfo): Promise<SignInStep>;
 }
 
 interface Ticket {
@@ -36,12 +45,15 @@ interface Ticket {
 }
 
 const TICKET_MINUTES = 15;
-const CONTEXT = 'set-password';
+/** What a ticket is good for. */
+type Purpose = 'set-password' | 'keep-account';
 
 interface Dependencies {
   readonly authenticate: Authenticate;
   readonly findAccount: (id: string) => Promise<Account | undefined>;
   readonly setPassword: SetPassword;
+  /** `Leaving.undo`. */
+  readonly undoDeletion: (accountId: string, info: RequestInfo) => Promise<boolean>;
   /** Purpose `sign-in-ticket`. */
   readonly box: SecretBox;
   readonly clock: Clock;
@@ -56,11 +68,17 @@ const STALE: SignInStep = {
   fault: { field: '', message: 'This took too long. Please sign in again.' },
 };
 
-export function createSignIn({ authenticate, findAccount, setPassword, box, clock }: Dependencies): SignIn {
-  const issue = (ticket: Ticket) => box.seal(JSON.stringify(ticket), CONTEXT);
+export function createSignIn(deps: Dependencies): SignIn {
+  const { authenticate, findAccount, setPassword, box, clock } = deps;
 
-  function open(sealed: string): Ticket | undefined {
-    const opened = box.open(sealed, CONTEXT);
+  function issue(purpose: Purpose, accountId: string, passwordSetAt: number): string {
+    const until = clock.now() + TICKET_MINUTES * 60_000;
+    const ticket: Ticket = { accountId, passwordSetAt, until };
+    return box.seal(JSON.stringify(ticket), purpose);
+  }
+
+  function open(sealed: string, purpose: Purpose): Ticket | undefined {
+    const opened = box.open(sealed, purpose);
     const ticket = opened === undefined ? undefined : (JSON.parse(opened) as Ticket);
     return ticket && ticket.until > clock.now() ? ticket : undefined;
   }
@@ -72,12 +90,16 @@ export function createSignIn({ authenticate, findAccount, setPassword, box, cloc
       if (result.outcome === 'wrong') return WRONG;
       const { account } = result;
       if (result.outcome === 'ok') return { step: 'signed_in', account };
-      const until = clock.now() + TICKET_MINUTES * 60_000;
-      const ticket = issue({ accountId: account.id, passwordSetAt: result.passwordSetAt, until });
+      if (result.outcome === 'leaving') {
+        const { id, username } = account;
+        const ticket = issue('keep-account', id, 0);
+        return { step: 'keep_account', ticket, username, deleteAt: result.deleteAt };
+      }
+      const ticket = issue('set-password', account.id, result.passwordSetAt);
       return { step: 'set_password', ticket, username: account.username, faults: [] };
     },
     async withNewPassword({ ticket: sealed, password }, info) {
-      const ticket = open(sealed);
+      const ticket = open(sealed, 'set-password');
       const account = ticket && (await findAccount(ticket.accountId));
       if (!ticket || !account?.mustChangePassword || account.disabled) return STALE;
       try {
@@ -90,6 +112,14 @@ export function createSignIn({ authenticate, findAccount, setPassword, box, cloc
         return { step: 'set_password', ticket: sealed, username: account.username, faults };
       }
       return { step: 'signed_in', account: { ...account, mustChangePassword: false } };
+    },
+    async keepingAccount({ ticket: sealed }, info) {
+      const ticket = open(sealed, 'keep-account');
+      const account = ticket && (await findAccount(ticket.accountId));
+      if (!account || account.disabled || account.mustChangePassword) return STALE;
+      // Once: where nothing is left to take back, the proof is used up and the password is asked for.
+      if (!(await deps.undoDeletion(account.id, info))) return STALE;
+      return { step: 'signed_in', account: { ...account, deleteAt: undefined } };
     },
   };
 }

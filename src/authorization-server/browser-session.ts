@@ -28,6 +28,13 @@ interface Options {
   /** Seconds. */
   readonly ttl: number;
   readonly cookie: { readonly secure: boolean };
+  /** Told of each signed-in browser that comes by. */
+  readonly seen: (ctx: ParameterizedContext, session: SeenSession) => Promise<void>;
+}
+
+export interface SeenSession {
+  readonly accountId: string;
+  readonly uid: string;
 }
 
 /** What the library's Session can do beyond its types. */
@@ -68,7 +75,9 @@ export function createBrowserSessions(current: () => Provider, options: Options)
   return {
     async current(ctx) {
       const { accountId, uid, loginTs } = await sessionOf(ctx);
-      return accountId ? { accountId, uid, authTime: loginTs ?? 0 } : undefined;
+      if (!accountId) return undefined;
+      await options.seen(ctx, { accountId, uid });
+      return { accountId, uid, authTime: loginTs ?? 0 };
     },
     async signIn(ctx, accountId) {
       let session = await sessionOf(ctx);
@@ -81,6 +90,7 @@ export function createBrowserSessions(current: () => Provider, options: Options)
       session.loginAccount({ accountId, amr: ['pwd'] });
       await session.save(options.ttl);
       setCookie(ctx, session.jti, new Date(options.clock.now() + options.ttl * 1000));
+      await options.seen(ctx, { accountId, uid: session.uid });
     },
     async signOut(ctx) {
       const session = await sessionOf(ctx);

@@ -1,10 +1,12 @@
 import { type AllClientMetadata, type Client, errors, type Provider } from 'oidc-provider';
-import type { ClientRecord } from '../clients/client.js';
+import type { ClientRecord, RedirectLease } from '../clients/client.js';
 import type { ClientDocument } from '../clients/register.js';
 import { type ClientSecrets, keepsText, needsSecret } from '../clients/secrets.js';
+import type { Clock } from '../platform/crypto/clock.js';
 import { randomToken } from '../platform/crypto/ids.js';
 import { InvalidInput } from '../platform/errors/errors.js';
 import type { ClientStore } from '../stores/client-store.js';
+import type { RedirectLeaseStore } from '../stores/redirect-lease-store.js';
 
 /**
  * Stands for the library's own client look-up: one cheap read of the row's version per request, the built
@@ -23,15 +25,27 @@ export interface ClientFeatures {
 
 interface Dependencies {
   readonly clients: Pick<ClientStore, 'find' | 'findVersion'>;
+  readonly leases: Pick<RedirectLeaseStore, 'listOf'>;
   readonly secrets: ClientSecrets;
+  readonly tests: TestRights;
+  readonly clock: Clock;
   /** What this server offers now. A stored client may name more: the library would refuse all its requests. */
   readonly features: ClientFeatures;
+}
+
+/** What a client may do while its owner tests it, in that request alone; see `client-tests.ts`. */
+export interface TestRights {
+  mayRedirect(clientId: string, redirectUri: string): boolean;
+  /** Whether the client is taken to be known without having shown who it is. */
+  isVouchedFor(clientId: string): boolean;
 }
 
 export interface ClientCache {
   /** Makes `provider.Client` find clients here. */
   install(provider: Provider): void;
   recordOf(client: Client): ClientRecord;
+  /** Its redirect leases that have not ended. */
+  leasesOf(client: Client): readonly RedirectLease[];
   /**
    * The library's own judgement of metadata that is about to be saved.
    * @throws {InvalidInput}
@@ -39,8 +53,10 @@ export interface ClientCache {
   judge(provider: Provider, document: ClientDocument): Promise<void>;
 }
 
-export function createClientCache({ clients, secrets, features }: Dependencies): ClientCache {
+export function createClientCache(deps: Dependencies): ClientCache {
+  const { clients, secrets, features, tests, clock } = deps;
   const records = new WeakMap<Client, ClientRecord>();
+  const leases = new WeakMap<Client, readonly RedirectLease[]>();
   const kept = new Map<string, { version: number; client: Client }>();
 
   function offered(metadata: ClientRecord['metadata']): AllClientMetadata {
@@ -56,7 +72,7 @@ export function createClientCache({ clients, secrets, features }: Dependencies):
     };
   }
 
-  function build(provider: Provider, record: ClientRecord): Client {
+  function build(provider: Provider, record: ClientRecord, leased: readonly RedirectLease[]): Client {
     const method = record.metadata.token_endpoint_auth_method;
     const texts = keepsText(method) ? secrets.texts(record) : [];
     const LibraryClient = provider.Client as unknown as new (metadata: AllClientMetadata) => Client;
@@ -67,6 +83,7 @@ export function createClientCache({ clients, secrets, features }: Dependencies):
     });
     for (const secret of texts.slice(1)) addSymmetricKey(client, secret);
     records.set(client, record);
+    leases.set(client, leased);
     return client;
   }
 
@@ -76,16 +93,26 @@ export function createClientCache({ clients, secrets, features }: Dependencies):
     return record;
   }
 
+  const leasesOf = (client: Client): readonly RedirectLease[] => {
+    const now = clock.now();
+    return (leases.get(client) ?? []).filter(({ expiresAt }) => expiresAt > now);
+  };
+
   async function find(provider: Provider, clientId: unknown): Promise<Client | undefined> {
     // PostgreSQL refuses a NUL even as a question.
     if (typeof clientId !== 'string' || clientId === '' || clientId.includes('\0')) return undefined;
     const version = await clients.findVersion(clientId);
     const known = kept.get(clientId);
-    if (version !== undefined && known?.version === version) return known.client;
+    if (version !== undefined && known?.version === version && !tests.isVouchedFor(clientId)) {
+      return known.client;
+    }
     kept.delete(clientId);
     const record = version === undefined ? undefined : await clients.find(clientId);
     if (!record) return undefined;
-    const client = build(provider, record);
+    // Read after the record: a lease that came between counts the version up, and all is read again.
+    const leased = await deps.leases.listOf(clientId, clock.now());
+    if (tests.isVouchedFor(clientId)) return build(provider, withoutSecret(record), leased);
+    const client = build(provider, record, leased);
     // client_secret_jwt keys are derived when the client is built, so they must not outlive a secret's end.
     if (!keepsText(record.metadata.token_endpoint_auth_method)) keep(clientId, record.version, client);
     return client;
@@ -100,13 +127,22 @@ export function createClientCache({ clients, secrets, features }: Dependencies):
   return {
     install(provider) {
       Object.assign(provider.Client, { find: (clientId: unknown) => find(provider, clientId) });
+      const { redirectUriAllowed } = provider.Client.prototype;
       Object.assign(provider.Client.prototype, {
+        redirectUriAllowed(this: Client, uri: string) {
+          return (
+            Reflect.apply(redirectUriAllowed, this, [uri]) ||
+            leasesOf(this).some(({ redirectUri }) => redirectUri === uri) ||
+            tests.mayRedirect(this.clientId, uri)
+          );
+        },
         async compareClientSecret(this: Client, presented: string) {
           return secrets.matches(recordOf(this), presented);
         },
       });
     },
     recordOf,
+    leasesOf,
     async judge(provider, { client_id, client_secret, ...metadata }) {
       const LibraryClient = provider.Client as unknown as { validate(all: AllClientMetadata): Promise<void> };
       try {
@@ -117,6 +153,13 @@ export function createClientCache({ clients, secrets, features }: Dependencies):
       }
     },
   };
+}
+
+/** The same client without the grant and the method that need a secret. */
+function withoutSecret({ metadata, ...record }: ClientRecord): ClientRecord {
+  const { token_endpoint_auth_signing_alg: _alg, ...rest } = metadata;
+  const grant_types = metadata.grant_types.filter((type) => type !== 'client_credentials');
+  return { ...record, metadata: { ...rest, token_endpoint_auth_method: 'none', grant_types } };
 }
 
 /** The library's message begins with the member it is about, or names it somewhere. */

@@ -1,11 +1,12 @@
 import type { Middleware } from 'koa';
 import type { Client, KoaContextWithOIDC } from 'oidc-provider';
+import type { ClientRecord, RedirectLease } from '../clients/client.js';
 import type { Clock } from '../platform/crypto/clock.js';
 import { ROUTES } from './configuration.js';
 
 /**
  * Which pages may call us from a browser (`contract.md` §6): those at an origin that a browser client
- * registered a redirect URI at. Where a request names its client, the library asks about that client;
+ * registered a redirect URI at, or named among its allowed origins. Where a request names its client, the library asks about that client;
  * discovery, keys, preflights and refusals name none, and there the library would let every origin in.
  */
 
@@ -21,19 +22,28 @@ const FOR_BROWSERS: ReadonlySet<string> = new Set([
   ...DISCOVERY,
 ]);
 
-function originsOf(redirectUris: readonly string[]): Set<string> {
-  const origins = redirectUris.flatMap((uri) => (URL.canParse(uri) ? [new URL(uri).origin] : []));
+function originsOf(addresses: readonly string[]): Set<string> {
+  const origins = addresses.flatMap((uri) => (URL.canParse(uri) ? [new URL(uri).origin] : []));
   // The origin of every custom scheme, and of every sandboxed page.
   return new Set(origins.filter((origin) => origin !== 'null'));
 }
 
 /** The library's `clientBasedCORS`. Must be synchronous. */
-export const allowOrigin = (_ctx: KoaContextWithOIDC, origin: string, client: Client): boolean =>
-  client.clientAuthMethod === 'none' && originsOf(client.redirectUris ?? []).has(origin);
+export function createAllowOrigin(known: {
+  readonly recordOf: (client: Client) => ClientRecord;
+  readonly leasesOf: (client: Client) => readonly RedirectLease[];
+}) {
+  return (_ctx: KoaContextWithOIDC, origin: string, client: Client): boolean => {
+    if (client.clientAuthMethod !== 'none') return false;
+    const leased = known.leasesOf(client).map(({ redirectUri }) => redirectUri);
+    const named = known.recordOf(client).options.allowedOrigins ?? [];
+    return originsOf([...(client.redirectUris ?? []), ...named, ...leased]).has(origin);
+  };
+}
 
-/** @param publicRedirectUris redirect URIs of all clients that authenticate with `none` */
+/** @param publicAddresses redirect URIs and allowed origins of all clients that authenticate with `none` */
 export function corsForBrowserClients(
-  publicRedirectUris: () => Promise<readonly string[]>,
+  publicAddresses: () => Promise<readonly string[]>,
   clock: Clock,
 ): Middleware {
   let known: { readonly until: number; readonly origins: Promise<Set<string>> } | undefined;
@@ -41,7 +51,7 @@ export function corsForBrowserClients(
   /** One query at a time, however many origins are tried. */
   function registered(): Promise<Set<string>> {
     if (known && known.until > clock.now()) return known.origins;
-    const origins = publicRedirectUris().then(originsOf);
+    const origins = publicAddresses().then(originsOf);
     known = { until: clock.now() + KEPT, origins };
     origins.catch(() => {
       known = undefined;

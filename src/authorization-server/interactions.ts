@@ -25,14 +25,23 @@ export interface PendingInteraction {
   readonly asked: Agreed;
   /** What of it was not agreed to before. */
   readonly missing: Agreed;
+  /** The library's words for why it asks: `native_client_prompt`, `consent_prompt`, … */
+  readonly reasons: readonly string[];
 }
 
 export interface Interactions {
   /** @throws {PageError} when it has expired, was used up or belongs to another browser */
   get(ctx: ParameterizedContext, uid: string): Promise<PendingInteraction>;
   login(ctx: ParameterizedContext, accountId: string): Promise<string>;
-  /** Agrees to everything that was asked, and remembers it. */
-  agree(ctx: ParameterizedContext, pending: PendingInteraction): Promise<string>;
+  /**
+   * Agrees to what was asked but for the `unticked` scopes, and remembers it. What was unticked is asked
+   * again when it is requested again.
+   */
+  agree(
+    ctx: ParameterizedContext,
+    pending: PendingInteraction,
+    unticked?: readonly string[],
+  ): Promise<string>;
   deny(ctx: ParameterizedContext): Promise<string>;
 }
 
@@ -66,6 +75,19 @@ function askedClaims(claims: unknown): string[] {
   if (typeof claims !== 'string') return [];
   const { userinfo = {}, id_token = {} } = JSON.parse(claims) as Record<string, object>;
   return [...new Set([...Object.keys(userinfo), ...Object.keys(id_token)])];
+}
+
+/**
+ * Gives the Grant what was agreed to now and takes from it what was not. `rejected` tells the library, for
+ * this one answer, that the missing scopes were seen and refused; otherwise it would ask without end.
+ */
+function settleScopes(grant: Grant, agreed: readonly string[], unticked: readonly string[]): void {
+  grant.rejected = undefined;
+  const former = words(grant.openid?.scope).filter((scope) => !unticked.includes(scope));
+  const scopes = [...new Set([...former, ...agreed])];
+  if (grant.openid) grant.openid.scope = undefined;
+  if (scopes.length > 0) grant.addOIDCScope(scopes);
+  if (unticked.length > 0) grant.rejectOIDCScope([...unticked]);
 }
 
 export function createInteractions(deps: Dependencies): Interactions {
@@ -137,24 +159,26 @@ export function createInteractions(deps: Dependencies): Interactions {
         accountId: interaction.session?.accountId,
         loginHint: params.login_hint,
         missing,
+        reasons: interaction.prompt.reasons,
         asked: await askedOf(params),
       };
     },
     async login(ctx, accountId) {
       return finish(ctx, { login: { accountId, amr: ['pwd'] } });
     },
-    async agree(ctx, pending) {
+    async agree(ctx, pending, unticked = []) {
       const interaction = await details(ctx);
       const accountId = interaction.session?.accountId as string;
       const { clientId } = pending.client;
-      const { scopes, claims, resources } = pending.missing;
+      const { claims, resources } = pending.missing;
+      const scopes = pending.missing.scopes.filter((scope) => !unticked.includes(scope));
       const grant = await grantOf(interaction, accountId, clientId);
-      if (scopes.length > 0) grant.addOIDCScope(scopes.join(' '));
+      settleScopes(grant, scopes, unticked);
       if (claims.length > 0) grant.addOIDCClaims([...claims]);
       for (const [resource, added] of Object.entries(resources))
         grant.addResourceScope(resource, added.join(' '));
       const grantId = await grant.save();
-      await consents.add(accountId, clientId, { scopes, claims, resources });
+      await consents.add(accountId, clientId, { scopes, claims, resources }, [], unticked);
       return finish(ctx, { consent: { grantId } });
     },
     async deny(ctx) {

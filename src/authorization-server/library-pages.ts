@@ -1,7 +1,10 @@
 import type { Context } from 'koa';
 import { type Configuration, errors, type KoaContextWithOIDC } from 'oidc-provider';
+import type { Account } from '../accounts/account.js';
 import type { ClientRecord } from '../clients/client.js';
 import { stalePage } from '../platform/web/csrf.js';
+import type { FaultContext } from '../platform/web/explain-error.js';
+import { displayText } from '../platform/web/display-text.js';
 import type { OriginRule } from '../platform/web/origin.js';
 import type { RenderError } from '../platform/web/render-error.js';
 import type { RenderView } from '../platform/web/render-view.js';
@@ -23,6 +26,7 @@ type Hooks = Required<Pick<Configuration, 'renderError'>> & {
 interface Dependencies extends Omit<Pages, 'origin'> {
   readonly restarts: Restarts;
   readonly findClient: (clientId: string) => Promise<ClientRecord | undefined>;
+  readonly findAccount: (id: string) => Promise<Account | undefined>;
   /** Called for each user code that matched nothing. */
   readonly wrongUserCode: (ctx: Context) => void;
 }
@@ -30,9 +34,11 @@ interface Dependencies extends Omit<Pages, 'origin'> {
 /** Koa's context as our renderers take it; the library adds `oidc` to the same object. */
 const plain = (ctx: KoaContextWithOIDC): Context => ctx as unknown as Context;
 
+const ADMIN = 'admin';
+
 const card = (record: ClientRecord) => {
   const uri = homeOf(record);
-  return { name: record.metadata.client_name || record.clientId, ...(uri ? { uri } : {}) };
+  return { name: displayText(record.metadata.client_name ?? '', record.clientId), ...(uri ? { uri } : {}) };
 };
 
 const xsrf = (ctx: KoaContextWithOIDC) =>
@@ -54,6 +60,16 @@ export function createLibraryPages(deps: Dependencies): Hooks {
   const recordOf = (ctx: KoaContextWithOIDC) =>
     ctx.oidc.client ? findClient(ctx.oidc.client.clientId) : Promise.resolve(undefined);
 
+  /** What is registered, for an administrator or the client's owner who is signed in here. */
+  async function forOperator(ctx: KoaContextWithOIDC, record: ClientRecord): Promise<FaultContext> {
+    const accountId = ctx.oidc.session?.accountId;
+    const account = accountId === undefined ? undefined : await deps.findAccount(accountId);
+    const owns = account !== undefined && record.ownerId === account.id;
+    if (!account || account.disabled || !(owns || account.roles.includes(ADMIN))) return {};
+    const edit = owns ? { editHref: `/clients/${record.clientId}` } : {};
+    return { operator: { redirectUris: record.metadata.redirect_uris, ...edit } };
+  }
+
   return {
     async renderError(ctx, _out, error) {
       if (isStaleForm(ctx)) return renderError(plain(ctx), stalePage('/logout'));
@@ -62,6 +78,7 @@ export function createLibraryPages(deps: Dependencies): Hooks {
       const record = await recordOf(ctx);
       renderError(plain(ctx), error, {
         ...(lost ? await restarts.context(ctx) : aboutClient(record)),
+        ...(record && error instanceof errors.InvalidRedirectUri ? await forOperator(ctx, record) : {}),
         ...(typeof params.redirect_uri === 'string' ? { redirectUri: params.redirect_uri } : {}),
       });
     },

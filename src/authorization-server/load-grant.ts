@@ -26,6 +26,15 @@ interface SessionEntry {
   persistsLogout?: boolean;
 }
 
+/** What a person unticked leaves the request itself: an unticked `offline_access` must not outlive anything. */
+function cutRejected(ctx: KoaContextWithOIDC, grant: Grant): void {
+  const rejected = new Set(grant.getRejectedOIDCScope().split(' '));
+  const params = ctx.oidc.params as { scope?: string } | undefined;
+  if (!params?.scope) return;
+  const kept = params.scope.split(' ').filter((scope) => !rejected.has(scope));
+  params.scope = kept.length > 0 ? kept.join(' ') : undefined;
+}
+
 export interface GrantLoader {
   /** The library's `loadExistingGrant`. */
   load(ctx: KoaContextWithOIDC): Promise<Grant | undefined>;
@@ -129,10 +138,15 @@ export function createGrantLoader(deps: Dependencies): GrantLoader {
       const client = ctx.oidc.client as Client;
       const accountId = ctx.oidc.account?.accountId as string;
       const own = ctx.oidc.session?.grantIdFor(client.clientId);
+      const answered = ctx.oidc.result?.consent?.grantId;
+      const answer = answered ? await ctx.oidc.provider.Grant.find(answered) : undefined;
+      if (answer) cutRejected(ctx, answer);
       const outlives = outlivesSession(ctx);
       if (outlives && !pointerBefore.has(ctx)) pointerBefore.set(ctx, own);
-      const agreed = ctx.oidc.result?.consent?.grantId ?? (outlives ? undefined : own);
-      const grant = agreed ? await ctx.oidc.provider.Grant.find(agreed) : undefined;
+      const known = answered || outlives || !own ? undefined : await ctx.oidc.provider.Grant.find(own);
+      // Unticked once is not refused for ever: who asks again gets the page again.
+      if (known) known.rejected = undefined;
+      const grant = answer ?? known;
       // Somebody may have agreed, and then somebody else signed in, within one request.
       const fits = grant?.accountId === accountId && grant.clientId === client.clientId;
       return grant && fits ? prolonged(grant, client) : remembered(ctx, accountId, client.clientId);

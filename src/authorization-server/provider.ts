@@ -4,7 +4,7 @@
  * `BrowserSessions`, `Interactions` and `Tokens`.
  */
 import compose from 'koa-compose';
-import type { Context, Middleware } from 'koa';
+import type { Context, Middleware, ParameterizedContext } from 'koa';
 import {
   type Client,
   type Configuration,
@@ -16,6 +16,7 @@ import type { Account } from '../accounts/account.js';
 import type { ClientRecord } from '../clients/client.js';
 import type { ClientDocument } from '../clients/register.js';
 import type { ClientSecrets } from '../clients/secrets.js';
+import type { ClientTests } from '../clients/test-routes.js';
 import type { PrivateSigningKey } from '../keys/signing-keys.js';
 import type { Config } from '../platform/config/config.js';
 import type { Clock } from '../platform/crypto/clock.js';
@@ -25,11 +26,13 @@ import type { GuardedFetch } from '../platform/net/guarded-fetch.js';
 import type { ClientStore } from '../stores/client-store.js';
 import type { ConsentStore } from '../stores/consent-store.js';
 import type { PayloadStore } from '../stores/payload-store.js';
+import type { RedirectLeaseStore } from '../stores/redirect-lease-store.js';
 import type { ResourceStore } from '../stores/resource-store.js';
 import { createAdapterFactory } from './adapter.js';
 import { unauthorizedClient, anonymous, noNestedPush, honestDiscovery } from './answer-corrections.js';
-import { type BrowserSessions, createBrowserSessions } from './browser-session.js';
+import { type BrowserSessions, createBrowserSessions, type SeenSession } from './browser-session.js';
 import { createClientCache } from './client-cache.js';
+import { createTestRunner } from './client-tests.js';
 import {
   cookieNames,
   grantTypes,
@@ -39,7 +42,7 @@ import {
   SCOPES,
   staticConfiguration,
 } from './configuration.js';
-import { allowOrigin, corsForBrowserClients } from './cors.js';
+import { corsForBrowserClients, createAllowOrigin } from './cors.js';
 import { type AuditNotes, issuedRow, replayRow, watchEvents } from './events.js';
 import { createFindAccount } from './find-account.js';
 import { dressLibraryForms, formPostMode } from './form-post.js';
@@ -58,6 +61,7 @@ import { createLibraryPages, type Pages } from './library-pages.js';
 import { lifetimes } from './lifetimes.js';
 import { createGrantLoader, outlivesSession } from './load-grant.js';
 import { acceptMultipart } from './multipart.js';
+import { createOwnTokenEndpoint, type OwnTokenEndpoint } from './own-token-endpoint.js';
 import { createPayloadSecrets, createRefreshAnswers } from './payload-secrets.js';
 import { createPosternProvider } from './postern-provider.js';
 import { installReplayDetection } from './replay-detection.js';
@@ -85,6 +89,9 @@ export interface AuthorizationServer {
   readonly sessions: BrowserSessions;
   readonly interactions: Interactions;
   readonly tokens: Tokens;
+  readonly clientTests: ClientTests;
+  /** For the demo, which is a client inside this process. */
+  readonly ownTokenEndpoint: OwnTokenEndpoint;
   /** @throws {InvalidInput} when the library would refuse a client with this metadata */
   judge(document: ClientDocument): Promise<void>;
 }
@@ -95,6 +102,7 @@ export interface AuthorizationServerDependencies {
   readonly signingKeys: readonly PrivateSigningKey[];
   readonly payloads: PayloadStore;
   readonly clients: ClientStore;
+  readonly redirectLeases: RedirectLeaseStore;
   readonly clientSecrets: ClientSecrets;
   readonly consents: ConsentStore;
   readonly resources: Pick<ResourceStore, 'find'>;
@@ -104,6 +112,8 @@ export interface AuthorizationServerDependencies {
   readonly audit: AuditNotes;
   /** The way to what clients publish: their key sets. */
   readonly fetch: GuardedFetch;
+  /** Told of each signed-in browser that comes by; never throws. */
+  readonly sessionSeen: (ctx: ParameterizedContext, session: SeenSession) => Promise<void>;
   readonly pages: Pages;
   readonly clock: Clock;
   readonly log: { error(fields: object, message: string): void };
@@ -123,6 +133,18 @@ function requirePkce(config: Config, recordOf: (client: Client) => ClientRecord)
   };
 }
 
+const hasOfflineAccess = ({ scope }: { scope?: string | undefined }): boolean =>
+  scope?.split(' ').includes('offline_access') ?? false;
+
+/** Browsers that come to the library's own endpoints are seen there. */
+function noteSession(seen: AuthorizationServerDependencies['sessionSeen']) {
+  return async (ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> => {
+    await next();
+    const { accountId, uid } = (ctx.oidc as KoaContextWithOIDC['oidc'] | undefined)?.session ?? {};
+    if (accountId && uid) await seen(ctx as unknown as ParameterizedContext, { accountId, uid });
+  };
+}
+
 export function createAuthorizationServer(deps: AuthorizationServerDependencies): AuthorizationServer {
   const { config, secrets, payloads, consents, clock, pages } = deps;
   const secure = config.issuer.startsWith('https:');
@@ -131,9 +153,18 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
   const nonceSecret = purposeKey(secrets[0] as string, 'dpop-nonce');
 
   const units = createUnitsOfWork(payloads);
+  const testRunner = createTestRunner({
+    issuer: config.issuer,
+    box: createSecretBox(secrets, 'client-test'),
+    payloads,
+    clock,
+  });
   const cache = createClientCache({
     clients: deps.clients,
+    leases: deps.redirectLeases,
     secrets: deps.clientSecrets,
+    tests: testRunner.rights,
+    clock,
     features: {
       grantTypes: new Set(grantTypes(config)),
       responseTypes: new Set(responseTypes(config)),
@@ -176,6 +207,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     ...pages,
     restarts,
     findClient,
+    findAccount: deps.findAccount,
     wrongUserCode: (ctx) => deps.deviceLimits.wrongCode(ctx),
   });
 
@@ -196,11 +228,13 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     loadExistingGrant: (ctx) => grants.load(ctx),
     expiresWithSession: (ctx) => !outlivesSession(ctx),
     // A client that registered the grant gets one; without offline_access it ends with the session.
-    issueRefreshToken: (_ctx, client) => client.grantTypeAllowed('refresh_token'),
+    issueRefreshToken: (_ctx, client, source) =>
+      client.grantTypeAllowed('refresh_token') &&
+      (!cache.recordOf(client).options.refreshOnlyOffline || hasOfflineAccess(source)),
     pkce: { required: requirePkce(config, cache.recordOf) },
-    clientBasedCORS: allowOrigin,
+    clientBasedCORS: createAllowOrigin(cache),
     ttl: lifetimes(config, cache.recordOf),
-    interactions: { ...fixed.interactions, policy: createInteractionPolicy() },
+    interactions: { ...fixed.interactions, policy: createInteractionPolicy(cache.recordOf) },
     renderError: libraryPages.renderError,
     features: {
       ...fixed.features,
@@ -239,10 +273,15 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
   watchEvents(provider, { units, audit: deps.audit, grants, restarts, log: deps.log });
 
   const current = (): Provider => provider;
+  const publicAddresses = async () => [
+    ...(await deps.clients.publicAddresses()),
+    ...(await deps.redirectLeases.listOfPublic(clock.now())).map(({ redirectUri }) => redirectUri),
+  ];
 
   const middleware = compose<Context>([
-    corsForBrowserClients(() => deps.clients.publicRedirectUris(), clock) as never,
+    corsForBrowserClients(publicAddresses, clock) as never,
     exactPaths as never,
+    testRunner.middleware as never,
     requestByPost,
     guardLibraryForms({ origin: pages.origin, current }),
     deviceResumeOnly(() => current().cookieName('resume')),
@@ -257,13 +296,21 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     anonymous,
     noNestedPush,
     dressLibraryForms(pages.renderView),
+    noteSession(deps.sessionSeen) as never,
     compose(current().middleware as never),
   ] as never) as unknown as Middleware;
+
+  const ownTokenEndpoint = createOwnTokenEndpoint(middleware);
 
   return {
     middleware,
     cookieKeys: fixed.cookies.keys,
-    sessions: createBrowserSessions(current, { clock, ttl: config.ttl.session, cookie: { secure } }),
+    sessions: createBrowserSessions(current, {
+      clock,
+      ttl: config.ttl.session,
+      cookie: { secure },
+      seen: deps.sessionSeen,
+    }),
     interactions: createInteractions({
       current,
       findClient,
@@ -273,6 +320,8 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
       restarts,
     }),
     tokens: createTokens(current),
+    clientTests: testRunner.tests({ current, askToken: ownTokenEndpoint }),
+    ownTokenEndpoint,
     judge: (document) => cache.judge(current(), document),
   };
 }

@@ -1,6 +1,7 @@
 import type { ParameterizedContext } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import type { ClientRecord } from '../clients/client.js';
+import { displayText } from '../platform/web/display-text.js';
 import type { FaultContext } from '../platform/web/explain-error.js';
 import { ROUTES } from './configuration.js';
 
@@ -27,7 +28,7 @@ export function homeOf({ metadata }: ClientRecord): string | undefined {
 export function aboutClient(record: ClientRecord | undefined): FaultContext {
   const applicationHref = record && homeOf(record);
   return {
-    ...(record?.metadata.client_name ? { clientName: record.metadata.client_name } : {}),
+    ...(record?.metadata.client_name ? { clientName: displayText(record.metadata.client_name) } : {}),
     ...(applicationHref ? { applicationHref } : {}),
   };
 }

@@ -123,6 +123,11 @@ function startJobs(jobs: ReturnType<typeof createJobs>, container: Container): v
     everyMs: MINUTE,
     work: (signal) => prune(container, signal).then(() => undefined),
   });
+  jobs.start({
+    name: 'delete accounts',
+    everyMs: 10 * MINUTE,
+    work: (signal) => container.leaving.finish(signal).then(() => undefined),
+  });
 }
 
 /** Where the data are, for a person: never a password. */

@@ -87,6 +87,26 @@ export interface ClientTtl {
   readonly refreshTokenMax?: number;
 }
 
+/** What the owner chose beyond the metadata; no words of RFC 7591, so never among them. */
+export interface ClientOptions {
+  /** An OpenID Connect code request without a nonce is refused. */
+  readonly requireNonce?: boolean;
+  /** A refresh token only where `offline_access` was granted. */
+  readonly refreshOnlyOffline?: boolean;
+  /** Origins whose pages may call the token endpoint beside those of the redirect URIs. */
+  readonly allowedOrigins?: readonly string[];
+}
+
+/** An exact redirect URI for a while: a preview deployment. */
+export interface RedirectLease {
+  readonly id: string;
+  readonly clientId: string;
+  readonly redirectUri: string;
+  readonly createdAt: number;
+  readonly expiresAt: number;
+  readonly createdBy: string;
+}
+
 /** One secret as it is kept: `hash` where it is only compared, `sealed` where its text is needed again. */
 export interface ClientSecret {
   readonly id: string;
@@ -103,6 +123,7 @@ export interface ClientRecord {
   /** May introspect tokens of other clients. */
   readonly resourceServer: boolean;
   readonly requirePkce: boolean;
+  readonly options: ClientOptions;
   readonly ttl: ClientTtl;
   /** Counts changes, so that a cache can ask for this number alone. */
   readonly version: number;

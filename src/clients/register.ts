@@ -1,17 +1,11 @@
 import type { Audit, RequestInfo } from '../platform/audit/audit.js';
 import type { Clock } from '../platform/crypto/clock.js';
 import { newId, randomLetters } from '../platform/crypto/ids.js';
-import { InvalidInput, PosternError, Unavailable } from '../platform/errors/errors.js';
+import { type InvalidInput, PosternError, Unavailable } from '../platform/errors/errors.js';
 import type { ClientStore } from '../stores/client-store.js';
-import {
-  type ClientMetadata,
-  type ClientRecord,
-  type ClientSecret,
-  type ClientTtl,
-  parseMetadata,
-} from './client.js';
-import { completeMetadata } from './complete-metadata.js';
-import { metadataFaults } from './metadata-rules.js';
+import { type ClientChanges, createClientChanges, draftFaults } from './change.js';
+import { checkedMetadata, type Draft } from './check.js';
+import type { ClientMetadata, ClientRecord, ClientSecret, ClientTtl } from './client.js';
 import { type ClientSecrets, isLive, needsSecret } from './secrets.js';
 import type { ServerRules } from './server-rules.js';
 
@@ -22,11 +16,9 @@ const SECRET_LENGTH = 48;
 /** What the library makes of a client, in the words of RFC 7591. */
 export type ClientDocument = ClientMetadata & { client_id: string; client_secret?: string };
 
-export interface Registration {
+export interface Registration extends Draft {
   /** The account it belongs to; absent: the server's administrators. */
   readonly owner?: string;
-  /** RFC 7591 members; unknown ones are ignored, never stored (A105). */
-  readonly metadata: unknown;
   readonly requirePkce?: boolean;
   /** Administrators only, as `ttl`: the caller knows who asks. */
   readonly resourceServer?: boolean;
@@ -35,7 +27,12 @@ export interface Registration {
   readonly createdBy?: string;
 }
 
-export interface Clients {
+/** A secret as its owner gets it, and as it is kept. */
+export type NewSecret = (clientId: string, method: string) => { text: string; kept: ClientSecret };
+
+export interface Clients extends ClientChanges {
+  /** What is wrong with a draft, by this server's rules and the library's; nothing is saved. */
+  faultsOf(draft: Draft): Promise<InvalidInput['faults']>;
   /**
    * @returns the secret as text this once
    * @throws {InvalidInput} naming metadata fields; nothing is saved
@@ -60,6 +57,8 @@ export interface Clients {
 export interface RotateOptions {
   /** Milliseconds since the epoch. */
   readonly endOldAt?: number;
+  /** Or: for how long from now. */
+  readonly keepOldMs?: number;
   readonly actorId?: string;
 }
 
@@ -79,11 +78,11 @@ export function createClients({ store, secrets, rules, judge, audit, clock }: Cl
     return { ...client, secrets: client.secrets.filter((secret) => isLive(secret, now)) };
   };
 
-  function newSecret(clientId: string, method: string): { text: string; kept: ClientSecret } {
+  const newSecret: NewSecret = (clientId, method) => {
     const id = newId();
     const text = randomLetters(SECRET_LENGTH);
     return { text, kept: { id, ...secrets.keep(clientId, method, { id, text }), createdAt: clock.now() } };
-  }
+  };
 
   async function find(clientId: string): Promise<ClientRecord | undefined> {
     const client = await store.find(clientId);
@@ -91,9 +90,11 @@ export function createClients({ store, secrets, rules, judge, audit, clock }: Cl
   }
 
   return {
+    ...createClientChanges({ store, newSecret, rules, judge, audit, clock }),
+    faultsOf: draftFaults({ rules, judge }),
     async register(input, info) {
       const clientId = randomLetters(ID_LENGTH);
-      const metadata = checked(input, rules);
+      const metadata = checkedMetadata(input, rules);
       const method = metadata.token_endpoint_auth_method;
       const secret = needsSecret(method) ? newSecret(clientId, method) : undefined;
       await judge({ ...metadata, client_id: clientId, ...(secret && { client_secret: secret.text }) });
@@ -120,7 +121,8 @@ export function createClients({ store, secrets, rules, judge, audit, clock }: Cl
     },
     listOf: async (ownerId) => (await store.listOf(ownerId)).map(live),
     listAll: async () => (await store.listAll()).map(live),
-    async rotateSecret(clientId, { endOldAt, actorId } = {}, info) {
+    async rotateSecret(clientId, { keepOldMs = 0, actorId, ...options } = {}, info) {
+      const endOldAt = options.endOldAt ?? clock.now() + keepOldMs;
       // Somebody else may rotate at the same moment: then this one looks again, and follows.
       for (let attempt = 0; attempt < 5; attempt += 1) {
         const client = await find(clientId);
@@ -149,14 +151,6 @@ export function createClients({ store, secrets, rules, judge, audit, clock }: Cl
   };
 }
 
-function checked(input: Registration, rules: ServerRules): ClientMetadata {
-  const resourceServer = input.resourceServer ?? false;
-  const metadata = completeMetadata(parseMetadata(input.metadata), resourceServer);
-  const faults = metadataFaults(metadata, rules, { resourceServer });
-  if (faults.length > 0) throw new InvalidInput(faults);
-  return metadata;
-}
-
 /** The former secret that stays beside the new one: the newest, never longer than it had. */
 function kept(client: ClientRecord, now: number, endOldAt = now): { id: string; endAt: number } | undefined {
   const newest = client.secrets.at(-1);
@@ -176,6 +170,7 @@ const toRecord = (
   metadata,
   resourceServer: input.resourceServer ?? false,
   requirePkce: input.requirePkce ?? false,
+  options: input.options ?? {},
   ttl: input.ttl ?? {},
   version: 1,
   createdAt: now,

@@ -5,14 +5,19 @@ import type { Account } from '../accounts/account.js';
 import type { SignInPlace } from '../accounts/sign-in-pages.js';
 import type { ClientRecord } from '../clients/client.js';
 import type { RenderView } from '../platform/web/render-view.js';
-import type { LoginModel } from '../platform/web/views.js';
+import type { HomeModel, LoginModel } from '../platform/web/views.js';
 
-/** `/`: what this is, one's own clients, or the sign-in box (`POST /` works as `/login`). */
+/** `/`: what this is and how it is doing, one's own clients, or the sign-in box (`POST /` works as `/login`). */
 interface Dependencies {
   readonly issuer: string;
   readonly currentAccount: (ctx: Context) => Promise<Account | undefined>;
   readonly clientsOf: (accountId: string) => Promise<readonly ClientRecord[]>;
   readonly mayCreateClients: (account: Account) => boolean;
+  /** Then there is the demo as well. */
+  readonly everybodyCreates: boolean;
+  /** Rejects where the database does not answer. */
+  readonly database: () => Promise<void>;
+  readonly signingKeys: HomeModel['status']['signingKeys'];
   readonly accountPages: AccountPages;
   readonly renderView: RenderView;
 }
@@ -23,45 +28,58 @@ const LINKS = [
   { label: 'Health', href: '/readyz' },
 ];
 
+const CREATE_CLIENT = '/create_client';
+
 const loginModel = ({ formTargets: _targets, ...place }: SignInPlace): LoginModel => place;
 
 export function createHomeRoutes(deps: Dependencies): Router {
   const { issuer, accountPages, renderView } = deps;
 
-  async function show(ctx: Context): Promise<void> {
-    const account = await deps.currentAccount(ctx);
-    if (!account) {
-      const place = accountPages.signInPlace('/');
-      return renderView(ctx, 'home', {
-        issuer,
-        clients: [],
-        links: LINKS,
-        signIn: loginModel(place),
-        ...(place.signUpHref ? { signUpHref: place.signUpHref } : {}),
-      });
-    }
+  async function common() {
+    const database = await deps.database().then(
+      () => true,
+      () => false,
+    );
+    return {
+      issuer,
+      links: LINKS,
+      status: { database, signingKeys: deps.signingKeys },
+      ...(deps.everybodyCreates ? { tryHref: '/demo' } : {}),
+    };
+  }
+
+  async function showAnonymous(ctx: Context): Promise<void> {
+    const place = accountPages.signInPlace('/');
+    renderView(ctx, 'home', {
+      ...(await common()),
+      clients: [],
+      signIn: loginModel(place),
+      ...(place.signUpHref ? { signUpHref: place.signUpHref } : {}),
+      ...(deps.everybodyCreates ? { createClientHref: CREATE_CLIENT } : {}),
+    });
+  }
+
+  async function showOwn(ctx: Context, account: Account): Promise<void> {
     const { username, displayName, roles } = account;
     const clients = await deps.clientsOf(account.id);
-    renderView(
-      ctx,
-      'home',
-      {
-        issuer,
-        links: LINKS,
-        account: { name: displayName ?? username, username, roles },
-        clients: clients.map(({ clientId, metadata }) => ({
-          clientId,
-          name: metadata.client_name || clientId,
-          href: `/clients/${clientId}`,
-        })),
-        ...(deps.mayCreateClients(account) ? { createClientHref: '/create_client' } : {}),
-      },
-      { account: { name: username } },
-    );
+    const model: HomeModel = {
+      ...(await common()),
+      account: { name: displayName ?? username, username, roles },
+      clients: clients.map(({ clientId, metadata }) => ({
+        clientId,
+        name: metadata.client_name || clientId,
+        href: `/clients/${clientId}`,
+      })),
+      ...(deps.mayCreateClients(account) ? { createClientHref: CREATE_CLIENT } : {}),
+    };
+    renderView(ctx, 'home', model, { account: { name: username } });
   }
 
   const router = new Router();
-  router.get('/', show);
+  router.get('/', async (ctx) => {
+    const account = await deps.currentAccount(ctx);
+    return account ? showOwn(ctx, account) : showAnonymous(ctx);
+  });
   router.post('/', accountPages.takeSignIn);
   return router;
 }

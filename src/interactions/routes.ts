@@ -11,7 +11,7 @@ import type { Audit, RequestInfo } from '../platform/audit/audit.js';
 import { readForm } from '../platform/web/body.js';
 import type { Csrf } from '../platform/web/csrf.js';
 import type { RenderView } from '../platform/web/render-view.js';
-import { clientCard, consentModel } from './consent.js';
+import { clientCard, consentModel, untickedOf } from './consent.js';
 
 interface Dependencies {
   readonly interactions: Interactions;
@@ -54,7 +54,10 @@ export function createInteractionRoutes(deps: Dependencies): Router {
       const username = pending.loginHint ?? account?.username;
       return signInPages.show(ctx, placeOf(pending), username ? { username } : {});
     }
-    renderView(ctx, 'consent', consentModel(pending, account, pathOf(pending.uid, '/consent')), {
+    const { ownerId } = pending.client;
+    const owner = ownerId ? await deps.findAccount(ownerId) : undefined;
+    const path = (step: string) => pathOf(pending.uid, step);
+    renderView(ctx, 'consent', consentModel(pending, { account, owner }, path), {
       formTargets: targetsOf(pending),
     });
   }
@@ -85,16 +88,27 @@ export function createInteractionRoutes(deps: Dependencies): Router {
     csrf.require(ctx, form, pathOf(pending.uid));
     if (pending.prompt !== 'consent' || !pending.accountId) return seeOther(ctx, pathOf(pending.uid));
     if (form.decision !== 'allow') return refuse(ctx, pending);
-    const address = await interactions.agree(ctx, pending);
+    const unticked = untickedOf(pending, form);
+    const address = await interactions.agree(ctx, pending, unticked);
     await deps.audit.record({
       event: 'consent.granted',
       outcome: 'success',
       ...requestInfo(ctx),
       accountId: pending.accountId,
       clientId: pending.client.clientId,
-      detail: { scope: pending.asked.scopes.join(' ') },
+      detail: {
+        scope: pending.asked.scopes.filter((scope) => !unticked.includes(scope)).join(' '),
+        ...(unticked.length > 0 ? { unticked: unticked.join(' ') } : {}),
+      },
     });
     seeOther(ctx, address);
+  }
+
+  /** "Not you?": the sign-in form of the same request. Nothing ends before somebody else has signed in. */
+  async function switchAccount(ctx: Context): Promise<void> {
+    const pending = await pendingOf(ctx);
+    csrf.require(ctx, await readForm(ctx), pathOf(pending.uid));
+    signInPages.show(ctx, placeOf(pending));
   }
 
   async function cancel(ctx: Context): Promise<void> {
@@ -107,6 +121,7 @@ export function createInteractionRoutes(deps: Dependencies): Router {
   router.get('/interaction/:uid', show);
   router.post('/interaction/:uid/login', login);
   router.post('/interaction/:uid/consent', consent);
+  router.post('/interaction/:uid/switch', switchAccount);
   router.post('/interaction/:uid/cancel', cancel);
   return router;
 }

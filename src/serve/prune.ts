@@ -11,13 +11,19 @@ const BATCH = 1000;
 
 /** Removes what ended more than ten minutes ago, in batches small enough to serve between. */
 export async function prune(
-  deps: { readonly payloads: Prunable; readonly throttles: Prunable; readonly clock: Clock },
+  deps: {
+    readonly payloads: Prunable;
+    readonly throttles: Prunable;
+    readonly links: Prunable;
+    readonly sessionFacts: Prunable;
+    readonly clock: Clock;
+  },
   signal?: AbortSignal,
   report: (removed: number) => void = () => {},
 ): Promise<number> {
   const before = deps.clock.now() - KEPT_MS;
   let total = 0;
-  for (const table of [deps.payloads, deps.throttles]) {
+  for (const table of [deps.payloads, deps.throttles, deps.links, deps.sessionFacts]) {
     let removed = BATCH;
     while (removed === BATCH && !signal?.aborted) {
       removed = await table.prune(before, BATCH);

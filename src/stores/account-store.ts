@@ -18,7 +18,22 @@ export interface Credentials {
   readonly password?: StoredPassword | undefined;
   /** `self`, `cli`, `bootstrap`, or the account that made it. */
   readonly createdBy: string;
+  /** Who gave a part of the profile, where that was not whoever made the account. */
+  readonly sources: ProfileSources;
+  /** Whether the address was proven by a link mailed to it. */
+  readonly emailByMail: boolean;
 }
+
+/** The parts of a profile that people write themselves. */
+export interface Profile {
+  readonly displayName: string | undefined;
+  readonly givenName: string | undefined;
+  readonly familyName: string | undefined;
+  readonly locale: string | undefined;
+}
+
+/** By part: `self`, `cli`, or the account id of an administrator. */
+export type ProfileSources = Readonly<Partial<Record<keyof Profile, string>>>;
 
 export interface NewAccount {
   readonly account: Omit<Account, 'disabled' | 'mustChangePassword'>;
@@ -36,13 +51,36 @@ export interface AccountStore {
   list(page: { readonly after?: string | undefined; readonly limit: number }): Promise<Account[]>;
   /** Those that hold a role, with their passwords: the few administrators. */
   listHolders(role: string): Promise<Credentials[]>;
-  /** @throws {UniqueViolation} when the name is taken */
-  insert(account: NewAccount, also: readonly Step[]): Promise<void>;
+  /** Enabled ones with a proven address: those of this address, and the one of this name. */
+  listRecoverable(
+    by: { readonly usernameKey: string; readonly emailKey: string },
+    limit: number,
+  ): Promise<Credentials[]>;
+  /**
+   * `false`: one of the guards held nothing.
+   * @throws {UniqueViolation} when the name is taken
+   */
+  insert(account: NewAccount, also: readonly Step[], guards?: readonly Step[]): Promise<boolean>;
+  /** A guard: the account has this very address; it is proven from then on. */
+  proveEmailStep(id: string, email: string, at: number): Step;
+  /** A guard: the account is there and enabled, and its address is `former`, where that is given. */
+  setEmailStep(
+    id: string,
+    address: { readonly email: string | undefined; readonly verified: boolean; readonly at: number },
+    former?: { readonly email: string | undefined },
+  ): Step;
   /** `false`: the password was set again since `formerSetAt`, or the account is gone. */
   setPassword(
     id: string,
     password: StoredPassword,
     formerSetAt: number | undefined,
+    also: readonly Step[],
+  ): Promise<boolean>;
+  /** `false`: the account changed since `formerUpdatedAt`, or is gone. */
+  setProfile(
+    id: string,
+    change: { readonly profile: Profile; readonly sources: ProfileSources; readonly at: number },
+    formerUpdatedAt: number,
     also: readonly Step[],
   ): Promise<boolean>;
   /** `false`: it was so already, or the account is gone. */
@@ -67,6 +105,9 @@ interface JoinedRow {
   created_at: number | string;
   updated_at: number | string;
   created_by: string | null;
+  profile_sources: string | null;
+  email_proven_at: number | string | null;
+  delete_at: number | string | null;
   role: string | null;
 }
 
@@ -98,19 +139,60 @@ export function createAccountStore(database: Database): AccountStore {
       const holders = sql('account_roles').select('account_id').where({ role });
       return read(table().whereIn('id', holders));
     },
-    async insert(fresh, also) {
+    listRecoverable({ usernameKey, emailKey }, limit) {
+      const proven = table().whereNotNull('email').where({ email_verified: 1 }).whereNull('disabled_at');
+      const named = proven.where((one) =>
+        one.where({ username_key: usernameKey }).orWhere({ email_key: emailKey }),
+      );
+      return read(named.orderBy('id').limit(limit));
+    },
+    insert(fresh, also, guards = []) {
       const { id, roles, createdAt: at } = fresh.account;
-      await database.write([
+      return database.write([
+        ...guards,
         { query: table().insert(toRow(fresh)) },
         ...roles.flatMap((role) => grantSteps(sql, { accountId: id, role, source: fresh.createdBy, at })),
         ...also,
       ]);
+    },
+    proveEmailStep: (id, email, at) => ({
+      query: table()
+        .where({ id, email })
+        .whereNull('disabled_at')
+        .update({ email_verified: 1, email_proven_at: at, updated_at: at }),
+      guard: true,
+    }),
+    setEmailStep(id, { email, verified, at }, former) {
+      const account = table().where({ id }).whereNull('disabled_at');
+      if (former?.email !== undefined) account.where({ email: former.email });
+      else if (former) account.whereNull('email');
+      const row = { email: email ?? null, email_key: email?.toLowerCase() ?? null };
+      const query = account.update({
+        ...row,
+        email_verified: verified ? 1 : 0,
+        email_proven_at: verified ? at : null,
+        updated_at: at,
+      });
+      return { query, guard: true };
     },
     setPassword(id, password, formerSetAt, also) {
       const unchanged = table()
         .where({ id })
         .where({ password_set_at: formerSetAt ?? null });
       return database.write([{ query: unchanged.update(passwordRow(password)), guard: true }, ...also]);
+    },
+    setProfile(id, { profile, sources, at }, formerUpdatedAt, also) {
+      const query = table()
+        .where({ id, updated_at: formerUpdatedAt })
+        .update({
+          display_name: profile.displayName ?? null,
+          given_name: profile.givenName ?? null,
+          family_name: profile.familyName ?? null,
+          locale: profile.locale ?? null,
+          profile_sources: JSON.stringify(sources),
+          updated_at: at,
+        });
+      return database.write([{ query, guard: true }, ...also]);
     },
     setDisabled(id, disabled, at, also) {
       const account = table().where({ id });
@@ -158,6 +240,8 @@ function toCredentials(rows: readonly JoinedRow[]): Credentials[] {
         account: toAccount(row, own),
         password: toPassword(row),
         createdBy: row.created_by ?? '',
+        sources: row.profile_sources === null ? {} : (JSON.parse(row.profile_sources) as ProfileSources),
+        emailByMail: row.email_proven_at !== null,
       });
     }
     if (row.role !== null) own.push(row.role);
@@ -180,6 +264,7 @@ const toAccount = (row: JoinedRow, roles: readonly string[]): Account => ({
   roles,
   createdAt: Number(row.created_at),
   updatedAt: Number(row.updated_at),
+  deleteAt: row.delete_at === null ? undefined : Number(row.delete_at),
 });
 
 const toPassword = (row: JoinedRow): StoredPassword | undefined =>

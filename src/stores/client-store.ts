@@ -1,4 +1,10 @@
-import type { ClientMetadata, ClientRecord, ClientSecret, ClientTtl } from '../clients/client.js';
+import type {
+  ClientMetadata,
+  ClientOptions,
+  ClientRecord,
+  ClientSecret,
+  ClientTtl,
+} from '../clients/client.js';
 import type { Database, Step } from '../platform/database/database.js';
 
 /**
@@ -13,8 +19,8 @@ export interface ClientStore {
   /** Oldest first. */
   listOf(ownerId: string): Promise<ClientRecord[]>;
   listAll(): Promise<ClientRecord[]>;
-  /** Of all clients that authenticate with `none`. */
-  publicRedirectUris(): Promise<string[]>;
+  /** Redirect URIs and allowed origins of all clients that authenticate with `none`. */
+  publicAddresses(): Promise<string[]>;
   /** @throws {UniqueViolation} when the client_id is taken */
   insert(client: ClientRecord, also: readonly Step[]): Promise<void>;
   /**
@@ -22,7 +28,14 @@ export interface ClientStore {
    * `false`: the client changed since `client` was read, or is gone; nothing is written.
    */
   rotate(client: ClientRecord, change: SecretChange, also: readonly Step[]): Promise<boolean>;
-  /** Removes the client, its secrets and the consents given to it; `false`: there was none. */
+  /**
+   * Writes metadata and boxes as `changed` has them, and the secrets: `keep`, `drop`, or one in place of all.
+   * `false`: the client changed since `client` was read, or is gone; nothing is written.
+   */
+  update(client: ClientRecord, changed: ClientChange, also: readonly Step[]): Promise<boolean>;
+  /** `false` as with `update`, or where the client has no such secret. */
+  endSecret(client: ClientRecord, secretId: string, at: number, also: readonly Step[]): Promise<boolean>;
+  /** Removes the client, its secrets, its redirect leases and the consents given to it; `false`: there was none. */
   remove(clientId: string, also: readonly Step[]): Promise<boolean>;
 }
 
@@ -31,12 +44,21 @@ export interface SecretChange {
   readonly keep?: { readonly id: string; readonly endAt: number };
 }
 
+export interface ClientChange {
+  readonly metadata: ClientMetadata;
+  readonly requirePkce: boolean;
+  readonly options: ClientOptions;
+  readonly updatedAt: number;
+  readonly secrets: 'keep' | 'drop' | ClientSecret;
+}
+
 interface JoinedRow {
   client_id: string;
   owner_id: string | null;
   metadata: string;
   resource_server: number;
   require_pkce: number;
+  options: string | null;
   ttl: string | null;
   version: number;
   created_at: number | string;
@@ -84,16 +106,16 @@ export function createClientStore(database: Database): ClientStore {
     async listAll() {
       return toClients(await database.all<JoinedRow>(joined()));
     },
-    async publicRedirectUris() {
+    async publicAddresses() {
       // The text is ours (`toRow`), so the database can sift it; what it finds is still looked at.
       const query = sql('clients')
-        .select('metadata')
+        .select('metadata', 'options')
         .where('metadata', 'like', '%"token_endpoint_auth_method":"none"%');
-      const rows = await database.all<Pick<JoinedRow, 'metadata'>>(query);
+      const rows = await database.all<Pick<JoinedRow, 'metadata' | 'options'>>(query);
       return rows
-        .map(({ metadata }) => JSON.parse(metadata) as ClientMetadata)
-        .filter((metadata) => metadata.token_endpoint_auth_method === 'none')
-        .flatMap((metadata) => metadata.redirect_uris);
+        .map((row) => ({ metadata: JSON.parse(row.metadata) as ClientMetadata, options: optionsOf(row) }))
+        .filter(({ metadata }) => metadata.token_endpoint_auth_method === 'none')
+        .flatMap(({ metadata, options }) => [...metadata.redirect_uris, ...(options.allowedOrigins ?? [])]);
     },
     async insert(client, also) {
       const secrets = client.secrets.map((secret) => secretRow(client.clientId, secret));
@@ -120,15 +142,60 @@ export function createClientStore(database: Database): ClientStore {
         ...also,
       ]);
     },
+    update({ clientId, version }, { metadata, requirePkce, options, updatedAt, secrets }, also) {
+      const former = sql('client_secrets').where('client_id', clientId);
+      const fresh =
+        typeof secrets === 'object'
+          ? [{ query: sql('client_secrets').insert(secretRow(clientId, secrets)) }]
+          : [];
+      return database.write([
+        {
+          query: sql('clients')
+            .where({ client_id: clientId, version })
+            .update({
+              metadata: JSON.stringify(metadata),
+              require_pkce: requirePkce ? 1 : 0,
+              options: optionsText(options),
+              version: version + 1,
+              updated_at: updatedAt,
+            }),
+          guard: true,
+        },
+        ...(secrets === 'keep' ? [] : [{ query: former.delete() }]),
+        ...fresh,
+        ...also,
+      ]);
+    },
+    endSecret: ({ clientId, version }, secretId, at, also) =>
+      database.write([
+        {
+          query: sql('clients')
+            .where({ client_id: clientId, version })
+            .update({ version: version + 1, updated_at: at }),
+          guard: true,
+        },
+        {
+          query: sql('client_secrets').where({ client_id: clientId, id: secretId }).delete(),
+          guard: true,
+        },
+        ...also,
+      ]),
     remove: (clientId, also) =>
       database.write([
         { query: sql('clients').where('client_id', clientId).delete(), guard: true },
         { query: sql('client_secrets').where('client_id', clientId).delete() },
+        { query: sql('redirect_leases').where('client_id', clientId).delete() },
         { query: sql('consents').where('client_id', clientId).delete() },
         ...also,
       ]),
   };
 }
+
+const optionsText = (options: ClientOptions): string | null =>
+  Object.keys(options).length === 0 ? null : JSON.stringify(options);
+
+const optionsOf = ({ options }: Pick<JoinedRow, 'options'>): ClientOptions =>
+  options === null ? {} : (JSON.parse(options) as ClientOptions);
 
 const toRow = (client: ClientRecord) => ({
   client_id: client.clientId,
@@ -136,6 +203,7 @@ const toRow = (client: ClientRecord) => ({
   metadata: JSON.stringify(client.metadata),
   resource_server: client.resourceServer ? 1 : 0,
   require_pkce: client.requirePkce ? 1 : 0,
+  options: optionsText(client.options),
   ttl: Object.keys(client.ttl).length === 0 ? null : JSON.stringify(client.ttl),
   version: client.version,
   created_at: client.createdAt,
@@ -164,6 +232,7 @@ const toClient = (row: JoinedRow, secrets: readonly ClientSecret[]): ClientRecor
   metadata: JSON.parse(row.metadata) as ClientMetadata,
   resourceServer: row.resource_server === 1,
   requirePkce: row.require_pkce === 1,
+  options: optionsOf(row),
   ttl: row.ttl === null ? {} : (JSON.parse(row.ttl) as ClientTtl),
   version: row.version,
   createdAt: Number(row.created_at),

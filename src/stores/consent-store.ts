@@ -21,7 +21,14 @@ export interface Consent extends Agreed {
 export interface ConsentStore {
   find(accountId: string, clientId: string): Promise<Consent | undefined>;
   /** Joins to what was agreed before; two additions at once both stay. @throws {Unavailable} */
-  add(accountId: string, clientId: string, agreed: Agreed, also?: readonly Step[]): Promise<void>;
+  add(
+    accountId: string,
+    clientId: string,
+    agreed: Agreed,
+    also?: readonly Step[],
+    /** Scopes that were agreed to before and are no longer. */
+    withdrawn?: readonly string[],
+  ): Promise<void>;
   /** `false`: there was none, and `also` is not written. */
   remove(accountId: string, clientId: string, also?: readonly Step[]): Promise<boolean>;
   /** Newest first. */
@@ -69,14 +76,14 @@ export function createConsentStore(database: Database, clock: Clock): ConsentSto
 
   return {
     find,
-    async add(accountId, clientId, agreed, also = []) {
+    async add(accountId, clientId, agreed, also = [], withdrawn = []) {
       for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
         const former = await find(accountId, clientId);
         const now = clock.now();
         const next: Consent = {
           accountId,
           clientId,
-          ...joined(former, agreed),
+          ...without(joined(former, agreed), withdrawn),
           createdAt: former?.createdAt ?? now,
           // Always later, since it is what tells one version from the next.
           updatedAt: former === undefined ? now : Math.max(now, former.updatedAt + 1),
@@ -105,6 +112,11 @@ function joined(former: Agreed | undefined, more: Agreed): Agreed {
     resources: Object.fromEntries(entries),
   };
 }
+
+const without = (agreed: Agreed, withdrawn: readonly string[]): Agreed => ({
+  ...agreed,
+  scopes: agreed.scopes.filter((scope) => !withdrawn.includes(scope)),
+});
 
 const toRow = (consent: Consent) => ({
   account_id: consent.accountId,

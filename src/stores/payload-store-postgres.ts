@@ -57,11 +57,20 @@ export function createPostgresPayloadStore(db: PostgresDatabase, clock: Clock): 
         AND ${pair.map(([column], index) => `${column} = $${index + 2}`).join(' AND ')}`;
       return db.change({ text, values: [at, ...pair.map(([, value]) => value)] });
     },
-    endSessions: (accountId) =>
+    async listGrantedClients(accountId) {
+      const rows = await db.query<readonly [clientId: string]>({
+        text: `SELECT DISTINCT client_id FROM oidc_payloads WHERE kind = 'Grant' AND account_id = $1
+          AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2) ORDER BY client_id`,
+        values: [accountId, clock.now()],
+      });
+      return rows.map(([clientId]) => clientId);
+    },
+    endSessions: (accountId, { only, except } = {}) =>
       db.change({
         text: `UPDATE oidc_payloads SET revoked_at = $1
-          WHERE kind = 'Session' AND account_id = $2 AND revoked_at IS NULL`,
-        values: [clock.now(), accountId],
+          WHERE kind = 'Session' AND account_id = $2 AND revoked_at IS NULL
+          AND ($3::text IS NULL OR session_uid = $3) AND ($4::text IS NULL OR session_uid <> $4)`,
+        values: [clock.now(), accountId, only ?? null, except ?? null],
       }),
     prune: (before, limit) =>
       db.change({

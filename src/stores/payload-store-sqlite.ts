@@ -42,8 +42,15 @@ export function createSqlitePayloadStore(db: SqliteDatabase, clock: Clock): Payl
     `INSERT INTO audit_events (${AUDIT_COLUMNS.join(', ')}) VALUES (${AUDIT_COLUMNS.map(() => '?').join(', ')})`,
   );
   const endSessions = db.prepare(
-    `UPDATE oidc_payloads SET revoked_at = ? WHERE kind = 'Session' AND account_id = ? AND revoked_at IS NULL`,
+    `UPDATE oidc_payloads SET revoked_at = ? WHERE kind = 'Session' AND account_id = ? AND revoked_at IS NULL
+     AND (? IS NULL OR session_uid = ?) AND (? IS NULL OR session_uid <> ?)`,
   );
+  const grantedClients = db
+    .prepare(
+      `SELECT DISTINCT client_id FROM oidc_payloads WHERE kind = 'Grant' AND account_id = ?
+       AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?) ORDER BY client_id`,
+    )
+    .pluck();
   const prune = db.prepare(
     `DELETE FROM oidc_payloads WHERE key IN
      (SELECT key FROM oidc_payloads WHERE expires_at < ? ORDER BY expires_at LIMIT ?)`,
@@ -86,7 +93,10 @@ export function createSqlitePayloadStore(db: SqliteDatabase, clock: Clock): Payl
       );
       return db.submit(() => revoke.run(at, ...pair.map(([, value]) => value)).changes);
     },
-    endSessions: (accountId) => db.submit(() => endSessions.run(clock.now(), accountId).changes),
+    listGrantedClients: async (accountId) => grantedClients.all(accountId, clock.now()) as string[],
+    endSessions(accountId, { only = null, except = null } = {}) {
+      return db.submit(() => endSessions.run(clock.now(), accountId, only, only, except, except).changes);
+    },
     prune: (before, limit) => db.submit(() => prune.run(before, limit).changes),
   };
 }

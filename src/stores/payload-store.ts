@@ -1,4 +1,5 @@
 import type { AuditRecord } from '../platform/audit/audit.js';
+import type { SessionChoice } from './session-fact-store.js';
 
 /**
  * The one table of oidc-provider's expiring objects: sessions, interactions, grants, codes, tokens.
@@ -64,8 +65,10 @@ export interface PayloadStore {
   once(row: PayloadRow): Promise<boolean>;
   /** Tombstones every live Grant of the pair; resolves to how many. `clientId` absent: of the account; `accountId` absent: of the client. */
   revokeGrants(of: { accountId?: string; clientId?: string }, at: number): Promise<number>;
-  /** Tombstones the Sessions of the account: its browsers are signed out. Resolves to how many. */
-  endSessions(accountId: string): Promise<number>;
+  /** Which clients hold live Grants of the account, remembered consents or not. */
+  listGrantedClients(accountId: string): Promise<string[]>;
+  /** Tombstones Sessions of the account: its browsers are signed out. Resolves to how many. */
+  endSessions(accountId: string, which?: SessionChoice): Promise<number>;
   /** Deletes at most `limit` rows that expired before `before` (ms); resolves to how many. */
   prune(before: number, limit: number): Promise<number>;
 }

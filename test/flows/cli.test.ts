@@ -1,5 +1,5 @@
 /** The command line (issue 2 §5, seed row 84), beside a running server on the same database. */
-import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
@@ -129,6 +129,35 @@ describe('used wrongly', () => {
 });
 
 describe('user', () => {
+  test('an invitation is refused where sign-up is closed, no mail can leave, or the words are none', async () => {
+    const closed = await place.run('user invite a@example.org', { env: { SIGN_UP: 'closed' } });
+    expect([closed.code, oneLine(closed.stderr)]).toEqual([1, expect.stringContaining('SIGN_UP')]);
+    const production = { NODE_ENV: 'production', ISSUER: 'https://id.example.org', SIGN_UP: 'invite' };
+    const env = { ...production, SECRET_KEY: 'k7Qv2mXz9RfT4bLc8WnYp3HsJ6dGaE5u' };
+    const silent = await place.run('user invite a@example.org', { env });
+    expect([silent.code, oneLine(silent.stderr)]).toEqual([1, expect.stringContaining('SMTP_URL')]);
+    const wrong = await place.run('user invite a@b,c@d --role 1st');
+    expect(wrong.code).toBe(1);
+    expect(wrong.stderr).toContain('email: ');
+    expect(wrong.stderr).toContain('roles: ');
+    expect((await place.run('user uninvite nothing')).code).toBe(1);
+    expect((await place.run('user invitations --json')).json()).toEqual([]);
+  });
+
+  test('an invitation is mailed, listed and taken back; its link is printed nowhere', async () => {
+    const made = await place.run('user invite guest@example.org --role editor --json');
+    expect(made.code).toBe(0);
+    const { id, file } = made.json() as { id: string; file: string };
+    const link = /http\S+invite=([\w-]+)/.exec(readFileSync(file, 'utf8'));
+    expect(link?.[1]).toHaveLength(43);
+    expect(made.stdout + made.stderr).not.toContain(link?.[1]);
+    const listed = await place.run('user invitations --json');
+    expect(listed.json()).toMatchObject([{ id, email: 'guest@example.org', roles: ['editor'] }]);
+    expect((await place.run('user invitations')).stdout).toContain('guest@example.org');
+    expect((await place.run(`user uninvite ${id}`)).code).toBe(0);
+    expect((await place.run('user invitations')).stdout).toContain('Nobody is invited.');
+  });
+
   test('a password from standard input opens the sign-in page; its line end is not part of it', async () => {
     const name = newName();
     const made = await place.run(`user create ${name} --password-stdin --role editor --json`, {
@@ -177,6 +206,16 @@ describe('user', () => {
     });
     expect(done.json()).toMatchObject({ username: name, ended_sessions: 1 });
     expect((await browser.get(server.url('/'))).text).not.toContain(name);
+  });
+
+  test('list says who is to be deleted, and when', async () => {
+    const name = newName();
+    const { id } = await server.createAccount(name);
+    const at = await server.container.leaving.ask(id, { ip: '192.0.2.1', requestId: 'r' });
+    const listed = await place.run('user list --json');
+    const one = listed.json().find((account: { id: string }) => account.id === id);
+    expect(Date.parse(one.delete_at)).toBeLessThanOrEqual(at);
+    expect((await place.run('user list')).stdout).toMatch(new RegExp(`${name} +to be deleted \\d{4}-`));
   });
 
   test('role add and remove say what the roles are now', async () => {
@@ -295,6 +334,53 @@ describe('client', () => {
       token,
     );
     expect(seen.active).toBe(true);
+  });
+
+  describe('lease', () => {
+    const URI = 'https://pull-42.preview.example/cb';
+
+    test.each([
+      ['https://*.preview.example/cb', '', /wildcard/],
+      [URI, ' --for 31d', /at most 30 days/],
+      ['https://app.example/cb', '', /registered already/],
+      ['javascript:alert(1)', '', /never allowed/],
+    ])('add refuses %s%s', async (uri, more, words) => {
+      const client = await server.createClient();
+      const { code, stderr } = await place.run(`client lease add ${client.clientId} ${uri}${more}`);
+      expect(code).toBe(1);
+      expect(oneLine(stderr)).toMatch(words);
+      expect(await server.container.redirectLeases.listOf(client.clientId)).toEqual([]);
+    });
+
+    test('no client, no lease of it', async () => {
+      const client = await server.createClient();
+      for (const words of ['list nobody', `add nobody ${URI}`, `remove ${client.clientId} nothing`]) {
+        expect((await place.run(`client lease ${words}`)).code).toBe(1);
+      }
+    });
+
+    test('add is seen by the running server at once, list shows it, remove ends it', async () => {
+      const client = await server.createClient();
+      const takes = async () => {
+        const query = {
+          client_id: client.clientId,
+          response_type: 'code',
+          redirect_uri: URI,
+          prompt: 'none',
+        };
+        const address = server.url(`/oauth/authorize?${new URLSearchParams({ ...query, scope: 'openid' })}`);
+        return (await createBrowser().get(address)).location?.startsWith(URI) ?? false;
+      };
+      expect(await takes()).toBe(false);
+      const made = (await place.run(`client lease add ${client.clientId} ${URI} --for 2h --json`)).json();
+      expect(Date.parse(made.expires_at) - Date.parse(made.created_at)).toBe(7_200_000);
+      expect(await takes()).toBe(true);
+      expect((await place.run(`client lease list ${client.clientId} --json`)).json()).toEqual([made]);
+      expect((await place.run(`client lease remove ${client.clientId} ${made.lease_id}`)).code).toBe(0);
+      expect(await takes()).toBe(false);
+      expect(await audited('client.lease_added', client)).toEqual(['cli']);
+      expect(await audited('client.lease_removed', client)).toEqual(['cli']);
+    });
   });
 
   test('rotate-secret ends the old secret at once, or after --keep-old', async () => {

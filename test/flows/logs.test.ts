@@ -153,7 +153,8 @@ async function pages(): Promise<void> {
   hide('client_secret', /id="new-secret">(\w+)/.exec(made.text)?.[1]);
   const renewed = note(await browser.submit(made, '/rotate'));
   hide('client_secret', /id="new-secret">(\w+)/.exec(renewed.text)?.[1]);
-  note(await browser.submit(renewed, '/delete'));
+  const leave = /href="(\/clients\/\w+\/delete)"/.exec(renewed.text)?.[1] ?? '';
+  note(await browser.submit(note(await browser.get(server.url(leave))), '/delete'));
   await server.createAccount('newcomer', {
     mustChangePassword: true,
     password: hide('password', 'one time for newcomer'),

@@ -5,6 +5,7 @@ import { createApp } from '../../src/app.js';
 import { createHealth } from '../../src/platform/observe/health.js';
 import { type Browser, createBrowser, formOf, type Page } from '../support/browser.js';
 import { authorizeUrl, getCode, getWith, post, redeem, signIn } from '../support/flow.js';
+import { linkFor } from '../support/links.js';
 import { PASSWORD, REDIRECT_URI, startServer, type TestClient, type TestServer } from '../support/server.js';
 import { later, realTime } from '../support/time.js';
 
@@ -272,8 +273,8 @@ describe('signing up', () => {
       is_admin: '1',
       roles: 'admin',
       id: 'chosen',
-      email: 'boss@example.org',
       email_verified: 'true',
+      emailVerified: '1',
       created_by: 'cli',
       must_change_password: '0',
       '__proto__[roles]': 'admin',
@@ -464,6 +465,14 @@ describe('clients of one’s own (rows 63–65)', () => {
       await mallory.browser.get(server.url(`${path}/`)),
       await mallory.browser.post(server.url(`${path}/rotate`), { csrf }),
       await mallory.browser.post(server.url(`${path}/delete`), { csrf }),
+      await mallory.browser.get(server.url(`${path}/delete`)),
+      await mallory.browser.get(server.url(`${path}/edit`)),
+      await mallory.browser.get(server.url(`${path}/test?code=x&state=y`)),
+      ...(await Promise.all(
+        ['edit', 'check', 'test', 'end-secret', 'leases', 'leases/remove'].map((action) =>
+          mallory.browser.post(server.url(`${path}/${action}`), { csrf, ...CLIENT_FORM }),
+        ),
+      )),
       await mallory.browser.get(server.url('/clients/nothing-of-the-kind')),
     ];
     const texts = tries.map(({ text }) =>
@@ -487,7 +496,8 @@ describe('clients of one’s own (rows 63–65)', () => {
     const own = await server.createClient({}, { owner: id });
     const { body } = await redeem(server, own, await getCode(server, own, {}, { browser, username }));
     expect((await getWith(server, '/api/me', body.access_token)).status).toBe(200);
-    const page = await browser.get(server.url(`/clients/${own.clientId}`));
+    const page = await browser.get(server.url(`/clients/${own.clientId}/delete`));
+    expect(page.text).toContain('1 live grant ends');
     expect((await browser.submit(page, '/delete')).status).toBe(303);
     expect((await getWith(server, '/api/me', body.access_token)).status).toBe(401);
     expect((await browser.get(server.url(`/clients/${own.clientId}`))).status).toBe(404);
@@ -573,6 +583,69 @@ describe('forms (row 113, A95, A96)', () => {
       const fields = { username: `person${people}`, password: PASSWORD };
       return { browser, page, action: '/signup', fields, token: 'csrf', done: () => isSignedIn(browser) };
     },
+    'asking for a new password': async () => {
+      const { id, username } = await newPerson(server, { email: 'a@example.org', emailVerified: true });
+      const browser = createBrowser();
+      const page = await browser.get(server.url('/forgot-password'));
+      const done = async () => {
+        await server.container.byMail.postman.idle();
+        const live = await server.container.links.listLive('reset_password', server.clock.now());
+        return live.some(({ accountId }) => accountId === id);
+      };
+      const fields = { identifier: username };
+      return { browser, page, action: '/forgot-password', fields, token: 'csrf', done };
+    },
+    'choosing the new password': async () => {
+      const { id, username } = await newPerson();
+      const browser = createBrowser();
+      const page = await browser.get(server.url(await linkFor(server, 'reset_password', { accountId: id })));
+      const fields = { new_password: 'a brand new password' };
+      const done = async () => {
+        const attempt = { username, password: fields.new_password };
+        const form = await createBrowser().get(server.url('/login'));
+        const fresh = createBrowser();
+        const answer = await fresh.submit(await fresh.get(form.url), '/login', attempt);
+        return answer.status === 303;
+      };
+      return { browser, page, action: '/reset-password', fields, token: 'csrf', done };
+    },
+    ...Object.fromEntries(
+      (['verify_email', 'change_email', 'undo_email_change'] as const).map((purpose) => [
+        `the button of ${purpose}`,
+        async (): Promise<Prepared> => {
+          const email = `${purpose}@example.org`;
+          const { id } = await newPerson(server, { email });
+          const browser = createBrowser();
+          const path = await linkFor(server, purpose, { accountId: id, email });
+          const page = await browser.get(server.url(path));
+          const done = async () =>
+            (await server.container.auditStore.list({ accountId: id, limit: 9 })).some(({ event }) =>
+              /^account\.email_(verified|changed|change_undone)$/.test(event),
+            );
+          const action = path.split('?')[0] ?? '';
+          return { browser, page, action, fields: {}, token: 'csrf', done };
+        },
+      ]),
+    ),
+    'another e-mail address': async () => {
+      const { browser, id } = await signedIn();
+      const page = await browser.get(server.url('/account/email'));
+      const fields = { email: `new-of-${id}@example.org`, password: PASSWORD };
+      const done = async () =>
+        (await server.container.links.listLive('change_email', server.clock.now())).some(
+          ({ accountId }) => accountId === id,
+        );
+      return { browser, page, action: '/account/email', fields, token: 'csrf', done };
+    },
+    'another mail to confirm the address': async () => {
+      const { browser, id } = await signedIn(server, { email: `again${people}@example.org` });
+      const page = await browser.get(server.url('/account/email'));
+      const done = async () =>
+        (await server.container.links.listLive('verify_email', server.clock.now())).some(
+          ({ accountId }) => accountId === id,
+        );
+      return { browser, page, action: '/account/email/verify', fields: {}, token: 'csrf', done };
+    },
     'sign-out': async () => {
       const { browser } = await signedIn();
       const page = await browser.get(server.url('/logout'));
@@ -605,10 +678,49 @@ describe('forms (row 113, A95, A96)', () => {
       const done = async () => (await clientsOf(id))[0]?.secrets[0]?.id !== own.record.secrets[0]?.id;
       return { browser, page, action: '/rotate', fields: {}, token: 'csrf', done };
     },
-    'delete client': async () => {
+    'end a secret': async () => {
+      const { browser, id } = await signedIn();
+      const own = await server.createClient({}, { owner: id });
+      await server.container.clients.rotateSecret(own.clientId, { keepOldMs: 3_600_000 });
+      const page = await browser.get(server.url(`/clients/${own.clientId}`));
+      const done = async () => (await clientsOf(id))[0]?.secrets.length === 1;
+      return { browser, page, action: '/end-secret', fields: {}, token: 'csrf', done };
+    },
+    'edit client': async () => {
+      const { browser, id } = await signedIn();
+      const own = await server.createClient({}, { owner: id });
+      const page = await browser.get(server.url(`/clients/${own.clientId}/edit`));
+      const done = async () => (await clientsOf(id))[0]?.metadata.client_name === CLIENT_FORM.client_name;
+      return { browser, page, action: '/edit', fields: CLIENT_FORM, token: 'csrf', done };
+    },
+    'add a redirect lease': async () => {
       const { browser, id } = await signedIn();
       const own = await server.createClient({}, { owner: id });
       const page = await browser.get(server.url(`/clients/${own.clientId}`));
+      const fields = { redirect_uri: 'https://pull-1.example/cb', days: '7' };
+      const done = async () => (await server.container.redirectLeases.listOf(own.clientId)).length === 1;
+      return { browser, page, action: '/leases', fields, token: 'csrf', done };
+    },
+    'remove a redirect lease': async () => {
+      const { browser, id } = await signedIn();
+      const own = await server.createClient({}, { owner: id });
+      const lease = { redirectUri: 'https://pull-1.example/cb', seconds: 3600 };
+      await server.container.redirectLeases.add(own.record, lease, { actorId: id });
+      const page = await browser.get(server.url(`/clients/${own.clientId}`));
+      const done = async () => (await server.container.redirectLeases.listOf(own.clientId)).length === 0;
+      return { browser, page, action: '/leases/remove', fields: {}, token: 'csrf', done };
+    },
+    'test a client': async () => {
+      const { browser, id } = await signedIn();
+      const own = await server.createClient({}, { owner: id });
+      const page = await browser.get(server.url(`/clients/${own.clientId}`));
+      const done = async () => browser.cookie('postern_test') !== undefined;
+      return { browser, page, action: '/test', fields: {}, token: 'csrf', done };
+    },
+    'delete client': async () => {
+      const { browser, id } = await signedIn();
+      const own = await server.createClient({}, { owner: id });
+      const page = await browser.get(server.url(`/clients/${own.clientId}/delete`));
       const done = async () => (await clientsOf(id)).length === 0;
       return { browser, page, action: '/delete', fields: {}, token: 'csrf', done };
     },
@@ -751,17 +863,30 @@ describe('forms (row 113, A95, A96)', () => {
       }
     }
     expect([...seen].sort()).toEqual([
+      '/account/email',
+      '/account/email/verify',
       '/clients/:id/delete',
+      '/clients/:id/edit',
+      '/clients/:id/end-secret',
+      '/clients/:id/leases',
+      '/clients/:id/leases/remove',
       '/clients/:id/rotate',
+      '/clients/:id/test',
+      '/confirm-email',
       '/create_client',
+      '/forgot-password',
       '/interaction/:id/cancel',
       '/interaction/:id/consent',
       '/interaction/:id/login',
+      '/interaction/:id/switch',
       '/login',
       '/logout',
       '/oauth/device',
       '/oauth/end_session/confirm',
+      '/reset-password',
       '/signup',
+      '/undo-email-change',
+      '/verify-email',
     ]);
   });
 
@@ -784,6 +909,9 @@ describe('forms (row 113, A95, A96)', () => {
       '/logout?logout=yes',
       `/clients/${own.clientId}/delete`,
       `/clients/${own.clientId}/rotate`,
+      `/clients/${own.clientId}/edit?${new URLSearchParams(CLIENT_FORM)}`,
+      `/clients/${own.clientId}/end-secret?secret_id=${own.record.secrets[0]?.id}`,
+      `/clients/${own.clientId}/leases?redirect_uri=https://pull-1.example/cb&days=7`,
       `/create_client?${new URLSearchParams(CLIENT_FORM)}`,
       `${pathname}/consent?decision=allow`,
       `${pathname}/cancel`,
@@ -1164,7 +1292,7 @@ describe('errors (row 116)', () => {
     '/nothing',
     '/clients/x/y',
     '/.well-known/nothing',
-    '/.well-known/change-password',
+    '/.well-known/resource-that-should-not-exist-whose-status-code-should-not-be-200',
     '/oauth/register',
     '/oauth/backchannel',
     '/api/nothing',

@@ -160,7 +160,7 @@ describe.each([
       const { page } = person;
       expect(page.url()).toBe(server.url('/create_client'));
       const names = await page
-        .locator('main form [name]:not([type=hidden])')
+        .locator('main form [name]:not([type=hidden]):not(details *)')
         .evaluateAll((controls) => controls.map((control) => control.getAttribute('name')));
       expect(names).toEqual([
         'client_name',
@@ -245,7 +245,9 @@ describe.each([
       await page.goto(server.url(`/clients/${clientId}`));
       expect(await page.content()).not.toContain(renewed);
 
-      await page.getByText('Delete this client…').click();
+      await page.getByRole('link', { name: 'Delete…' }).click();
+      expect(await page.locator('main').innerText()).toContain('grant');
+      await photograph(page, 'client-delete');
       await press(page, 'Delete for good');
       expect(page.url()).toBe(server.url('/'));
       expect(await page.locator('main').innerText()).not.toContain('My application');

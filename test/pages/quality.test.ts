@@ -1,7 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
+import type { LinkPurpose } from '../../src/accounts/links.js';
 import { post } from '../support/flow.js';
-import { launch, overflow, seriousFaults, shoot, type Watched, watch } from '../support/pages.js';
+import { linkFor } from '../support/links.js';
+import {
+  focusFaults,
+  launch,
+  mirror,
+  overflow,
+  seriousFaults,
+  shoot,
+  type Watched,
+  watch,
+} from '../support/pages.js';
 import { PASSWORD, REDIRECT_URI, startServer, type TestClient, type TestServer } from '../support/server.js';
 
 /** Every page measured: accessibility (WCAG 2.2 AA), both colour schemes, small screens, nothing from outside. */
@@ -16,6 +27,7 @@ beforeAll(async () => {
   [browser, server] = await Promise.all([launch(), startServer({ SIGN_UP: 'open' })]);
   const alice = await server.createAccount('alice', { displayName: 'Alice', email: 'alice@example.org' });
   await server.createAccount('starter', { mustChangePassword: true });
+  await server.createAccount('empty');
   client = await server.createClient(
     { client_name: 'W'.repeat(90), client_uri: `https://app.example/${'long'.repeat(40)}` },
     { owner: alice.id },
@@ -64,6 +76,14 @@ async function openSignedIn(page: Page, path: string): Promise<void> {
   await page.goto(server.url(`/login?next=${encodeURIComponent(path)}`));
   await signIn(page, 'alice');
 }
+/** Opens what a mail would bring. */
+async function openLink(page: Page, purpose: LinkPurpose): Promise<void> {
+  const email = `${'long'.repeat(15)}@example.org`;
+  const account =
+    (await server.container.accounts.findByUsernameKey('mailed')) ??
+    (await server.createAccount('mailed', { email }));
+  await page.goto(server.url(await linkFor(server, purpose, { accountId: account.id, email })));
+}
 const signedIn = (path: string) => (page: Page) => openSignedIn(page, path);
 
 /** How to get to each page in a browser that has seen nothing yet, and its heading there. */
@@ -98,7 +118,97 @@ const PAGES: readonly [name: string, heading: RegExp, open: (page: Page) => Prom
     },
   ],
   ['home-signed-in', /Hello, Alice/, signedIn('/')],
+  [
+    'home-empty',
+    /Hello, empty/,
+    async (page) => {
+      await page.goto(server.url('/login'));
+      await signIn(page, 'empty');
+    },
+  ],
+  [
+    'demo',
+    /The flow worked/,
+    async (page) => {
+      await openSignedIn(page, '/demo');
+      await press(page, 'Allow');
+    },
+  ],
+  [
+    'demo-declined',
+    /You said no/,
+    async (page) => {
+      await openSignedIn(page, '/demo');
+      await press(page, 'Deny');
+    },
+  ],
+  ['demo-stale', /another attempt/, open('/demo/callback?code=x')],
+  [
+    'set-password-refused',
+    /Choose a new password/,
+    async (page) => {
+      await open('/login')(page);
+      await signIn(page, 'starter');
+      await page.getByLabel('New password', { exact: true }).fill('password');
+      await press(page, 'Save the password');
+    },
+  ],
   ['account', /Your account/, signedIn('/account')],
+  ['account-profile', /Your profile/, signedIn('/account/profile')],
+  [
+    'account-profile-refused',
+    /Your profile/,
+    async (page) => {
+      await openSignedIn(page, '/account/profile');
+      await page.getByLabel('Language').fill('no such tag!');
+      await press(page, 'Save the profile');
+    },
+  ],
+  ['account-password', /Change your password/, signedIn('/account/password')],
+  [
+    'account-password-refused',
+    /Change your password/,
+    async (page) => {
+      await openSignedIn(page, '/account/password');
+      await page.getByLabel('Current password', { exact: true }).fill(PASSWORD);
+      await page.getByLabel('New password', { exact: true }).fill('password');
+      await press(page, 'Save the password');
+    },
+  ],
+  ['account-sessions', /Where you are signed in/, signedIn('/account/sessions')],
+  ['account-applications-none', /Connected applications/, signedIn('/account/applications')],
+  [
+    'account-applications',
+    /Connected applications/,
+    async (page) => {
+      await server.createAccount('connected').catch(() => {});
+      const connected = await server.container.accounts.findByUsernameKey('connected');
+      const agreed = { scopes: ['openid', 'profile', 'email'], claims: ['locale'], resources: {} };
+      await server.container.consents.add(connected?.id ?? '', client.clientId, agreed);
+      await page.goto(server.url('/login?next=/account/applications'));
+      await signIn(page, 'connected');
+    },
+  ],
+  ['account-delete', /Delete your account/, signedIn('/account/delete')],
+  [
+    'account-delete-refused',
+    /Delete your account/,
+    async (page) => {
+      await openSignedIn(page, '/account/delete');
+      await page.getByLabel('Your password', { exact: true }).fill('not the one');
+      await press(page, 'Delete my account');
+    },
+  ],
+  [
+    'keep-account',
+    /Keep your account/,
+    async (page) => {
+      const { id } = await server.createAccount('leaver');
+      await server.container.leaving.ask(id, { ip: '127.0.0.1', requestId: 'r' });
+      await page.goto(server.url('/login'));
+      await signIn(page, 'leaver');
+    },
+  ],
   ['create-client', /Create a client/, signedIn('/create_client')],
   [
     'create-client-refused',
@@ -111,6 +221,8 @@ const PAGES: readonly [name: string, heading: RegExp, open: (page: Page) => Prom
     },
   ],
   ['client', /^W+$/, (page) => openSignedIn(page, clientPage)],
+  ['client-edit', /Edit the client/, (page) => openSignedIn(page, `${clientPage}/edit`)],
+  ['client-delete', /^Delete W+/, (page) => openSignedIn(page, `${clientPage}/delete`)],
   [
     'client-new-secret',
     /^W+$/,
@@ -119,12 +231,55 @@ const PAGES: readonly [name: string, heading: RegExp, open: (page: Page) => Prom
       await press(page, 'Make a new secret');
     },
   ],
+  ['forgot-password', /Forgot your password/, open('/forgot-password')],
+  [
+    'forgot-password-told',
+    /Look into your mailbox/,
+    async (page) => {
+      await open('/forgot-password')(page);
+      await page.getByLabel('Username or e-mail address').fill('nobody-here');
+      await press(page, 'Send the mail');
+    },
+  ],
+  [
+    'reset-password-refused',
+    /Choose a new password/,
+    async (page) => {
+      await openLink(page, 'reset_password');
+      await page.getByLabel('New password', { exact: true }).fill('password');
+      await press(page, 'Save the password');
+    },
+  ],
+  ['verify-email', /Confirm your e-mail address/, (page) => openLink(page, 'verify_email')],
+  [
+    'verify-email-done',
+    /The address is confirmed/,
+    async (page) => {
+      await openLink(page, 'verify_email');
+      await press(page, 'Confirm the address');
+    },
+  ],
+  ['confirm-email', /Use this e-mail address/, (page) => openLink(page, 'change_email')],
+  ['undo-email-change', /Undo the change of address/, (page) => openLink(page, 'undo_email_change')],
+  ['link-ended', /does not work any more/, open('/reset-password?token=x')],
+  ['signup-invited', /Create an account/, (page) => openLink(page, 'invitation')],
+  ['account-email', /Your e-mail address/, signedIn('/account/email')],
+  [
+    'account-email-refused',
+    /Your e-mail address/,
+    async (page) => {
+      await openSignedIn(page, '/account/email');
+      await page.getByLabel('New address').fill('new@example.org');
+      await page.getByLabel('Your password', { exact: true }).fill('not the one');
+      await press(page, 'Send the mail');
+    },
+  ],
   ['logout', /Sign out\?/, signedIn('/logout')],
   ['signed-out', /You are signed out/, open('/logout')],
   ['interaction', /Sign in/, (page) => open(authorizeAddress().slice(server.issuer.length))(page)],
   [
     'consent',
-    /^Allow W+ to use your account/,
+    /^Allow W+… to use your account/,
     async (page) => {
       await page.goto(authorizeAddress());
       await signIn(page, 'alice');
@@ -165,7 +320,7 @@ const PAGES: readonly [name: string, heading: RegExp, open: (page: Page) => Prom
 ];
 
 describe.each(PAGES)('%s', (name, heading, bring) => {
-  test('has nothing serious to fix in light or dark, fits 360 px, and loads nothing from outside', async () => {
+  test('has nothing serious to fix in light or dark, fits small screens either way round, shows the focus, loads nothing from outside', async () => {
     const { page, complaints, strangers, context }: Watched = await watch(browser, [server.issuer], {
       viewport: { width: 1280, height: 800 },
     });
@@ -183,6 +338,16 @@ describe.each(PAGES)('%s', (name, heading, bring) => {
     await page.setViewportSize({ width: 360, height: 740 });
     expect(await overflow(page)).toBe(0);
     await shoot(page, `${name}-360`);
+    // 1280 px at 400 % (WCAG 1.4.10).
+    await page.setViewportSize({ width: 320, height: 256 });
+    expect(await overflow(page)).toBe(0);
+    expect(await focusFaults(page)).toEqual([]);
+    await mirror(page);
+    expect(await overflow(page)).toBe(0);
+    expect(await seriousFaults(page)).toEqual([]);
+    await page.setViewportSize({ width: 1280, height: 800 });
+    expect(await overflow(page)).toBe(0);
+    await shoot(page, `${name}-rtl`);
     expect(strangers).toEqual([]);
     await context.close();
   });
@@ -236,11 +401,14 @@ describe('with the keyboard alone', () => {
     await page.keyboard.type(PASSWORD);
     await page.keyboard.press('Enter');
     await page.waitForSelector('button[name=decision]');
-    expect(await tabs(page, 6)).toEqual([
+    expect(await tabs(page, 9)).toEqual([
       'Skip to the content',
       'Postern',
       'About the application (new tab)',
       'Not you?',
+      'scope:profile',
+      'scope:email',
+      'scope:offline_access',
       'deny',
       'allow',
     ]);

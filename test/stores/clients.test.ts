@@ -22,6 +22,7 @@ const client = (more: Partial<ClientRecord> = {}): ClientRecord => ({
   metadata: completeMetadata({ client_name: 'Ünï 🙂', redirect_uris: ['https://a.example/cb'] }),
   resourceServer: false,
   requirePkce: false,
+  options: {},
   ttl: {},
   version: 1,
   createdAt: NOW,

@@ -40,7 +40,7 @@ const attribute = (tag: string, name: string): string | undefined => {
   return found === undefined ? undefined : decodeHtml(found);
 };
 
-/** Action and hidden fields of a form. */
+/** Action, hidden fields and ticked boxes of a form. */
 export function formOf(page: Page, action: string): { action: string; fields: Record<string, string> } {
   for (const [form] of page.text.matchAll(/<form[\s\S]*?<\/form>/g)) {
     const target = attribute(/<form[^>]*>/.exec(form)?.[0] ?? '', 'action') ?? '';
@@ -49,6 +49,11 @@ export function formOf(page: Page, action: string): { action: string; fields: Re
     for (const [input] of form.matchAll(/<input[^>]*type="hidden"[^>]*>/g)) {
       const name = attribute(input, 'name');
       if (name) fields[name] = attribute(input, 'value') ?? '';
+    }
+    // A box that stands ticked goes with the form, as browsers do it.
+    for (const [input] of form.matchAll(/<input[^>]*type="checkbox"[^>]*\schecked[^>]*>/g)) {
+      const name = attribute(input, 'name');
+      if (name) fields[name] = attribute(input, 'value') ?? 'on';
     }
     return { action: new URL(target, page.url).href, fields };
   }

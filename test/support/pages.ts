@@ -71,7 +71,11 @@ export async function seriousFaults(page: Page): Promise<string[]> {
         impact: string;
         nodes: { html: string; failureSummary: string }[];
       }
-      const { violations } = await runner.run({ runOnly: { type: 'tag', values: tags } });
+      const { violations } = await runner.run({
+        runOnly: { type: 'tag', values: tags },
+        // 2.5.8, which axe leaves off unless asked.
+        rules: { 'target-size': { enabled: true } },
+      });
       return violations
         .filter(({ impact }) => impact === 'serious' || impact === 'critical')
         .map(({ id, nodes }) => `${id}: ${nodes[0]?.html} (${nodes[0]?.failureSummary})`);
@@ -83,6 +87,53 @@ export async function seriousFaults(page: Page): Promise<string[]> {
 /** How many pixels a page is wider than its window. */
 export const overflow = (page: Page): Promise<number> =>
   page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth');
+
+/** Lays the page out for a language that is read from right to left. */
+export const mirror = (page: Page): Promise<void> => page.evaluate("document.documentElement.dir = 'rtl'");
+
+/** As text: the tests know no types of a browser. */
+const FOCUSED = `(() => {
+  const element = document.activeElement;
+  if (!element || element === document.body || element.id === 'main') return undefined;
+  const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(element);
+  const around = element.closest('.choice');
+  const drawn = (style) => style.outlineStyle !== 'none' && style.outlineWidth !== '0px';
+  const { left, top, right, bottom } = element.getBoundingClientRect();
+  // A link may go on in the next line: then it is where any of its parts is.
+  const uncovered = [...element.getClientRects()].some(({ left, top, width, height }) => {
+    const x = Math.min(Math.max(left + Math.min(width / 2, 20), 0), innerWidth - 1);
+    const y = Math.min(Math.max(top + Math.min(height / 2, 10), 0), innerHeight - 1);
+    const there = document.elementFromPoint(x, y);
+    return there === element || element.contains(there) || there?.contains(element);
+  });
+  return {
+    what: element.outerHTML.slice(0, 160),
+    marked: drawn({ outlineStyle, outlineWidth }) || boxShadow !== 'none' || (around && drawn(getComputedStyle(around))),
+    inSight: bottom > 0 && top < innerHeight && right > 0 && left < innerWidth,
+    uncovered,
+  };
+})()`;
+
+interface FocusState {
+  readonly what: string;
+  readonly marked: boolean;
+  readonly inSight: boolean;
+  readonly uncovered: boolean;
+}
+
+/** Walks the page with the tab key: what takes the focus without showing it, or out of sight (2.4.7, 2.4.11). */
+export async function focusFaults(page: Page): Promise<string[]> {
+  const faults: string[] = [];
+  const seen = new Set<string>();
+  for (let step = 0; step < 120; step += 1) {
+    await page.keyboard.press('Tab');
+    const state = await page.evaluate<FocusState | undefined>(FOCUSED);
+    if (!state) break;
+    if (!state.marked || !state.inSight || !state.uncovered) faults.push(JSON.stringify(state));
+    seen.add(state.what);
+  }
+  return seen.size > 0 ? faults : ['nothing takes the focus'];
+}
 
 /** Photographs a page into the folder `PAGE_SHOTS` names, for people who want to look. */
 export async function shoot(page: Page, name: string): Promise<void> {

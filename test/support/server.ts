@@ -74,7 +74,12 @@ export async function startServer(env: Record<string, string> = {}): Promise<Tes
     },
   };
   const log = createLogger({ level: 'debug', stream: { write: (line) => logs.push(line) }, human: false });
-  const container = await createContainer(config, { log, clock });
+  const container = await createContainer(config, { log, clock }).catch((error: unknown) => {
+    // Left listening, it would keep the test's process from ending.
+    http.close();
+    rmSync(folder, { recursive: true, force: true });
+    throw error;
+  });
   const health = createHealth({
     checks: [{ name: 'database', check: () => container.database.ping() }],
     draining: () => false,

@@ -21,7 +21,7 @@ const isIn = (path: string, places: readonly string[]): boolean =>
   places.some((place) => path === place || path.startsWith(`${place}/`));
 
 const LEAVES = ['config', 'errors', 'crypto', 'net', 'observe'].map((name) => `platform/${name}`);
-const REST = ['audit', 'database', 'throttle', 'web'].map((name) => `platform/${name}`);
+const REST = ['audit', 'database', 'mail', 'throttle', 'web'].map((name) => `platform/${name}`);
 const PLATFORM = ['platform'];
 /** What the library is to the rest of the program. */
 const NARROW = ['browser-session', 'interactions', 'tokens', 'inspect-token'].map(
@@ -91,12 +91,6 @@ const EXCEPTIONS: readonly { from: string; to: string; typeOnly: boolean; reason
     typeOnly: true,
     reason:
       'the pages of a feature stand where interactions and home stand: they see sessions as a narrow type',
-  },
-  {
-    from: 'clients/routes.ts',
-    to: 'accounts/account.ts',
-    typeOnly: true,
-    reason: 'the pages of clients show whose they are; the account arrives as a function',
   },
 ];
 

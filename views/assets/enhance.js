@@ -33,6 +33,13 @@ for (const button of document.querySelectorAll('button[data-copy]')) {
   });
 }
 
+// A suggested password goes through the field, so that a password manager sees it and offers to keep it.
+for (const button of document.querySelectorAll('button[data-take]')) {
+  button.addEventListener('click', () => {
+    button.form.elements.namedItem(button.dataset.take).value = button.form.elements.namedItem('suggestion').value;
+  });
+}
+
 // A page that answered a form: reloading it must show it again, not send the form again.
 const shown = document.querySelector('[data-address]');
 if (shown) history.replaceState(null, '', shown.dataset.address);

@@ -15,6 +15,7 @@ export const clientDocument = (client: ClientRecord) => ({
   client_id_issued_at: Math.floor(client.createdAt / 1000),
   ...client.metadata,
   require_pkce: client.requirePkce,
+  options: client.options,
   resource_server: client.resourceServer,
   lifetimes: client.ttl,
   owner_id: client.ownerId,

@@ -31,8 +31,10 @@ async function all({ accounts }: Container): Promise<Account[]> {
   return found;
 }
 
-const stateOf = ({ disabled, mustChangePassword }: Account): string =>
-  disabled ? 'disabled' : mustChangePassword ? 'must change password' : 'active';
+function stateOf({ disabled, mustChangePassword, deleteAt }: Account): string {
+  if (deleteAt !== undefined) return `to be deleted ${time(deleteAt)}`;
+  return disabled ? 'disabled' : mustChangePassword ? 'must change password' : 'active';
+}
 
 const linesOf = (accounts: readonly Account[]): string[] =>
   table(

@@ -24,4 +24,5 @@ export const accountDocument = (account: Account) => ({
   must_change_password: account.mustChangePassword,
   created_at: time(account.createdAt),
   updated_at: time(account.updatedAt),
+  delete_at: account.deleteAt === undefined ? undefined : time(account.deleteAt),
 });

@@ -91,6 +91,10 @@ function group(values: SettingValues) {
     viewsDir: values.VIEWS_DIR,
     brand: { name: values.BRAND_NAME, logo: values.BRAND_LOGO, color: values.BRAND_COLOR },
     securityContact: values.SECURITY_CONTACT,
+    mail: {
+      smtpUrl: values.SMTP_URL,
+      from: values.MAIL_FROM ?? `${values.BRAND_NAME} <no-reply@${issuer.hostname}>`,
+    },
     admin: { username: values.ADMIN_USERNAME, password: values.ADMIN_PASSWORD },
     signUp: values.SIGN_UP ?? (loopback ? 'open' : 'closed'),
     clientCreation: values.CLIENT_CREATION ?? (loopback ? 'everyone' : 'admins'),

@@ -193,19 +193,28 @@ export const settings = {
   SMTP_URL: {
     ...mail,
     ...maybe(v.mailServer),
-    ...later,
+    otherwise: 'data/outbox in development, no mails in production',
     secret: 'password',
     help: 'Mail server, smtp://user:password@host:587 or smtps://….',
   },
-  MAIL_FROM: { ...mail, ...maybe(v.text), ...later, help: 'Sender of the mails.' },
+  MAIL_FROM: {
+    ...mail,
+    ...maybe(v.mailSender),
+    otherwise: 'no-reply at the host of ISSUER',
+    help: 'Sender of the mails, like accounts@example.org or Example <accounts@example.org>.',
+  },
   SECURITY_CONTACT: {
     ...mail,
     ...maybe(v.contact),
-    help: 'Mail address or URL published in /.well-known/security.txt.',
+    help: 'Mail address or URL published in /.well-known/security.txt and as Help on every page.',
   },
 
   BRAND_NAME: { ...looks, ...or(v.text, 'Postern'), help: 'Name shown on the pages.' },
-  BRAND_LOGO: { ...looks, ...maybe(v.text), help: 'Image file shown on the pages.' },
+  BRAND_LOGO: {
+    ...looks,
+    ...maybe(v.text),
+    help: 'Picture at the head of the pages: a file (.svg, .png, .jpg, .webp) or an https:// address.',
+  },
   BRAND_COLOR: { ...looks, ...maybe(v.color), help: 'Accent colour like #1a5fb4.' },
   VIEWS_DIR: { ...looks, ...maybe(v.text), help: 'Folder whose templates replace those of the same name.' },
 

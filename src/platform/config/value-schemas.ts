@@ -154,6 +154,14 @@ export const mailServer = reads((value, refuse) =>
     : refuse('is not a mail server; write smtp://user:password@host:587 or smtps://…'),
 );
 
+/** `me@example.org`, or with a name before it in angle brackets. */
+export const mailSender = reads((value, refuse) => {
+  const address = /^[^<>\p{C}]*<([^<>]*)>$/u.exec(value)?.[1] ?? value;
+  return /^[^\s<>(),;:"@\p{C}]+@[^\s<>(),;:"@\p{C}]+$/u.test(address)
+    ? value
+    : refuse('is no sender; write accounts@example.org or Name <accounts@example.org>');
+});
+
 export const workers = reads((value, refuse) => {
   if (value === 'auto' || /^[1-9]\d{0,2}$/.test(value)) return value;
   return refuse(`${quote(value)} is not a number of processes from 1 to 999, nor auto`);

@@ -11,6 +11,8 @@ export interface CspNeeds {
    * `form-action` to those too): the client's redirect address, an upstream, a post-logout address.
    */
   readonly formTargets?: readonly string[];
+  /** Whether the page's script asks this server something. */
+  readonly connects?: boolean;
   /** Addresses of images outside Postern (a brand's logo). */
   readonly images?: readonly string[];
 }
@@ -44,6 +46,7 @@ export function pagePolicy(needs: CspNeeds): string {
     `script-src ${nonce}`,
     `style-src ${nonce}`,
     ["img-src 'self' data:", ...sources(needs.images)].join(' '),
+    ...(needs.connects ? ["connect-src 'self'"] : []),
     ["form-action 'self'", ...sources(needs.formTargets)].join(' '),
     "frame-ancestors 'none'",
     "base-uri 'none'",

@@ -17,6 +17,8 @@ export interface FaultContext {
   readonly startAgainHref?: string;
   /** The application's home page as registered; http(s) only. */
   readonly applicationHref?: string;
+  /** For whoever is answerable for the client: an administrator or its owner. */
+  readonly operator?: { readonly redirectUris: readonly string[]; readonly editHref?: string };
 }
 
 export interface Explanation {
@@ -106,6 +108,9 @@ export function explain(fault: OAuthFault, context: FaultContext = {}): Explanat
       href: context.applicationHref,
     });
   }
+  if (fault.error === 'invalid_redirect_uri' && context.operator?.editHref !== undefined) {
+    waysOn.push({ label: 'Edit this client', href: context.operator.editHref });
+  }
   if (waysOn.length === 0) waysOn.push({ label: 'Home page', href: '/' });
   const help = words.help ?? fault.description;
   return { title: words.title, message: words.message, ...(help === undefined ? {} : { help }), waysOn };
@@ -131,11 +136,18 @@ function unregistered(context: FaultContext): Words {
     title: 'This address is not registered',
     message:
       `The address ${address} is not registered for ${context.clientName ?? 'this application'}, ` +
-      'so we have not sent you there.',
+      `so we have not sent you there.${registered(context)}`,
     help:
       'redirect_uri is compared exactly with the registered ones: scheme, host, port, path, case and trailing slash. ' +
       'Only loopback addresses of native applications may differ in their port.',
   };
+}
+
+/** Only for those who may see it: strangers learn nothing of what is registered. */
+function registered({ operator }: FaultContext): string {
+  if (operator === undefined) return '';
+  const list = operator.redirectUris.map(shorten).join(', ');
+  return list ? ` Registered are: ${list}.` : ' No address is registered.';
 }
 
 const shorten = (address: string): string => (address.length > 200 ? `${address.slice(0, 199)}…` : address);

@@ -7,6 +7,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ejs from 'ejs';
 import type { Context } from 'koa';
+import { type Accent, accentOf } from './accent.js';
 import type { Assets } from './assets.js';
 import { newNonce, pagePolicy } from './csp.js';
 import { VIEW_FRAMES, type ViewModels, type ViewName } from './views.js';
@@ -15,6 +16,8 @@ export interface Brand {
   readonly name: string;
   readonly logo?: string;
   readonly color?: string;
+  /** Where people find help: at the same place of every page (WCAG 2.2, 3.2.6). */
+  readonly helpHref?: string;
 }
 
 export interface PageOptions {
@@ -23,6 +26,8 @@ export interface PageOptions {
   readonly title?: string;
   /** Addresses this page's forms lead to, redirects included; see `csp.ts`. */
   readonly formTargets?: readonly string[];
+  /** Whether the page's script asks this server something. */
+  readonly connects?: boolean;
   /** Who is signed in, for the head of the page. */
   readonly account?: { readonly name: string };
 }
@@ -88,7 +93,15 @@ export function createRenderView(deps: RenderViewDeps): RenderView {
     ctx.status = options.status ?? 200;
     ctx.type = 'text/html; charset=utf-8';
     ctx.set('Cache-Control', 'no-store');
-    ctx.set('Content-Security-Policy', pagePolicy({ nonce, formTargets: options.formTargets ?? [], images }));
+    ctx.set(
+      'Content-Security-Policy',
+      pagePolicy({
+        nonce,
+        connects: options.connects ?? false,
+        formTargets: options.formTargets ?? [],
+        images,
+      }),
+    );
     if (!frame.popup) ctx.set('Cross-Origin-Opener-Policy', 'same-origin');
     ctx.body = html;
   };
@@ -117,25 +130,6 @@ function createTemplates(viewsDirs: readonly string[], cache: boolean): (name: s
     return template;
   };
 }
-
-interface Accent {
-  readonly color: string;
-  readonly text: string;
-}
-
-/** The brand's colour with the text colour that can be read on it; it goes into a style element. */
-function accentOf(color: string | undefined): Accent | undefined {
-  const hex = /^#([0-9a-f]{3}|[0-9a-f]{6})$/i.exec(color ?? '')?.[1];
-  if (hex === undefined) return undefined;
-  const six = hex.length === 3 ? hex.replace(/./g, '$&$&') : hex;
-  const [r = 0, g = 0, b = 0] = [0, 2, 4].map((at) =>
-    linear(Number.parseInt(six.slice(at, at + 2), 16) / 255),
-  );
-  // WCAG relative luminance; above 0.179 black has more contrast than white.
-  return { color: `#${six}`, text: 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 ? '#000000' : '#ffffff' };
-}
-
-const linear = (part: number): number => (part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
 
 /** Also of the sign-in box on the home page. */
 function hasFaults(model: object): boolean {

@@ -21,6 +21,11 @@ export function createWellKnownRoutes(settings: {
     ctx.path = '/oauth/jwks.json';
     return next();
   });
+  // Where password managers lead a person whose password leaked (W3C change-password-url).
+  router.get('/.well-known/change-password', (ctx) => {
+    ctx.redirect('/account/password');
+    ctx.status = 303;
+  });
   router.get('/robots.txt', (ctx) => {
     ctx.type = 'text/plain';
     ctx.body = 'User-agent: *\nDisallow: /\n';

@@ -29,6 +29,8 @@ function person(username: string, more: Partial<Account> = {}, password: object 
     account,
     password: { hash: `hash of ${RIGHT}`, setAt: 1, mustChange: false, ...password },
     createdBy: 'cli',
+    sources: {},
+    emailByMail: false,
   };
 }
 

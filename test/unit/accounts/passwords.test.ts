@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { dictionary } from '@zxcvbn-ts/language-common';
 import { argon2id, createPasswords, passwordFault } from '../../../src/accounts/passwords.js';
 import { createQueue } from '../../../src/accounts/queue.js';
 import { Unavailable } from '../../../src/platform/errors/errors.js';
@@ -15,6 +16,12 @@ describe('password rules (A110)', () => {
     ['the user name in capitals', 'JOSEPHINE'],
     ['one of the common ones', 'password1'],
     ['one of the common ones in capitals', 'PassWord1'],
+    ['one of the common ones far down the list', 'qwerty1234'],
+    ['a common one the package leaves to its patterns', 'summer2026'],
+    ['a short piece again and again', '12341234'],
+    ['one character again and again', '00000000'],
+    ['the user name with a year', 'Josephine2026!'],
+    ['the name of this program with a digit', 'Postern12'],
   ])('refuses %s', (_what, password) => {
     expect(passwordFault(password, 'Josephine')).toEqual(expect.any(String));
   });
@@ -29,6 +36,13 @@ describe('password rules (A110)', () => {
   ])('accepts %s', (_what, password) => {
     expect(passwordFault(password, 'josephine')).toBeUndefined();
   });
+});
+
+test('every word of 8 letters among the first 10,000 of the packaged list is refused (ASVS 6.2.4)', () => {
+  const words = dictionary['passwords-common'].slice(0, 10_000).filter((word) => word.length >= 8);
+  expect(words.length).toBeGreaterThan(2_000);
+  expect(words.filter((word) => passwordFault(word, 'josephine') === undefined)).toEqual([]);
+  expect(words.filter((word) => passwordFault(word.toUpperCase(), 'josephine') === undefined)).toEqual([]);
 });
 
 describe('hashing', () => {

@@ -19,8 +19,8 @@ describe('the form of seven fields explains', () => {
     [
       'keys it cannot take',
       { token_endpoint_auth_method: 'private_key_jwt' },
-      'token_endpoint_auth_method',
-      /jwks/,
+      'jwks',
+      /private_key_jwt needs/,
     ],
     ['a hostile address', { client_uri: 'javascript:alert(1)' }, 'client_uri', /http/],
   ])('%s', (_name, change, field, message) => {
@@ -55,9 +55,9 @@ describe('the form reads', () => {
   });
 
   test('nothing but its fields (A105)', () => {
-    const form = readClientForm({ ...GOOD, is_admin: '1', client_id: 'x', owner: 'y', jwks: '{}' });
+    const form = readClientForm({ ...GOOD, is_admin: '1', client_id: 'x', owner: 'y', ttl: '{}' });
     expect(Object.keys(form).sort()).toEqual(Object.keys(EMPTY_FORM).sort());
-    expect(formMetadata(form)).not.toHaveProperty('jwks');
+    expect(formMetadata(form)).not.toHaveProperty('ttl');
     expect(readClientForm({ client_name: { a: 1 }, scope: 7 }).client_name).toBe('');
   });
 

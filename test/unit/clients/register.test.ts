@@ -28,7 +28,7 @@ const store: ClientStore = {
   findVersion: async (clientId) => kept.get(clientId)?.version,
   listOf: async (ownerId) => [...kept.values()].filter((client) => client.ownerId === ownerId),
   listAll: async () => [...kept.values()],
-  publicRedirectUris: async () => [],
+  publicAddresses: async () => [],
   insert: async (client) => {
     kept.set(client.clientId, client);
   },
@@ -40,6 +40,20 @@ const store: ClientStore = {
       .filter((secret) => secret.id === keep?.id)
       .map((secret) => ({ ...secret, expiresAt: keep?.endAt ?? 0 }));
     kept.set(client.clientId, { ...current, version: current.version + 1, secrets: [...old, fresh] });
+    return true;
+  },
+  update: async (client, { secrets: change, ...changed }) => {
+    const current = kept.get(client.clientId);
+    if (current?.version !== client.version) return false;
+    const secretsNow = change === 'keep' ? current.secrets : change === 'drop' ? [] : [change];
+    kept.set(client.clientId, { ...current, ...changed, version: current.version + 1, secrets: secretsNow });
+    return true;
+  },
+  endSecret: async (client, secretId) => {
+    const current = kept.get(client.clientId);
+    if (current?.version !== client.version) return false;
+    const left = current.secrets.filter(({ id }) => id !== secretId);
+    kept.set(client.clientId, { ...current, version: current.version + 1, secrets: left });
     return true;
   },
   remove: async (clientId) => kept.delete(clientId),

@@ -45,6 +45,12 @@ describe('a faulty setting is named together with the fix', () => {
       'names "mysql", which is not supported; start it with sqlite: or postgres://',
     ],
     ['DATABASE_URL', './postern.sqlite', 'has no scheme; start it with sqlite: or postgres://'],
+    [
+      'MAIL_FROM',
+      'a@b.example, c@d.example',
+      'is no sender; write accounts@example.org or Name <accounts@example.org>',
+    ],
+    ['MAIL_FROM', 'Name <nobody>', 'is no sender; write accounts@example.org or Name <accounts@example.org>'],
     ['SIGN_UP', 'maybe', '"maybe" is not known; use one of open, invite, closed'],
     [
       'LEGACY_FLOWS',
@@ -189,6 +195,7 @@ const goodTexts: Readonly<Record<string, string>> = {
   INTERNAL_HOSTS: 'auth.internal',
   NODE_ENV: 'test',
   SMTP_URL: 'smtp://mail.example.org',
+  MAIL_FROM: 'Example <accounts@example.org>',
   SECURITY_CONTACT: 'security@example.org',
   BRAND_COLOR: '#abc',
   METRICS_PORT: '9000',
@@ -237,7 +244,6 @@ describe('warnings', () => {
   });
 
   test.each([
-    ['SMTP_URL', 'smtp://mail.example.org'],
     ['WORKERS', '2'],
     ['OAUTHCLIENT_STATE_EXPIRES', '300'],
     ['UPSTREAM_ORCID_CLIENT_ID', 'x'],

@@ -89,7 +89,8 @@ describe('a page', () => {
     expect(titled(show('login', { action: '/login' }).html)).toBe('Sign in');
     expect(titled(show('login', SAMPLES.login).html)).toBe('Error: Sign in');
     const signIn = { action: '/', faults: [{ field: '', message: 'no' }] };
-    const home = { issuer: 'http://localhost:5000', clients: [], links: [], signIn };
+    const status = { database: true, signingKeys: [] };
+    const home = { issuer: 'http://localhost:5000', clients: [], links: [], status, signIn };
     expect(titled(show('home', home).html)).toBe('Error: Home');
     expect(titled(show('error', SAMPLES.error, { title: 'Page not found' }).html)).toBe(
       'Error: Page not found',
@@ -104,7 +105,8 @@ describe('a page', () => {
   test('takes a colour of the brand and nothing that only looks like one', () => {
     const brand = (color: string) =>
       show('device-done', { allowed: true }, {}, { brand: { name: 'B', color } }).html;
-    expect(brand('#fc0')).toContain('--accent:#ffcc00;--accent-strong:#ffcc00;--on-accent:#000000');
+    expect(brand('#fc0')).toContain(':root{--accent:#ffcc00;--on-accent:#000000;');
+    expect(brand('#fc0')).toContain('@media (prefers-color-scheme:dark){:root{--accent:#ffcc00;');
     expect(brand('#123456')).toContain('--on-accent:#ffffff');
     expect(brand('red}</style><script>')).not.toContain('<style');
   });

@@ -1,0 +1,71 @@
+import type { Audit } from '../platform/audit/audit.js';
+import type { Clock } from '../platform/crypto/clock.js';
+import type { Postman } from '../platform/mail/postman.js';
+import type { Throttle, ThrottleRule } from '../platform/throttle/throttle.js';
+import type { AccountStore } from '../stores/account-store.js';
+import type { LinkStore } from '../stores/link-store.js';
+import { createEmailAddress, type EmailAddress } from './email-address.js';
+import { createInvitations, type Invitations } from './invitations.js';
+import { createLinks } from './links.js';
+import { createMailLimits, MAILS_BY_ADDRESS, MAILS_BY_RECIPIENT, type MailLimits } from './mail-limits.js';
+import { createRecovery, type Recovery } from './recovery.js';
+import type { SetPassword } from './set-password.js';
+
+/** What rests on a mailbox: recovery, addresses, invitations. They share the links and the limits. */
+export interface ByMail {
+  readonly postman: Postman;
+  readonly limits: MailLimits;
+  readonly recovery: Recovery;
+  readonly emailAddress: EmailAddress;
+  readonly invitations: Invitations;
+}
+
+interface Dependencies {
+  readonly accounts: AccountStore;
+  readonly linkStore: LinkStore;
+  readonly postman: Postman;
+  readonly throttle: (rule: ThrottleRule) => Throttle;
+  readonly setPassword: SetPassword;
+  /** Ends the account's sessions and revokes its grants. */
+  readonly endAccess: (accountId: string) => Promise<unknown>;
+  readonly issuer: string;
+  readonly audit: Audit;
+  readonly clock: Clock;
+}
+
+export function createByMail(deps: Dependencies): ByMail {
+  const {
+    accounts: store,
+    linkStore,
+    postman,
+    throttle,
+    setPassword,
+    endAccess,
+    issuer,
+    audit,
+    clock,
+  } = deps;
+  const links = createLinks({ store: linkStore, issuer, clock });
+  const limits = createMailLimits({
+    recipient: throttle(MAILS_BY_RECIPIENT),
+    address: throttle(MAILS_BY_ADDRESS),
+  });
+  const { write } = linkStore;
+  return {
+    postman,
+    limits,
+    recovery: createRecovery({
+      store,
+      links,
+      limits,
+      postman,
+      setPassword,
+      endAccess,
+      saveLink: write,
+      issuer,
+      audit,
+    }),
+    emailAddress: createEmailAddress({ store, write, links, limits, postman, endAccess, audit, clock }),
+    invitations: createInvitations({ store: linkStore, links, postman, audit, clock }),
+  };
+}

@@ -1,0 +1,177 @@
+import Router from '@koa/router';
+import type { Context } from 'koa';
+import type { RequestInfo } from '../platform/audit/audit.js';
+import { type FieldFault, InvalidInput, TooManyAttempts } from '../platform/errors/errors.js';
+import { readForm } from '../platform/web/body.js';
+import type { Csrf } from '../platform/web/csrf.js';
+import type { RenderView } from '../platform/web/render-view.js';
+import type { Account } from './account.js';
+import type { Authenticate } from './authenticate.js';
+import type { EmailAddress } from './email-address.js';
+import { type LinkPurpose, linkPath } from './links.js';
+import { tokenOf } from './recovery-routes.js';
+
+/** `/account/email`, and the pages that links about an address open. */
+interface Dependencies {
+  readonly emailAddress: EmailAddress;
+  readonly authenticate: Authenticate;
+  readonly currentAccount: (ctx: Context) => Promise<Account | undefined>;
+  /** Throws a 503 page where no mail can be sent. */
+  readonly requireMail: () => void;
+  readonly csrf: Csrf;
+  readonly renderView: RenderView;
+  readonly requestInfo: (ctx: Context) => RequestInfo;
+}
+
+const PAGE = '/account/email';
+const ACCOUNT = { label: 'Your account', href: '/account' };
+const LOGIN = { label: 'Sign in', href: '/login' };
+
+interface LinkPage {
+  readonly title: string;
+  readonly text: string;
+  readonly label: string;
+  readonly note?: string;
+  readonly done: { readonly title: string; readonly text: string };
+}
+
+const NOT_YOU = 'If you did not ask for this, close the page: nothing happens.';
+
+type AddressPurpose = Exclude<LinkPurpose, 'reset_password' | 'invitation'>;
+
+const LINK_PAGES: Readonly<Record<AddressPurpose, LinkPage>> = {
+  verify_email: {
+    title: 'Confirm your e-mail address',
+    text: 'It will count as yours, and can bring you back in when you lose your password.',
+    label: 'Confirm the address',
+    note: NOT_YOU,
+    done: { title: 'The address is confirmed', text: 'Thank you. There is nothing more to do.' },
+  },
+  change_email: {
+    title: 'Use this e-mail address?',
+    text: 'It replaces the one your account has now.',
+    label: 'Use the address',
+    note: NOT_YOU,
+    done: {
+      title: 'The address was changed',
+      text: 'Mails about your account come here from now on. The former address was told.',
+    },
+  },
+  undo_email_change: {
+    title: 'Undo the change of address?',
+    text: 'The account gets this address back, and everybody is signed out of it.',
+    label: 'Undo the change',
+    done: {
+      title: 'The former address is back',
+      text: 'Everybody was signed out. If it was not you who changed it, choose a new password now.',
+    },
+  },
+};
+
+export function createEmailRoutes(deps: Dependencies): Router {
+  const { emailAddress, csrf, renderView, requestInfo } = deps;
+  const router = new Router();
+
+  function toSignIn(ctx: Context): void {
+    ctx.status = 303;
+    ctx.redirect(`/login?next=${PAGE}`);
+  }
+
+  function show(ctx: Context, account: Account, value = '', faults: readonly FieldFault[] = []): void {
+    const { username, email, emailVerified } = account;
+    renderView(
+      ctx,
+      'email',
+      {
+        action: PAGE,
+        username,
+        ...(email === undefined ? {} : { email }),
+        verified: emailVerified,
+        value,
+        faults,
+        ...(email !== undefined && !emailVerified ? { verifyAction: `${PAGE}/verify` } : {}),
+      },
+      { status: faults.length > 0 ? 400 : 200, account: { name: username } },
+    );
+  }
+
+  const tellMailed = (ctx: Context, email: string): void =>
+    renderView(ctx, 'told', {
+      title: 'Look into your mailbox',
+      text: `A mail with a link is on its way to ${email}.`,
+      note: 'No mail? Look among unwanted mail, and check the spelling of the address.',
+      waysOn: [ACCOUNT, { label: 'Another address', href: PAGE }],
+    });
+
+  /** The faults of a wrong password, counted as at sign-in. */
+  async function passwordFaults({ username }: Account, password: string, info: RequestInfo) {
+    const proof = await deps.authenticate({ username, password }, info);
+    if (proof.outcome === 'throttled') throw new TooManyAttempts(proof.retryAfterSeconds);
+    return proof.outcome === 'ok' ? [] : [{ field: 'password', message: 'The password is wrong.' }];
+  }
+
+  router.get(PAGE, async (ctx) => {
+    const account = await deps.currentAccount(ctx);
+    if (!account) return toSignIn(ctx);
+    deps.requireMail();
+    show(ctx, account);
+  });
+
+  router.post(PAGE, async (ctx) => {
+    const form = await readForm(ctx);
+    csrf.require(ctx, form);
+    const account = await deps.currentAccount(ctx);
+    if (!account) return toSignIn(ctx);
+    deps.requireMail();
+    const { email = '', password = '' } = form;
+    const info = requestInfo(ctx);
+    const faults = await passwordFaults(account, password, info);
+    if (faults.length > 0) return show(ctx, account, email, faults);
+    try {
+      await emailAddress.requestChange(account, email, info);
+    } catch (error) {
+      if (!(error instanceof InvalidInput)) throw error;
+      return show(ctx, account, email, error.faults);
+    }
+    tellMailed(ctx, email.trim());
+  });
+
+  router.post(`${PAGE}/verify`, async (ctx) => {
+    const form = await readForm(ctx);
+    csrf.require(ctx, form, PAGE);
+    const account = await deps.currentAccount(ctx);
+    if (!account) return toSignIn(ctx);
+    await emailAddress.sendVerification(account, requestInfo(ctx));
+    tellMailed(ctx, account.email ?? '');
+  });
+
+  /** GET shows what the link would do; only its button does it. */
+  function addLinkPages(
+    purpose: AddressPurpose,
+    use: (token: string | undefined, info: RequestInfo) => Promise<unknown>,
+  ): void {
+    const path = linkPath(purpose);
+    const { done, ...page } = LINK_PAGES[purpose];
+    router.get(path, async (ctx) => {
+      const token = tokenOf(ctx) ?? '';
+      const { email = '' } = await emailAddress.open(purpose, token);
+      const model = { ...page, action: path, hidden: { token }, subject: email };
+      renderView(ctx, 'confirm', model, { title: page.title });
+    });
+    router.post(path, async (ctx) => {
+      const form = await readForm(ctx);
+      csrf.require(ctx, form, '/');
+      await use(form.token, requestInfo(ctx));
+      const waysOn =
+        purpose === 'undo_email_change'
+          ? [{ label: 'Choose a new password', href: '/forgot-password' }, LOGIN]
+          : [ACCOUNT];
+      renderView(ctx, 'told', { ...done, waysOn }, { title: done.title });
+    });
+  }
+  addLinkPages('verify_email', emailAddress.verify);
+  addLinkPages('change_email', emailAddress.confirmChange);
+  addLinkPages('undo_email_change', emailAddress.undoChange);
+
+  return router;
+}

@@ -1,0 +1,80 @@
+import type { AccountStore } from '../stores/account-store.js';
+import type { AuditStore } from '../stores/audit-store.js';
+import type { ConsentStore } from '../stores/consent-store.js';
+import type { OwnSessions } from './own-sessions.js';
+
+/** Everything held about an account, for the person it is about: no hash, no secret, no token. */
+export type ExportAccount = (accountId: string) => Promise<object>;
+
+interface Dependencies {
+  readonly accounts: Pick<AccountStore, 'findCredentials'>;
+  readonly consents: Pick<ConsentStore, 'listOf'>;
+  readonly ownSessions: Pick<OwnSessions, 'list'>;
+  readonly clientsOf: (
+    accountId: string,
+  ) => Promise<
+    readonly { readonly clientId: string; readonly createdAt: number; readonly metadata: object }[]
+  >;
+  readonly audit: Pick<AuditStore, 'list'>;
+}
+
+/** The newest of them; what is older is the operator's to give. */
+const MAX_EVENTS = 10_000;
+
+const time = (at: number): string => new Date(at).toISOString();
+
+export function createExportAccount(deps: Dependencies): ExportAccount {
+  return async (accountId) => {
+    const found = await deps.accounts.findCredentials({ id: accountId });
+    if (found === undefined) return {};
+    const { account, createdBy, sources, password } = found;
+    const [consents, sessions, clients, events] = await Promise.all([
+      deps.consents.listOf(accountId),
+      deps.ownSessions.list(accountId),
+      deps.clientsOf(accountId),
+      deps.audit.list({ accountId, limit: MAX_EVENTS }),
+    ]);
+    return {
+      profile: {
+        ...account,
+        createdAt: time(account.createdAt),
+        updatedAt: time(account.updatedAt),
+        deleteAt: account.deleteAt === undefined ? undefined : time(account.deleteAt),
+        createdBy: createdBy === 'self' ? 'self' : 'administrator',
+        sources: Object.fromEntries(
+          Object.entries(sources).map(([part, by]) => [part, by === 'self' ? 'self' : 'administrator']),
+        ),
+        passwordSetAt: password && time(password.setAt),
+      },
+      consents: consents.map(({ accountId: _id, createdAt, updatedAt, ...agreed }) => ({
+        ...agreed,
+        createdAt: time(createdAt),
+        updatedAt: time(updatedAt),
+      })),
+      sessions: sessions.map(({ userAgent, ip, firstSeenAt, lastSeenAt }) => ({
+        userAgent,
+        ip,
+        firstSeenAt: time(firstSeenAt),
+        lastSeenAt: time(lastSeenAt),
+      })),
+      clients: clients.map(({ clientId, createdAt, metadata }) => ({
+        clientId,
+        createdAt: time(createdAt),
+        metadata,
+      })),
+      events: events.map(({ at, event, outcome, actorId, clientId, ip, detail }) => {
+        const byOneself = actorId === undefined || actorId === accountId;
+        return {
+          at: time(at),
+          event,
+          outcome,
+          clientId,
+          detail,
+          by: byOneself ? 'self' : 'somebody else',
+          // Where an administrator sat is not the person's data.
+          ip: byOneself ? ip : undefined,
+        };
+      }),
+    };
+  };
+}

@@ -1,0 +1,56 @@
+import type { Database, Step } from '../platform/database/database.js';
+
+/** An account whose time to change its mind is over. */
+export interface Leaver {
+  readonly accountId: string;
+  readonly username: string;
+}
+
+/**
+ * The end of an account. One unit over several tables: a client must not be left behind whose owner is gone,
+ * and somebody who takes the deletion back at the last moment must find everything.
+ */
+export interface LeavingStore {
+  /** Notes or (`undefined`) takes back when the account is to be deleted; `false`: it was so already. */
+  setDeleteAt(accountId: string, at: number | undefined, also: readonly Step[]): Promise<boolean>;
+  /** Those to be deleted at `now`. */
+  listDue(now: number, limit: number): Promise<Leaver[]>;
+  /**
+   * Removes the account, its roles, consents and clients if it is still due; `false`: it is not.
+   * Its audit events stay: the trail is append-only.
+   */
+  remove(accountId: string, now: number, also: readonly Step[]): Promise<boolean>;
+}
+
+export function createLeavingStore(database: Database): LeavingStore {
+  const { sql } = database;
+  const account = (id: string) => sql('accounts').where({ id });
+
+  return {
+    setDeleteAt(accountId, at, also) {
+      const one = account(accountId);
+      const other = at === undefined ? one.whereNotNull('delete_at') : one.whereNull('delete_at');
+      return database.write([{ query: other.update({ delete_at: at ?? null }), guard: true }, ...also]);
+    },
+    async listDue(now, limit) {
+      const query = sql('accounts').where('delete_at', '<=', now).orderBy('delete_at').limit(limit);
+      const rows = await database.all<{ id: string; username: string }>(query.select('id', 'username'));
+      return rows.map(({ id, username }) => ({ accountId: id, username }));
+    },
+    remove(accountId, now, also) {
+      const owned = () => sql('clients').select('client_id').where('owner_id', accountId);
+      const steps: Step[] = [
+        { query: account(accountId).where('delete_at', '<=', now).delete(), guard: true },
+        { query: sql('account_roles').where('account_id', accountId).delete() },
+        { query: sql('consents').where('account_id', accountId).delete() },
+        { query: sql('consents').whereIn('client_id', owned()).delete() },
+        { query: sql('client_secrets').whereIn('client_id', owned()).delete() },
+        { query: sql('redirect_leases').whereIn('client_id', owned()).delete() },
+        { query: sql('clients').where('owner_id', accountId).delete() },
+        { query: sql('links').where('account_id', accountId).delete() },
+        { query: sql('session_facts').where('account_id', accountId).delete() },
+      ];
+      return database.write([...steps, ...also]);
+    },
+  };
+}
