@@ -74,7 +74,11 @@ export async function startServer(env: Record<string, string> = {}): Promise<Tes
     },
   };
   const log = createLogger({ level: 'debug', stream: { write: (line) => logs.push(line) }, human: false });
-  const container = await createContainer(config, { log, clock });
+  const container = await createContainer(config, { log, clock }).catch((error: unknown) => {
+    // Else the listener would keep jest from ending.
+    http.close();
+    throw error;
+  });
   const health = createHealth({
     checks: [{ name: 'database', check: () => container.database.ping() }],
     draining: () => false,
