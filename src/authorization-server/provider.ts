@@ -55,7 +55,7 @@ import { createInteractionPolicy } from './interaction-policy.js';
 import { createInteractions, type Interactions } from './interactions.js';
 import { guardLibraryForms } from './library-forms.js';
 import { createLibraryPages, type Pages } from './library-pages.js';
-import { lifetimes } from './lifetimes.js';
+import { anonymousSession, lifetimes } from './lifetimes.js';
 import { createGrantLoader, outlivesSession } from './load-grant.js';
 import { acceptMultipart } from './multipart.js';
 import { createPayloadSecrets, createRefreshAnswers } from './payload-secrets.js';
@@ -73,7 +73,7 @@ import {
   uncached,
 } from './route-guards.js';
 import { installOfflineAccess, installScopeNarrowing } from './scopes.js';
-import { installFirstSave } from './session-save.js';
+import { createQuietCookie, installSessionRules } from './session-rules.js';
 import { createTokens, type Tokens } from './tokens.js';
 import { createUnitsOfWork } from './unit-of-work.js';
 
@@ -230,7 +230,12 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
   installScopeNarrowing(provider, cache.recordOf);
   installOfflineAccess(provider);
   installReplayDetection(provider, payloads);
-  installFirstSave(provider, { ttl: config.ttl.session, secure });
+  installSessionRules(provider, {
+    units,
+    ttl: anonymousSession(config),
+    secure,
+    names: createSecretBox(secrets, 'session-uid'),
+  });
   if (config.legacyFlows.includes('password')) {
     provider.registerGrantType(GRANT_TYPE, createPasswordGrant(provider, deps.password), PARAMETERS, [
       'resource',
@@ -251,6 +256,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     uncached,
     postOnly(PROTOCOL_POSTS),
     acceptMultipart(PROTOCOL_POSTS),
+    createQuietCookie(cookieNames(secure).session, { units, store: payloads }),
     units.middleware as never,
     honestDiscovery(config.legacyFlows.includes('implicit')),
     unauthorizedClient,
