@@ -64,12 +64,13 @@ export function createPostgresPayloadStore(db: PostgresDatabase, clock: Clock): 
     async endSessions(accountId) {
       // In the order in which units lock them.
       const text = `UPDATE oidc_payloads SET revoked_at = $1 WHERE key IN (SELECT key FROM oidc_payloads
-        WHERE kind = 'Session' AND account_id = $2 AND revoked_at IS NULL ORDER BY key FOR UPDATE)`;
+        WHERE kind = 'Session' AND account_id = $2 AND revoked_at IS NULL ORDER BY key FOR UPDATE)
+        RETURNING consumed_at IS NULL`;
       // Again, since a unit that was waited for may have renewed an id: its row shows only now.
       for (let ended = 0; ; ) {
-        const more = await db.change({ text, values: [clock.now(), accountId] });
-        if (more === 0) return ended;
-        ended += more;
+        const rows = await db.query<readonly [counts: boolean]>({ text, values: [clock.now(), accountId] });
+        if (rows.length === 0) return ended;
+        ended += rows.filter(([counts]) => counts).length;
       }
     },
     prune: (before, limit) =>

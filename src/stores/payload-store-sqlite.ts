@@ -54,7 +54,8 @@ export function createSqlitePayloadStore(db: SqliteDatabase, clock: Clock): Payl
     `INSERT INTO audit_events (${AUDIT_COLUMNS.join(', ')}) VALUES (${AUDIT_COLUMNS.map(() => '?').join(', ')})`,
   );
   const endSessions = db.prepare(
-    `UPDATE oidc_payloads SET revoked_at = ? WHERE kind = 'Session' AND account_id = ? AND revoked_at IS NULL`,
+    `UPDATE oidc_payloads SET revoked_at = ? WHERE kind = 'Session' AND account_id = ? AND revoked_at IS NULL
+     RETURNING consumed_at IS NULL AS counts`,
   );
   const prune = db.prepare(
     `DELETE FROM oidc_payloads WHERE key IN
@@ -115,7 +116,11 @@ export function createSqlitePayloadStore(db: SqliteDatabase, clock: Clock): Payl
       );
       return db.submit(() => revoke.run(at, ...pair.map(([, value]) => value)).changes);
     },
-    endSessions: (accountId) => db.submit(() => endSessions.run(clock.now(), accountId).changes),
+    endSessions: (accountId) =>
+      db.submit(() => {
+        const ended = endSessions.all(clock.now(), accountId) as { counts: number }[];
+        return ended.filter(({ counts }) => counts === 1).length;
+      }),
     prune: (before, limit) => db.submit(() => prune.run(before, limit).changes),
   };
 }

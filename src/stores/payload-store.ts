@@ -76,7 +76,7 @@ export interface PayloadStore {
   once(row: PayloadRow): Promise<boolean>;
   /** Tombstones every live Grant of the pair; resolves to how many. `clientId` absent: of the account; `accountId` absent: of the client. */
   revokeGrants(of: { accountId?: string; clientId?: string }, at: number): Promise<number>;
-  /** Tombstones the Sessions of the account: its browsers are signed out. Resolves to how many. */
+  /** Tombstones the Sessions of the account: its browsers are signed out. Resolves to how many, retired rows aside. */
   endSessions(accountId: string): Promise<number>;
   /** Deletes at most `limit` rows that expired before `before` (ms); resolves to how many. */
   prune(before: number, limit: number): Promise<number>;
