@@ -2,10 +2,10 @@ import { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
 import type { Clock } from '../platform/crypto/clock.js';
 import { sha256 } from '../platform/crypto/ids.js';
 import type { SecretBox } from '../platform/crypto/secret-box.js';
-import type { PayloadRow, PayloadStore, PayloadUnit, StoredPayload } from '../stores/payload-store.js';
+import type { PayloadRow, PayloadStore, StoredPayload } from '../stores/payload-store.js';
 import { SameAnswer } from './grant-unit.js';
 import type { PayloadSecrets } from './payload-secrets.js';
-import { newUnit, type RequestWrites, type UnitsOfWork } from './unit-of-work.js';
+import { newUnit, type ReadSession, type UnitsOfWork } from './unit-of-work.js';
 
 /**
  * Translates between the library's adapter contract and the payload store. Ids are bearer values: rows are
@@ -31,27 +31,37 @@ function alreadyUsed(kind: string): Error {
 }
 
 /** A session that a request leaves as it was is saved again only so long after the last time. */
-const LAZY_MS = 60 * 60_000;
+const lazyFor = (expiresIn: number): number => Math.min(60 * 60_000, expiresIn * 100);
 
 /** What a session says, beside how long it lasts. */
 const contentOf = ({ exp: _exp, iat: _iat, ...rest }: AdapterPayload): string =>
   JSON.stringify(Object.entries(rest).sort(([a], [b]) => (a < b ? -1 : 1)));
 
+const entriesOf = (payload: AdapterPayload) =>
+  Object.entries((payload.authorizations ?? {}) as Record<string, unknown>);
+
+/** Notes of clients are compared only while they are of one session and account. */
+const ownerOf = ({ uid, accountId }: AdapterPayload): string => JSON.stringify([uid, accountId]);
+
+/**
+ * Without the notes that this request found and left as they were: the store has them, perhaps newer ones
+ * by now, and unites what it has with what is written.
+ */
+function withOwnChanges(payload: AdapterPayload, before: ReadSession | undefined): AdapterPayload {
+  if (!payload.authorizations || before?.owner !== ownerOf(payload)) return payload;
+  const changed = entriesOf(payload).filter(
+    ([clientId, entry]) => before.entries.get(clientId) !== JSON.stringify(entry),
+  );
+  return { ...payload, authorizations: Object.fromEntries(changed) as AdapterPayload['authorizations'] };
+}
+
+/** Its id was renewed: only requests that were under way may find it. */
+const isRetired = ({ kind, consumedAt }: StoredPayload) => kind === 'Session' && consumedAt !== null;
+
 const orNull = <T>(value: T | undefined): T | null => value ?? null;
 
 export function createAdapterFactory(deps: Dependencies): (kind: string) => Adapter {
   const { store, units, secrets, userCodes, clock, grace } = deps;
-  /** The sessions each request has read. */
-  const read = new WeakMap<RequestWrites, { key: string; content: string; expiresAt: number }>();
-
-  async function write(change: (unit: PayloadUnit) => void): Promise<void> {
-    const writes = units.current();
-    if (writes) return change(writes.grant ?? writes.plain);
-    const unit = newUnit();
-    change(unit);
-    await store.apply(unit);
-  }
-
   function toRow(
     kind: string,
     id: string,
@@ -81,6 +91,7 @@ export function createAdapterFactory(deps: Dependencies): (kind: string) => Adap
   function live(kind: string, row: StoredPayload | undefined, id?: string): AdapterPayload | undefined {
     if (!row || row.kind !== kind || row.revokedAt !== null) return undefined;
     const payload = secrets.restore(kind, row, id);
+    if (isRetired(row)) return (row.expiresAt ?? 0) > clock.now() ? payload : undefined;
     if (payload && row.consumedAt !== null) {
       if (answerable(row)) units.current()?.answered.add(row.key);
       else {
@@ -95,18 +106,27 @@ export function createAdapterFactory(deps: Dependencies): (kind: string) => Adap
   function rememberSession(row: StoredPayload | undefined, payload: AdapterPayload | undefined): void {
     const writes = units.current();
     if (!writes || !row || !payload || row.kind !== 'Session') return;
-    read.set(writes, { key: row.key, content: contentOf(payload), expiresAt: row.expiresAt ?? 0 });
+    writes.session = {
+      key: row.key,
+      content: contentOf(payload),
+      owner: ownerOf(payload),
+      entries: new Map(entriesOf(payload).map(([id, entry]) => [id, JSON.stringify(entry)])),
+      expiresAt: row.expiresAt ?? 0,
+      retired: isRetired(row),
+    };
   }
 
   /**
-   * The library saves the session of every request whole. Where nothing changed, that would only undo what
-   * a request beside it has noted meanwhile, and cost a commit.
+   * The library saves the session of every request whole. Where nothing changed, that would only cost a
+   * commit; a retired one is not prolonged either.
    */
-  function isIdle(row: PayloadRow, payload: AdapterPayload): boolean {
+  function isIdle(key: string, payload: AdapterPayload, expiresIn = 0): boolean {
     const writes = units.current();
-    const before = writes && read.get(writes);
-    if (before?.key !== row.key || before.content !== contentOf(payload)) return false;
-    return (row.expiresAt ?? 0) - before.expiresAt < LAZY_MS && !writes?.plain.put.has(row.key);
+    const before = writes?.session;
+    if (before?.key !== key || before.content !== contentOf(payload)) return false;
+    if (before.retired) return true;
+    const longer = clock.now() + expiresIn * 1000 - before.expiresAt;
+    return longer < lazyFor(expiresIn) && !writes?.plain.put.has(key);
   }
 
   return (kind) => ({
@@ -123,9 +143,11 @@ export function createAdapterFactory(deps: Dependencies): (kind: string) => Adap
       return live(kind, await store.findByUserCode(userCodes.names(userCode)));
     },
     async upsert(id, payload, expiresIn) {
-      const row = toRow(kind, id, payload, expiresIn);
-      if (kind === 'Session' && isIdle(row, payload)) return;
-      await write((unit) => {
+      const session = kind === 'Session';
+      if (session && isIdle(sha256(id), payload, expiresIn)) return;
+      const written = session ? withOwnChanges(payload, units.current()?.session) : payload;
+      const row = toRow(kind, id, written, expiresIn);
+      await units.write((unit) => {
         const guarded = row.grantKey !== null && !unit.put.has(row.grantKey);
         if (guarded && units.current()?.grant) unit.alive = row.grantKey as string;
         unit.put.set(row.key, row);
@@ -147,14 +169,17 @@ export function createAdapterFactory(deps: Dependencies): (kind: string) => Adap
       const key = sha256(id);
       // A grant handler destroys tokens only of a grant that it revokes: the tombstone does both.
       if (kind !== 'Grant' && units.current()?.grant) return;
-      // A Session is tombstoned too: a request that read it before a sign-out saves it after.
-      await write((unit) => {
-        if (kind === 'Grant' || kind === 'Session') unit.kill.add(key);
-        else unit.put.set(key, null);
+      await units.write((unit) => {
+        if (kind === 'Grant') unit.kill.add(key);
+        // Its id was renewed; signing out ends it by its uid (`session-rules.ts`).
+        else if (kind === 'Session') {
+          unit.put.delete(key);
+          unit.retire.add(key);
+        } else unit.put.set(key, null);
       });
     },
     async revokeByGrantId(grantId) {
-      await write((unit) => void unit.kill.add(sha256(grantId)));
+      await units.write((unit) => void unit.kill.add(sha256(grantId)));
     },
   });
 }

@@ -3,6 +3,9 @@ import type { ClientRecord } from '../clients/client.js';
 import type { Config } from '../platform/config/config.js';
 import { DEVICE_CODE_TTL, INTERACTION_TTL } from './configuration.js';
 
+/** Of a session in which nobody has signed in: as long as the request that it was begun for. */
+export const anonymousSession = ({ ttl }: Config): number => Math.min(ttl.session, INTERACTION_TTL);
+
 /**
  * Lifetimes in seconds: the client's own where an administrator set one, the resource's for its access
  * tokens, else the setting's.
@@ -25,7 +28,7 @@ export function lifetimes(config: Config, recordOf: (client: Client) => ClientRe
       Math.max(1, Math.min(idle(client), absolute(client) - token.totalLifetime())),
     DeviceCode: DEVICE_CODE_TTL,
     Interaction: INTERACTION_TTL,
-    Session: ttl.session,
+    Session: (_ctx, session) => (session.accountId ? ttl.session : anonymousSession(config)),
     // Prolonged when a client's own refresh tokens live longer (`load-grant.ts`).
     Grant: ttl.refreshTokenMax + ttl.session,
   } satisfies Configuration['ttl'];

@@ -58,7 +58,7 @@ import { createInteractionPolicy } from './interaction-policy.js';
 import { createInteractions, type Interactions } from './interactions.js';
 import { guardLibraryForms } from './library-forms.js';
 import { createLibraryPages, type Pages } from './library-pages.js';
-import { lifetimes } from './lifetimes.js';
+import { anonymousSession, lifetimes } from './lifetimes.js';
 import { createGrantLoader, outlivesSession } from './load-grant.js';
 import { acceptMultipart } from './multipart.js';
 import { createOwnTokenEndpoint, type OwnTokenEndpoint } from './own-token-endpoint.js';
@@ -77,7 +77,7 @@ import {
   uncached,
 } from './route-guards.js';
 import { installOfflineAccess, installScopeNarrowing } from './scopes.js';
-import { installFirstSave } from './session-save.js';
+import { createQuietCookie, installSessionRules } from './session-rules.js';
 import { createTokens, type Tokens } from './tokens.js';
 import { createUnitsOfWork } from './unit-of-work.js';
 
@@ -264,7 +264,12 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
   installScopeNarrowing(provider, cache.recordOf);
   installOfflineAccess(provider);
   installReplayDetection(provider, payloads);
-  installFirstSave(provider, { ttl: config.ttl.session, secure });
+  installSessionRules(provider, {
+    units,
+    ttl: anonymousSession(config),
+    secure,
+    names: createSecretBox(secrets, 'session-uid'),
+  });
   if (config.legacyFlows.includes('password')) {
     provider.registerGrantType(GRANT_TYPE, createPasswordGrant(provider, deps.password), PARAMETERS, [
       'resource',
@@ -290,6 +295,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     uncached,
     postOnly(PROTOCOL_POSTS),
     acceptMultipart(PROTOCOL_POSTS),
+    createQuietCookie(cookieNames(secure).session, { units, store: payloads }),
     units.middleware as never,
     honestDiscovery(config.legacyFlows.includes('implicit')),
     unauthorizedClient,

@@ -15,16 +15,38 @@ export interface RequestWrites {
   readonly answered: Set<string>;
   /** An error of ours (throttled, database busy) that passed through the library, which answers 500 to it. */
   failure: PosternError | undefined;
+  session: ReadSession | undefined;
 }
 
-export const newUnit = (): PayloadUnit => ({ put: new Map(), kill: new Set(), notes: [] });
+/** A session as a request has read it, by the id in the browser's cookie. */
+export interface ReadSession {
+  readonly key: string;
+  /** What it says, beside how long it lasts. */
+  readonly content: string;
+  readonly owner: string;
+  /** Its notes of clients, each as text: the library changes the objects it was given. */
+  readonly entries: ReadonlyMap<string, string>;
+  readonly expiresAt: number;
+  readonly retired: boolean;
+}
 
-const isEmpty = (unit: PayloadUnit) => unit.put.size === 0 && unit.kill.size === 0 && unit.notes.length === 0;
+export const newUnit = (): PayloadUnit => ({
+  put: new Map(),
+  kill: new Set(),
+  retire: new Set(),
+  end: new Set(),
+  notes: [],
+});
+
+const isEmpty = ({ put, kill, retire, end, notes }: PayloadUnit) =>
+  put.size + kill.size + retire.size + end.size + notes.length === 0;
 
 export interface UnitsOfWork {
   /** The writes of the request the library is serving now; none on pages of our own. */
   current(): RequestWrites | undefined;
   of(ctx: object): RequestWrites | undefined;
+  /** Adds to the unit of the request; on pages of our own it is done at once. */
+  write(change: (unit: PayloadUnit) => void): Promise<void>;
   /** Goes around the library: applies the request's plain writes before the answer leaves. */
   middleware: Middleware;
 }
@@ -44,18 +66,28 @@ export function createUnitsOfWork(store: PayloadStore): UnitsOfWork {
     }
   }
 
+  function current(): RequestWrites | undefined {
+    const ctx = Provider.ctx;
+    return ctx && writesOf.get(ctx);
+  }
+
   return {
-    current: () => {
-      const ctx = Provider.ctx;
-      return ctx && writesOf.get(ctx);
-    },
+    current,
     of: (ctx) => writesOf.get(ctx),
+    async write(change) {
+      const writes = current();
+      if (writes) return change(writes.grant ?? writes.plain);
+      const unit = newUnit();
+      change(unit);
+      await store.apply(unit);
+    },
     async middleware(ctx, next) {
       const writes: RequestWrites = {
         plain: newUnit(),
         grant: undefined,
         answered: new Set(),
         failure: undefined,
+        session: undefined,
       };
       writesOf.set(ctx, writes);
       await next();

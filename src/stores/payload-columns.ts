@@ -65,10 +65,11 @@ export function toStoredPayload(raw: RawPayload): StoredPayload {
   };
 }
 
-/** `ON CONFLICT` of a put: everything but the key and the marks; a tombstone stays as it is. */
+/** `ON CONFLICT` of a put: everything but the key and the marks; a tombstone and a retired Session stay as they are. */
 export const CONFLICT_CLAUSE = `ON CONFLICT (key) DO UPDATE SET ${PUT_COLUMNS.slice(1)
   .map((column) => `${column} = excluded.${column}`)
-  .join(', ')} WHERE oidc_payloads.revoked_at IS NULL`;
+  .join(', ')} WHERE oidc_payloads.revoked_at IS NULL
+  AND (oidc_payloads.consumed_at IS NULL OR oidc_payloads.kind <> 'Session')`;
 
 /** The columns and values `revokeGrants` is asked for. With none of them it would end every grant there is. */
 export function requirePair(of: { accountId?: string; clientId?: string }): [string, string][] {

@@ -7,13 +7,17 @@ import {
   isEntangled,
   onceStatement,
   plainPut,
+  sharesSessions,
   unitStatement,
   unitSteps,
 } from './payload-unit-postgres.js';
 
 const SELECT = `SELECT ${ALL_COLUMNS.join(', ')} FROM oidc_payloads`;
 
-/** The payload store on PostgreSQL: every call is one statement, hence one round trip. */
+/**
+ * The payload store on PostgreSQL: nearly every call is one statement, hence one round trip. A unit whose
+ * parts meet in a row, or that changes what the rows of a session share, is a short transaction.
+ */
 export function createPostgresPayloadStore(db: PostgresDatabase, clock: Clock): PayloadStore {
   async function one(text: string, value: unknown): Promise<StoredPayload | undefined> {
     const [raw] = await db.query<RawPayload>({ text, values: [value] });
@@ -27,7 +31,7 @@ export function createPostgresPayloadStore(db: PostgresDatabase, clock: Clock): 
       await db.change(plain);
       return 'ok';
     }
-    if (isEntangled(unit)) return applySteps(unit, now);
+    if (isEntangled(unit) || sharesSessions(unit)) return applySteps(unit, now);
     const [answer] = await db.query<readonly [alive: boolean, used: boolean]>(unitStatement(unit, now));
     if (!answer?.[0]) return 'grant';
     return answer[1] ? 'ok' : 'used';
@@ -45,7 +49,7 @@ export function createPostgresPayloadStore(db: PostgresDatabase, clock: Clock): 
     findSessionByUid: (uid) =>
       one(
         `${SELECT} WHERE kind = 'Session' AND session_uid = $1 AND revoked_at IS NULL
-         ORDER BY expires_at DESC LIMIT 1`,
+         ORDER BY consumed_at IS NOT NULL, expires_at DESC LIMIT 1`,
         uid,
       ),
     findByUserCode: (names) => one(`${SELECT} WHERE user_code = ANY($1::text[]) LIMIT 1`, names),
@@ -65,13 +69,20 @@ export function createPostgresPayloadStore(db: PostgresDatabase, clock: Clock): 
       });
       return rows.map(([clientId]) => clientId);
     },
-    endSessions: (accountId, { only, except } = {}) =>
-      db.change({
-        text: `UPDATE oidc_payloads SET revoked_at = $1
-          WHERE kind = 'Session' AND account_id = $2 AND revoked_at IS NULL
-          AND ($3::text IS NULL OR session_uid = $3) AND ($4::text IS NULL OR session_uid <> $4)`,
-        values: [clock.now(), accountId, only ?? null, except ?? null],
-      }),
+    async endSessions(accountId, { only, except } = {}) {
+      // In the order in which units lock them.
+      const text = `UPDATE oidc_payloads SET revoked_at = $1 WHERE key IN (SELECT key FROM oidc_payloads
+        WHERE kind = 'Session' AND account_id = $2 AND revoked_at IS NULL
+        AND ($3::text IS NULL OR session_uid = $3) AND ($4::text IS NULL OR session_uid <> $4)
+        ORDER BY key FOR UPDATE) RETURNING consumed_at IS NULL`;
+      // Again, since a unit that was waited for may have renewed an id: its row shows only now.
+      for (let ended = 0; ; ) {
+        const values = [clock.now(), accountId, only ?? null, except ?? null];
+        const rows = await db.query<readonly [counts: boolean]>({ text, values });
+        if (rows.length === 0) return ended;
+        ended += rows.filter(([counts]) => counts).length;
+      }
+    },
     prune: (before, limit) =>
       db.change({
         // Rows that a unit is working on are left for the next time.

@@ -10,7 +10,8 @@ import {
   requirePair,
   toStoredPayload,
 } from './payload-columns.js';
-import type { PayloadStore, PayloadUnit, UnitOutcome } from './payload-store.js';
+import { hasKin, isRetired, RETIRED_MS, unitedEntries, withEntries } from './payload-sessions.js';
+import type { PayloadRow, PayloadStore, PayloadUnit, UnitOutcome } from './payload-store.js';
 
 const SELECT = `SELECT ${ALL_COLUMNS.join(', ')} FROM oidc_payloads`;
 const INSERT = `INSERT INTO oidc_payloads (${PUT_COLUMNS.join(', ')})
@@ -22,8 +23,11 @@ export function createSqlitePayloadStore(db: SqliteDatabase, clock: Clock): Payl
   const byUid = db
     .prepare(
       `${SELECT} WHERE kind = 'Session' AND session_uid = ? AND revoked_at IS NULL
-       ORDER BY expires_at DESC, rowid DESC LIMIT 1`,
+       ORDER BY consumed_at IS NOT NULL, expires_at DESC, rowid DESC LIMIT 1`,
     )
+    .raw();
+  const kin = db
+    .prepare(`${SELECT} WHERE kind = 'Session' AND session_uid = ? ORDER BY expires_at, rowid`)
     .raw();
   const alive = db.prepare(
     `SELECT 1 FROM oidc_payloads WHERE key = ? AND kind = 'Grant' AND revoked_at IS NULL
@@ -38,12 +42,21 @@ export function createSqlitePayloadStore(db: SqliteDatabase, clock: Clock): Payl
   const kill = db.prepare(
     `UPDATE oidc_payloads SET revoked_at = ? WHERE key = ? AND kind IN ('Grant', 'Session') AND revoked_at IS NULL`,
   );
+  const retire = db.prepare(
+    `UPDATE oidc_payloads SET consumed_at = ?, expires_at = min(expires_at, ?)
+     WHERE key = ? AND kind = 'Session' AND consumed_at IS NULL AND revoked_at IS NULL`,
+  );
+  const end = db.prepare(
+    `UPDATE oidc_payloads SET revoked_at = ? WHERE kind = 'Session' AND session_uid = ? AND revoked_at IS NULL`,
+  );
+  const setPayload = db.prepare('UPDATE oidc_payloads SET payload = ? WHERE key = ?');
   const note = db.prepare(
     `INSERT INTO audit_events (${AUDIT_COLUMNS.join(', ')}) VALUES (${AUDIT_COLUMNS.map(() => '?').join(', ')})`,
   );
   const endSessions = db.prepare(
     `UPDATE oidc_payloads SET revoked_at = ? WHERE kind = 'Session' AND account_id = ? AND revoked_at IS NULL
-     AND (? IS NULL OR session_uid = ?) AND (? IS NULL OR session_uid <> ?)`,
+     AND (? IS NULL OR session_uid = ?) AND (? IS NULL OR session_uid <> ?)
+     RETURNING consumed_at IS NULL AS counts`,
   );
   const grantedClients = db
     .prepare(
@@ -56,13 +69,30 @@ export function createSqlitePayloadStore(db: SqliteDatabase, clock: Clock): Payl
      (SELECT key FROM oidc_payloads WHERE expires_at < ? ORDER BY expires_at LIMIT ?)`,
   );
 
+  function putRow(row: PayloadRow): void {
+    if (row.kind !== 'Session' || row.sessionUid === null) return void put.run(...putValues(row));
+    const rows = kin.all(row.sessionUid).map((raw) => toStoredPayload(raw as RawPayload));
+    if (rows.some(({ revokedAt }) => revokedAt !== null)) return;
+    if (!hasKin(row)) return void put.run(...putValues(row));
+    const own = rows.filter(({ accountId }) => accountId === row.accountId);
+    const entries = unitedEntries([...own, row]);
+    put.run(...putValues({ ...row, payload: withEntries(row, entries) }));
+    for (const other of own) {
+      if (other.key === row.key || isRetired(other)) continue;
+      const payload = withEntries(other, entries);
+      if (payload !== other.payload) setPayload.run(payload, other.key);
+    }
+  }
+
   /** Guards first: where one fails, nothing has been written yet. */
   function execute(unit: PayloadUnit, now: number): UnitOutcome {
     if (unit.alive !== undefined && alive.get(unit.alive, now) === undefined) return 'grant';
     if (unit.use && use.run(now, unit.use.answer ?? null, unit.use.key).changes === 0) return 'used';
+    for (const uid of unit.end) end.run(now, uid);
+    for (const key of unit.retire) retire.run(now, now + RETIRED_MS, key);
     for (const [key, row] of unit.put) {
       if (row === null) remove.run(key);
-      else put.run(...putValues(row));
+      else putRow(row);
     }
     for (const key of unit.kill) kill.run(now, key);
     for (const row of unit.notes) note.run(...auditValues(row));
@@ -94,9 +124,12 @@ export function createSqlitePayloadStore(db: SqliteDatabase, clock: Clock): Payl
       return db.submit(() => revoke.run(at, ...pair.map(([, value]) => value)).changes);
     },
     listGrantedClients: async (accountId) => grantedClients.all(accountId, clock.now()) as string[],
-    endSessions(accountId, { only = null, except = null } = {}) {
-      return db.submit(() => endSessions.run(clock.now(), accountId, only, only, except, except).changes);
-    },
+    endSessions: (accountId, { only = null, except = null } = {}) =>
+      db.submit(() => {
+        const values = [clock.now(), accountId, only, only, except, except];
+        const ended = endSessions.all(...values) as { counts: number }[];
+        return ended.filter(({ counts }) => counts === 1).length;
+      }),
     prune: (before, limit) => db.submit(() => prune.run(before, limit).changes),
   };
 }

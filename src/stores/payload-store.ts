@@ -29,6 +29,7 @@ export interface PayloadRow {
 
 /** A row as read back, with the marks that only guarded statements set. */
 export interface StoredPayload extends PayloadRow {
+  /** One-time objects: used. Sessions: retired. */
   readonly consumedAt: number | null;
   /** Grants and Sessions only: the tombstone. */
   readonly revokedAt: number | null;
@@ -36,7 +37,14 @@ export interface StoredPayload extends PayloadRow {
   readonly answer: string | null;
 }
 
-/** A fixed record, applied whole or not at all: guards (`alive`, `use`) first, then `put`, then `kill`. */
+/**
+ * A fixed record, applied whole or not at all: guards (`alive`, `use`) first, then `end`, `retire`, `put`
+ * and `kill`.
+ *
+ * Of a Session, which may have several rows under one uid: a put is not written once a row of its uid bears
+ * a tombstone, nor over a retired row; the `authorizations` of all its rows of one account are united with
+ * every put, and those of the put row win.
+ */
 export interface PayloadUnit {
   /** Key of a Grant row that must exist, unrevoked. */
   alive?: string;
@@ -46,6 +54,10 @@ export interface PayloadUnit {
   put: Map<string, PayloadRow | null>;
   /** Keys of Grant and Session rows to tombstone. */
   kill: Set<string>;
+  /** Keys of Session rows whose id was renewed: they live 30 s more, and are not written again. */
+  retire: Set<string>;
+  /** Uids of Sessions to end: every row is tombstoned. */
+  end: Set<string>;
   /** Audit rows, written if and only if the unit is. */
   notes: AuditRecord[];
 }
@@ -55,7 +67,7 @@ export type UnitOutcome = 'ok' | 'grant' | 'used';
 
 export interface PayloadStore {
   find(key: string): Promise<StoredPayload | undefined>;
-  /** The newest living Session of that uid: a renewed id leaves the row of the old one behind. */
+  /** The newest Session row of that uid without a tombstone; a retired one only where there is no other. */
   findSessionByUid(uid: string): Promise<StoredPayload | undefined>;
   /** @param names the HMACs of the user code under every live secret */
   findByUserCode(names: readonly string[]): Promise<StoredPayload | undefined>;
@@ -67,7 +79,7 @@ export interface PayloadStore {
   revokeGrants(of: { accountId?: string; clientId?: string }, at: number): Promise<number>;
   /** Which clients hold live Grants of the account, remembered consents or not. */
   listGrantedClients(accountId: string): Promise<string[]>;
-  /** Tombstones Sessions of the account: its browsers are signed out. Resolves to how many. */
+  /** Tombstones Sessions of the account: its browsers are signed out. Resolves to how many, retired rows aside. */
   endSessions(accountId: string, which?: SessionChoice): Promise<number>;
   /** Deletes at most `limit` rows that expired before `before` (ms); resolves to how many. */
   prune(before: number, limit: number): Promise<number>;

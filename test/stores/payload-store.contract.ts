@@ -33,6 +33,8 @@ const grant = (key: string, more: Partial<PayloadRow> = {}) => row(key, { kind: 
 const unit = (more: Partial<PayloadUnit> = {}): PayloadUnit => ({
   put: new Map(),
   kill: new Set(),
+  retire: new Set(),
+  end: new Set(),
   notes: [],
   ...more,
 });
@@ -245,6 +247,153 @@ export function payloadStoreContract(open: () => Promise<PayloadStoreFixture>): 
       for (const key of ['g', 'g2', 'g3', 'token']) {
         expect((await store.find(key))?.revokedAt).toBe(dead.includes(key) ? NOW + 7 : null);
       }
+    });
+  });
+
+  describe('sessions', () => {
+    const session = (key: string, authorizations?: object, more: Partial<PayloadRow> = {}) =>
+      row(key, {
+        kind: 'Session',
+        sessionUid: 'u',
+        accountId: 'alice',
+        payload: JSON.stringify({ uid: 'u', ...(authorizations ? { authorizations } : {}) }),
+        ...more,
+      });
+    const retire = (...keys: string[]) => store.apply(unit({ retire: new Set(keys) }));
+    const end = (uid: string) => store.apply(unit({ end: new Set([uid]) }));
+    const renew = (from: string, to: PayloadRow) =>
+      store.apply(unit({ retire: new Set([from]), put: puts(to) }));
+    const noted = async (key: string) => JSON.parse((await store.find(key))?.payload ?? '{}').authorizations;
+
+    test('a retired row is never written again and lives no longer, whoever still saves it', async () => {
+      await save(session('s', { a: 1 }));
+      await retire('s');
+      fixture.moveTo(NOW + 5);
+      await retire('s');
+      await save(session('s', { b: 1 }, { expiresAt: LATER * 2 }));
+      expect(await store.find('s')).toMatchObject({ consumedAt: NOW, expiresAt: NOW + 30_000 });
+      expect(await noted('s')).toEqual({ a: 1 });
+    });
+
+    test('retiring does not prolong, and concerns living sessions alone', async () => {
+      await save(session('short', {}, { expiresAt: NOW + 9 }), row('token'), session('dead'));
+      await kill('dead');
+      await retire('short', 'token', 'dead', 'nobody');
+      expect(await store.find('short')).toMatchObject({ consumedAt: NOW, expiresAt: NOW + 9 });
+      for (const key of ['token', 'dead']) {
+        expect(await store.find(key)).toMatchObject({ consumedAt: null, expiresAt: LATER });
+      }
+    });
+
+    test('once one row has a tombstone, no other of that uid is written', async () => {
+      const stranger = (key: string) => session(key, undefined, { accountId: null });
+      await save(session('s', { a: 1 }), session('other', { a: 1 }));
+      await kill('s');
+      await save(session('other', { b: 1 }), session('new'), row('token', { sessionUid: 'u' }));
+      await save(stranger('anonymous'));
+      await renew('other', session('renewed'));
+      expect(await noted('other')).toEqual({ a: 1 });
+      for (const key of ['new', 'anonymous', 'renewed']) expect(await store.find(key)).toBeUndefined();
+      expect(await store.find('token')).toBeDefined();
+    });
+
+    test('a unit that ends a uid does not write a row of it', async () => {
+      await save(session('s'));
+      await store.apply(unit({ end: new Set(['u']), put: puts(session('s', { a: 1 }), session('new')) }));
+      expect(await store.find('s')).toMatchObject({ revokedAt: NOW, payload: '{"uid":"u"}' });
+      expect(await store.find('new')).toBeUndefined();
+    });
+
+    test('ending a uid ends all of its rows and no others', async () => {
+      await save(session('s'), session('t'), session('v', {}, { sessionUid: 'v' }));
+      await save(row('token', { sessionUid: 'u' }));
+      await retire('s');
+      await end('u');
+      for (const key of ['s', 't']) expect((await store.find(key))?.revokedAt).toBe(NOW);
+      for (const key of ['v', 'token']) expect((await store.find(key))?.revokedAt).toBeNull();
+      expect(await store.findSessionByUid('u')).toBeUndefined();
+    });
+
+    test('notes of another account, or another uid, are neither taken nor given', async () => {
+      await save(
+        session('bob', { b: 1 }, { accountId: 'bob' }),
+        session('v', { v: 1 }, { sessionUid: 'v' }),
+        session('nobody', { n: 1 }, { accountId: null }),
+      );
+      await save(session('s', { a: 1 }));
+      await retire('s');
+      await save(session('s', { late: 1 }));
+      expect(await noted('s')).toEqual({ a: 1 });
+      expect(await noted('bob')).toEqual({ b: 1 });
+      expect(await noted('v')).toEqual({ v: 1 });
+      expect(await noted('nobody')).toEqual({ n: 1 });
+    });
+
+    test('what others noted meanwhile is kept; what the writer notes wins', async () => {
+      await save(session('s', { a: { grantId: 'a1' }, b: { grantId: 'b1' } }));
+      await save(session('s', { b: { grantId: 'b2' }, c: { grantId: 'c1' } }));
+      const all = { a: { grantId: 'a1' }, b: { grantId: 'b2' }, c: { grantId: 'c1' } };
+      expect(await noted('s')).toEqual(all);
+      await renew('s', session('t', { d: {} }));
+      expect(await noted('t')).toEqual({ ...all, d: {} });
+      await save(session('t'));
+      expect(await noted('t')).toEqual({ ...all, d: {} });
+    });
+
+    test('what a writer notes under a retired id goes to every living row, and changes nothing else there', async () => {
+      await save(session('s', { a: 1 }));
+      await renew('s', session('t'));
+      await renew('s', session('t2', {}, { sealed: 'seal', expiresAt: LATER + 5 }));
+      const before = await store.find('t2');
+      await save(session('s', { b: 1 }, { sealed: 'other', expiresAt: LATER + 99 }));
+      for (const key of ['t', 't2']) expect(await noted(key)).toEqual({ a: 1, b: 1 });
+      expect(await noted('s')).toEqual({ a: 1 });
+      expect(await store.find('t2')).toEqual({ ...before, payload: expect.any(String) });
+    });
+
+    test('by uid the living row is found, a retired one only where there is no other', async () => {
+      await save(session('s', undefined, { expiresAt: NOW + 20_000 }));
+      await retire('s');
+      expect((await store.findSessionByUid('u'))?.key).toBe('s');
+      await save(session('t', undefined, { expiresAt: NOW + 10_000 }));
+      expect((await store.findSessionByUid('u'))?.key).toBe('t');
+    });
+
+    test('requests that renew one id at the same moment leave rows that agree', async () => {
+      await save(session('s', { first: 1 }));
+      const tabs = Array.from({ length: 12 }, (_, index) => index);
+      await Promise.all(tabs.map((tab) => renew('s', session(`t${tab}`, { [`c${tab}`]: tab }))));
+      const all = Object.fromEntries([['first', 1], ...tabs.map((tab) => [`c${tab}`, tab])]);
+      for (const tab of tabs) expect(await noted(`t${tab}`)).toEqual(all);
+    });
+
+    test.each([
+      ['its uid is ended', (uid: string) => end(uid)],
+      ['the sessions of its account are', () => store.endSessions('alice')],
+    ])('no renewal on the way survives when %s', async (_, finish) => {
+      for (let round = 0; round < 5; round += 1) {
+        const sessionUid = `u${round}`;
+        await save(session(`s${round}`, {}, { sessionUid }));
+        const tabs = (name: string) =>
+          Array.from({ length: 4 }, (_item, index) =>
+            renew(`s${round}`, session(`${name}${round}-${index}`, { [name]: index }, { sessionUid })),
+          );
+        await Promise.all([...tabs('before'), finish(sessionUid), ...tabs('zafter')]);
+        expect(await store.findSessionByUid(sessionUid)).toBeUndefined();
+      }
+    });
+
+    test('units that touch several sessions in any order all succeed', async () => {
+      const uids = ['u1', 'u2', 'u3'];
+      const rows = () => uids.map((uid) => session(uid, { [uid]: Math.random() }, { sessionUid: uid }));
+      await save(...rows());
+      const outcomes = await Promise.all(
+        Array.from({ length: 20 }, (_, index) => {
+          const order = index % 2 ? rows() : rows().reverse();
+          return store.apply(unit({ put: puts(...order), retire: new Set([`old${index}`]) }));
+        }),
+      );
+      expect(new Set(outcomes)).toEqual(new Set(['ok']));
     });
   });
 

@@ -1,5 +1,4 @@
-import { chmod, mkdtemp, readdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { calculateJwkThumbprint, importJWK } from 'jose';
@@ -7,6 +6,7 @@ import { createFileKeys } from '../../../src/keys/file-keys.js';
 import { publicJwks } from '../../../src/keys/jwks.js';
 import { makeKey } from '../../../src/keys/key-text.js';
 import { SIGNING_ALGS } from '../../../src/keys/signing-keys.js';
+import { temporaryFolder } from '../../support/folder.js';
 
 let keysDir: string;
 let warnings: string[];
@@ -15,8 +15,8 @@ const clock = { now: () => (time += 1) };
 const open = () => createFileKeys({ keysDir, clock, warn: (message) => warnings.push(message) });
 const files = async () => (await readdir(join(keysDir, 'signing'))).sort();
 
-beforeEach(async () => {
-  keysDir = await mkdtemp(join(tmpdir(), 'postern-keys-'));
+beforeEach(() => {
+  keysDir = temporaryFolder();
   warnings = [];
 });
 
@@ -79,7 +79,7 @@ test('starts at the same moment end with one set', async () => {
 test('a start that crashed between choosing a key and placing it is finished by the next', async () => {
   await open().ensure();
   const keys = await open().list();
-  const other = await mkdtemp(join(tmpdir(), 'postern-keys-'));
+  const other = temporaryFolder();
   const chosen = keys.find((key) => key.alg === 'EdDSA');
   const text = await readFile(join(keysDir, 'signing', `EdDSA-${chosen?.kid}.json`), 'utf8');
   keysDir = other;

@@ -1,13 +1,13 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { createAssets } from '../../../src/platform/web/assets.js';
 import { securityHeaders } from '../../../src/platform/web/security-headers.js';
+import { temporaryFolder } from '../../support/folder.js';
 import { type FakeRequest, fakeContext } from './fake-context.js';
 
 function folderWith(files: Record<string, string>): string {
-  const dir = mkdtempSync(join(tmpdir(), 'postern-assets-'));
+  const dir = temporaryFolder();
   mkdirSync(join(dir, 'assets'));
   for (const [name, text] of Object.entries(files)) writeFileSync(join(dir, 'assets', name), text);
   return dir;

@@ -1,11 +1,11 @@
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
 import { createAssets } from '../../../src/platform/web/assets.js';
 import { type Brand, createRenderView, type PageOptions } from '../../../src/platform/web/render-view.js';
 import { VIEW_FRAMES, type ViewModels, type ViewName } from '../../../src/platform/web/views.js';
+import { temporaryFolder } from '../../support/folder.js';
 import { fakeContext } from './fake-context.js';
 import { HOSTILE, SAMPLES } from './sample-models.js';
 
@@ -127,7 +127,7 @@ describe('a page', () => {
 });
 
 test('VIEWS_DIR replaces a template, a part and an asset, and nothing else', () => {
-  const dir = mkdtempSync(join(tmpdir(), 'postern-views-'));
+  const dir = temporaryFolder();
   writeFileSync(join(dir, 'device-done.ejs'), "<h1>Ours</h1><%- include('/partials/mark') %>");
   const more = { dirs: [dir] };
   expect(show('device-done', { allowed: true }, {}, more).html).toContain('<h1>Ours</h1><svg');
