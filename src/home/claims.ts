@@ -11,7 +11,8 @@ const MEANINGS: ReadonlyMap<string, string> = new Map(
     iat: 'When the token was made.',
     nbf: 'Before this moment the token must not be accepted.',
     auth_time: 'When the person last proved who they are.',
-    nonce: 'A random value of the request, given back: the token belongs to this browser and to this attempt.',
+    nonce:
+      'A random value of the request, given back: the token belongs to this browser and to this attempt.',
     at_hash: 'A fingerprint of the access token that came along, so that neither can be exchanged.',
     c_hash: 'A fingerprint of the code that came along.',
     s_hash: 'A fingerprint of the state that came along.',

@@ -4,7 +4,13 @@
  * the two requests lies sealed in a cookie of this browser.
  */
 import Router from '@koa/router';
-import { createLocalJWKSet, decodeProtectedHeader, type JSONWebKeySet, type JWTPayload, jwtVerify } from 'jose';
+import {
+  createLocalJWKSet,
+  decodeProtectedHeader,
+  type JSONWebKeySet,
+  type JWTPayload,
+  jwtVerify,
+} from 'jose';
 import type { Context } from 'koa';
 import type { Account } from '../accounts/account.js';
 import type { OwnTokenEndpoint } from '../authorization-server/own-token-endpoint.js';

@@ -24,7 +24,8 @@ async function toAnswer(browser: Browser, username = 'alice'): Promise<URL> {
   while (page.location && !page.location.includes('/demo/callback')) page = await browser.get(page.location);
   if (page.text.includes('/login"')) {
     page = await browser.submit(page, '/login', { username, password: 'correct horse battery staple' });
-    while (page.location && !page.location.includes('/demo/callback')) page = await browser.get(page.location);
+    while (page.location && !page.location.includes('/demo/callback'))
+      page = await browser.get(page.location);
   }
   page = await browser.submit(page, '/consent', { decision: 'allow' });
   while (page.location && !page.location.includes('/demo/callback')) page = await browser.get(page.location);

@@ -24,7 +24,7 @@ const LEAVES = ['config', 'errors', 'crypto', 'net', 'observe'].map((name) => `p
 const REST = ['audit', 'database', 'mail', 'throttle', 'web'].map((name) => `platform/${name}`);
 const PLATFORM = ['platform'];
 /** What the library is to the rest of the program. */
-const NARROW = ['browser-session', 'interactions', 'tokens', 'inspect-token'].map(
+const NARROW = ['browser-session', 'interactions', 'tokens', 'inspect-token', 'own-token-endpoint'].map(
   (name) => `authorization-server/${name}.ts`,
 );
 

@@ -36,7 +36,8 @@ for (const button of document.querySelectorAll('button[data-copy]')) {
 // A suggested password goes through the field, so that a password manager sees it and offers to keep it.
 for (const button of document.querySelectorAll('button[data-take]')) {
   button.addEventListener('click', () => {
-    button.form.elements.namedItem(button.dataset.take).value = button.form.elements.namedItem('suggestion').value;
+    button.form.elements.namedItem(button.dataset.take).value =
+      button.form.elements.namedItem('suggestion').value;
   });
 }
 

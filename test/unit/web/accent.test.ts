@@ -47,7 +47,9 @@ describe.each(['light', 'dark'] as const)('in %s', (scheme) => {
   test('what the style sheet puts behind text is what was reckoned with', () => {
     const [light = '', dark = ''] = STYLE.split('@media (prefers-color-scheme: dark)');
     const part = scheme === 'light' ? light : dark;
-    const values = ['surface', 'bg', 'sunken'].map((name) => new RegExp(`--${name}: (#\\w+);`).exec(part)?.[1]);
+    const values = ['surface', 'bg', 'sunken'].map(
+      (name) => new RegExp(`--${name}: (#\\w+);`).exec(part)?.[1],
+    );
     expect(values).toEqual([...BACKGROUNDS[scheme]]);
   });
 });
@@ -55,6 +57,8 @@ describe.each(['light', 'dark'] as const)('in %s', (scheme) => {
 test('no rule knows left from right: pages can be mirrored', () => {
   const rules = STYLE.replace(/pre \{\n\s+text-align: left;\n\}/, '');
   expect(
-    rules.match(/(?:^|[\s;{])(?:margin|padding|border)?-?(?:left|right)\s*:|text-align: (?:left|right)|float:/gm) ?? [],
+    rules.match(
+      /(?:^|[\s;{])(?:margin|padding|border)?-?(?:left|right)\s*:|text-align: (?:left|right)|float:/gm,
+    ) ?? [],
   ).toEqual([]);
 });
