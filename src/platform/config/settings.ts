@@ -65,7 +65,7 @@ export const settings = {
   PORT: {
     ...server,
     ...or(v.whole(0, 65_535), '5000'),
-    help: 'TCP port to listen on; 0 takes any free one.',
+    help: 'TCP port to listen on; 0 takes any free one, and then ISSUER must be set.',
   },
   HOST: { ...server, ...or(v.text, '127.0.0.1'), help: 'Address to listen on; 0.0.0.0 or :: for all.' },
 
@@ -126,6 +126,7 @@ export const settings = {
   },
   ALLOWED_ORIGINS: {
     ...policy,
+    ...later,
     ...maybe(v.origins),
     help: 'Comma list of origins that may be sent back to, read with credentials and get postMessage.',
   },
@@ -206,7 +207,7 @@ export const settings = {
 
   BRAND_NAME: { ...looks, ...or(v.text, 'Postern'), help: 'Name shown on the pages.' },
   BRAND_LOGO: { ...looks, ...maybe(v.text), help: 'Image file shown on the pages.' },
-  BRAND_COLOR: { ...looks, ...maybe(v.color), help: 'Accent colour like #1a5fb4.' },
+  BRAND_COLOR: { ...looks, ...maybe(v.color), help: 'Accent colour; in .env with quotes: "#1a5fb4".' },
   VIEWS_DIR: { ...looks, ...maybe(v.text), help: 'Folder whose templates replace those of the same name.' },
 
   DATABASE_POOL_MAX: {
