@@ -72,14 +72,20 @@ async function runServer(cli: Cli, { config, warnings }: ParsedConfig, tls?: Tls
   const container = await createContainer(config, { log, report: (line) => log.info(line) });
   let serving: Serving;
   try {
-    const administrator = await container.bootstrap();
     serving = await listen(container, tls);
+  } catch (error) {
+    await container.close();
+    throw error;
+  }
+  try {
+    // After the port is ours: a password that is shown once must not be made by a start that then fails.
+    const administrator = await container.bootstrap();
     announce(cli, container, administrator, serving.port);
     if (administrator.outcome === 'name_taken') {
       log.warn({ username: administrator.username }, 'no administrator: this name is held by somebody else');
     }
   } catch (error) {
-    await container.close();
+    await serving.stop('the start failed');
     throw error;
   }
   return serving.ended;

@@ -43,9 +43,7 @@ export async function listen(handler: RequestListener, options: ListenOptions): 
   let { port } = options;
   try {
     for (const host of addressesOf(options)) {
-      const server = credentials
-        ? https.createServer({ ...LIMITS, ...credentials }, handler)
-        : http.createServer(LIMITS, handler);
+      const server = credentials ? overTls(credentials, handler) : http.createServer(LIMITS, handler);
       server.setTimeout(SILENCE_MS);
       const bound = await bind(server, host, port, servers.length > 0);
       if (!bound) continue;
@@ -91,6 +89,14 @@ function explain(code: string, host: string, port: number): string {
   }
   if (code === 'EACCES') return `PORT ${port} needs privileges this user does not have. Use one above 1023.`;
   return `HOST ${host} is not an address this machine can listen on (${code}).`;
+}
+
+function overTls(credentials: { cert: Buffer; key: Buffer }, handler: RequestListener): Server {
+  try {
+    return https.createServer({ ...LIMITS, ...credentials }, handler);
+  } catch (error) {
+    throw new StartFault('--cert and --cert-key are not a certificate and its key, both as PEM.', error);
+  }
 }
 
 function readTls(files: TlsFiles): { cert: Buffer; key: Buffer } {

@@ -704,6 +704,9 @@ describe('serve, through the real entry', () => {
       const { code, stderr } = await own.spawn(`run --port ${port}`);
       expect(code).toBe(1);
       expect(oneLine(stderr)).toContain(`PORT ${port}`);
+      // The password that is shown once was not lost with it.
+      const started = await own.spawn('serve', { env: { PORT: '0' }, stopAt: /Command line/ });
+      expect(started.stdout).toMatch(/Password\s+\w{20} {3}\(shown only now/);
     } finally {
       holder.close();
     }

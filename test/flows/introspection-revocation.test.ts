@@ -288,7 +288,10 @@ describe('multipart at token, revocation, introspection and PAR (contract §6)',
   test.each(PATHS)('%s: files are refused', async (path) => {
     const form = formOf({ grant_type: 'refresh_token', refresh_token: 'x' });
     form.append('token', new Blob(['x']), 'token.txt');
-    expect(await send(path, form)).toMatchObject({ status: 400, body: { error: 'invalid_request' } });
+    expect(await send(path, form)).toMatchObject({
+      status: 400,
+      body: { error: 'invalid_request', error_description: 'files are not accepted here' },
+    });
   });
 
   test.each(PATHS)('%s: a broken multipart body, and a field twice, are invalid_request', async (path) => {

@@ -158,6 +158,13 @@ describe('SQLite', () => {
     return { db, other: new BetterSqlite3(settings.file ?? '') };
   }
 
+  test('a commit is on the disk before it is told of: synchronous=FULL, in WAL mode', async () => {
+    const { db, other } = await openBeside();
+    expect(db.prepare('PRAGMA synchronous').get()).toEqual({ synchronous: 2 });
+    expect(db.prepare('PRAGMA journal_mode').get()).toEqual({ journal_mode: 'wal' });
+    other.close();
+  });
+
   test('a lock that stays ends in Unavailable; reads go on, and so do writes afterwards', async () => {
     const { db, other } = await openBeside(60);
     other.exec('BEGIN IMMEDIATE');

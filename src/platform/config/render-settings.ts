@@ -2,7 +2,7 @@ import { type Setting, settingRows } from './settings.js';
 
 const HEAD = `# Settings of Postern. None has to be set for a try on your own machine.
 # Copy this file to .env and remove the # before what you change; the real environment wins over .env.
-# An empty value counts as unset. Every setting also exists as NAME_FILE, the path of a file that holds it.
+# A value that holds a # needs quotes. An empty value counts as unset. Every setting also exists as NAME_FILE, the path of a file that holds it.
 `;
 
 function envExampleRow(name: string, row: Setting): string {

@@ -65,7 +65,7 @@ export const settings = {
   PORT: {
     ...server,
     ...or(v.whole(0, 65_535), '5000'),
-    help: 'TCP port to listen on; 0 takes any free one.',
+    help: 'TCP port to listen on; 0 takes any free one, and then ISSUER must be set.',
   },
   HOST: { ...server, ...or(v.text, '127.0.0.1'), help: 'Address to listen on; 0.0.0.0 or :: for all.' },
 
@@ -126,6 +126,7 @@ export const settings = {
   },
   ALLOWED_ORIGINS: {
     ...policy,
+    ...later,
     ...maybe(v.origins),
     help: 'Comma list of origins that may be sent back to, read with credentials and get postMessage.',
   },
@@ -215,7 +216,7 @@ export const settings = {
     ...maybe(v.text),
     help: 'Picture at the head of the pages: a file (.svg, .png, .jpg, .webp) or an https:// address.',
   },
-  BRAND_COLOR: { ...looks, ...maybe(v.color), help: 'Accent colour like #1a5fb4.' },
+  BRAND_COLOR: { ...looks, ...maybe(v.color), help: 'Accent colour; in .env with quotes: "#1a5fb4".' },
   VIEWS_DIR: { ...looks, ...maybe(v.text), help: 'Folder whose templates replace those of the same name.' },
 
   DATABASE_POOL_MAX: {
