@@ -2,6 +2,7 @@ import type { KoaContextWithOIDC, Provider, TokenEndpointGrantContext } from 'oi
 import type { AuditEvent, AuditRecord } from '../platform/audit/audit.js';
 import { PosternError } from '../platform/errors/errors.js';
 import type { GrantLoader } from './load-grant.js';
+import type { Nonces } from './nonces.js';
 import type { Restarts } from './restart.js';
 import type { UnitsOfWork } from './unit-of-work.js';
 
@@ -18,6 +19,7 @@ interface Dependencies {
   readonly units: UnitsOfWork;
   readonly audit: AuditNotes;
   readonly grants: GrantLoader;
+  readonly nonces: Pick<Nonces, 'spend'>;
   readonly restarts: Restarts;
   readonly log: { error(fields: object, message: string): void };
 }
@@ -57,7 +59,10 @@ export function replayRow(audit: AuditNotes) {
 const refused = (event: string, { error }: { error: string }) =>
   ({ event, outcome: 'failure', detail: { error } }) as const;
 
-export function watchEvents(provider: Provider, { units, audit, grants, restarts, log }: Dependencies): void {
+export function watchEvents(
+  provider: Provider,
+  { units, audit, grants, restarts, log, nonces }: Dependencies,
+): void {
   function note(ctx: KoaContextWithOIDC, event: Omit<AuditEvent, 'ip' | 'requestId'>): void {
     const writes = units.of(ctx);
     const unit = writes?.grant ?? writes?.plain;
@@ -70,6 +75,7 @@ export function watchEvents(provider: Provider, { units, audit, grants, restarts
   });
   provider.on('authorization.success', (ctx) => {
     grants.restorePointer(ctx);
+    nonces.spend(ctx);
     note(ctx, { event: 'authorization.granted', outcome: 'success' });
   });
   provider.on('authorization.error', (ctx, error) => {

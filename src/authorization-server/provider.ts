@@ -61,6 +61,7 @@ import { createLibraryPages, type Pages } from './library-pages.js';
 import { anonymousSession, lifetimes } from './lifetimes.js';
 import { createGrantLoader, outlivesSession } from './load-grant.js';
 import { acceptMultipart } from './multipart.js';
+import { createNonces } from './nonces.js';
 import { createOwnTokenEndpoint, type OwnTokenEndpoint } from './own-token-endpoint.js';
 import { createPayloadSecrets, createRefreshAnswers } from './payload-secrets.js';
 import { createPosternProvider } from './postern-provider.js';
@@ -179,6 +180,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     ttl: 24 * INTERACTION_TTL,
     findClient,
   });
+  const nonces = createNonces({ payloads, units, recordOf: cache.recordOf, clock });
   const grants = createGrantLoader({
     consents,
     units,
@@ -234,7 +236,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     pkce: { required: requirePkce(config, cache.recordOf) },
     clientBasedCORS: createAllowOrigin(cache),
     ttl: lifetimes(config, cache.recordOf),
-    interactions: { ...fixed.interactions, policy: createInteractionPolicy(cache.recordOf) },
+    interactions: { ...fixed.interactions, policy: createInteractionPolicy(nonces) },
     renderError: libraryPages.renderError,
     features: {
       ...fixed.features,
@@ -275,7 +277,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
       'resource',
     ]);
   }
-  watchEvents(provider, { units, audit: deps.audit, grants, restarts, log: deps.log });
+  watchEvents(provider, { units, nonces, audit: deps.audit, grants, restarts, log: deps.log });
 
   const current = (): Provider => provider;
   const publicAddresses = async () => [

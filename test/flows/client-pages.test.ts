@@ -203,6 +203,17 @@ describe('more settings', () => {
     );
     expect(answerOf(bare).get('code')).toBeTruthy();
     await getCode(server, client, { nonce: 'n' }, owner);
+
+    // A nonce once answered is spent, for this client alone.
+    const again = answerOf(await owner.browser.get(authorizeUrl(server, client, { nonce: 'n' })));
+    expect(again.get('error')).toBe('invalid_request');
+    expect(again.get('error_description')).toContain('nonce was used before');
+    await getCode(server, client, { nonce: 'another' }, owner);
+    const second = await ownClient(owner, {}, { options: { requireNonce: true } });
+    await getCode(server, second, { nonce: 'n' }, owner);
+    const unticked = await ownClient(owner);
+    await getCode(server, unticked, { nonce: 'n' }, owner);
+    await getCode(server, unticked, { nonce: 'n' }, owner);
   });
 
   test('refresh tokens only with offline_access, where that is chosen', async () => {
