@@ -94,7 +94,7 @@ function rowsOf({ metadata, requirePkce, options, resourceServer, createdAt }: C
     ['Require nonce', options.requireNonce ? ['yes'] : []],
     ['Refresh tokens', options.refreshOnlyOffline ? ['only with offline_access'] : []],
     ['Resource server', resourceServer ? ['yes: may introspect tokens of other clients'] : []],
-    ['Created', [new Date(createdAt).toISOString()]],
+    ['Created', [day(createdAt)]],
   ];
   return rows.filter(([, values]) => values.length > 0).map(([label, values]) => ({ label, values }));
 }
