@@ -12,6 +12,9 @@ import * as throttleAndAudit from './0004-throttle-and-audit.js';
 import * as links from './0005-links.js';
 import * as redirectLeases from './0006-redirect-leases.js';
 import * as accountLife from './0007-account-life.js';
+import * as upstreams from './0008-upstreams.js';
+import * as dserver from './0009-dserver.js';
+import * as permissions from './0010-permissions.js';
 
 export interface Migration {
   readonly name: string;
@@ -27,4 +30,7 @@ export const migrations: readonly Migration[] = [
   { name: '0005-links', ...links },
   { name: '0006-redirect-leases', ...redirectLeases },
   { name: '0007-account-life', ...accountLife },
+  { name: '0008-upstreams', ...upstreams },
+  { name: '0009-dserver', ...dserver },
+  { name: '0010-permissions', ...permissions },
 ];

@@ -2,8 +2,6 @@
  * The composition root: every object that lives as long as the process is made here, once, in reading
  * order. Two containers can live in one process; `close()` undoes what this one opened.
  */
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import type { Context } from 'koa';
 import {
   type Authenticate,
@@ -34,9 +32,8 @@ import { createClientSecrets } from './clients/secrets.js';
 import { createFileKeys } from './keys/file-keys.js';
 import { publicJwks } from './keys/jwks.js';
 import type { PrivateSigningKey, SigningKeys } from './keys/signing-keys.js';
-import { type Audit, createAudit, type RequestInfo } from './platform/audit/audit.js';
+import { type Audit, createAudit } from './platform/audit/audit.js';
 import type { Config } from './platform/config/config.js';
-import { ConfigFault } from './platform/config/config-fault.js';
 import { withSecretKey } from './platform/config/secret-key.js';
 import { type Clock, systemClock } from './platform/crypto/clock.js';
 import { createSecretBox } from './platform/crypto/secret-box.js';
@@ -51,12 +48,7 @@ import { openPostman } from './platform/mail/open-postman.js';
 import { createGuardedFetch } from './platform/net/guarded-fetch.js';
 import type { Logger } from './platform/observe/logger.js';
 import { createThrottle } from './platform/throttle/throttle.js';
-import { type Assets, createAssets, isLogoFile, logoName } from './platform/web/assets.js';
-import { type Csrf, createCsrf } from './platform/web/csrf.js';
-import { createOriginRule, type OriginRule } from './platform/web/origin.js';
-import { createRenderError, type RenderError } from './platform/web/render-error.js';
-import { createRenderView, type RenderView } from './platform/web/render-view.js';
-import { requestIdOf } from './platform/web/request-id.js';
+import { createWeb, type Web } from './platform/web/web.js';
 import { type AccountStore, createAccountStore } from './stores/account-store.js';
 import { type AuditStore, createAuditStore } from './stores/audit-store.js';
 import { createClientStore } from './stores/client-store.js';
@@ -110,17 +102,6 @@ export interface Container {
   close(): Promise<void>;
 }
 
-/** What the pages share. */
-export interface Web {
-  readonly viewsDirs: readonly string[];
-  readonly assets: Assets;
-  readonly origin: OriginRule;
-  readonly csrf: Csrf;
-  readonly renderView: RenderView;
-  readonly renderError: RenderError;
-  readonly requestInfo: (ctx: Context) => RequestInfo;
-}
-
 export interface ContainerOptions {
   readonly log: Logger;
   readonly clock?: Clock;
@@ -130,46 +111,6 @@ export interface ContainerOptions {
 
 /** Of the two seconds that closing may take. */
 const LAST_MAILS_MS = 1_500;
-
-/** `views/` lies beside `src/` and beside `dist/src/`'s parent. */
-const VIEWS = [new URL('../views', import.meta.url), new URL('../../views', import.meta.url)];
-
-function createWeb(config: Config, log: Logger): Web {
-  const [sources, compiled] = VIEWS.map((url) => fileURLToPath(url)) as [string, string];
-  const own = import.meta.url.includes('/dist/') ? compiled : sources;
-  if (config.viewsDir && !existsSync(config.viewsDir)) {
-    const message = `there is no folder ${config.viewsDir}`;
-    throw new ConfigFault([{ setting: 'VIEWS_DIR', variable: 'VIEWS_DIR', message }]);
-  }
-  const viewsDirs = config.viewsDir ? [own, config.viewsDir] : [own];
-  const { name, logo, color } = config.brand;
-  const logoFile = logo && isLogoFile(logo) ? logo : undefined;
-  const assets = createAssets(viewsDirs, logoFile);
-  const origin = createOriginRule({ issuer: config.issuer, acceptedHosts: config.http.acceptedHosts });
-  const csrf = createCsrf({
-    secretKeys: config.secretKeys,
-    secure: config.issuer.startsWith('https:'),
-    origin,
-  });
-  const shownLogo = logoFile ? assets.href(logoName(logoFile)) : logo;
-  const brand = {
-    name,
-    ...(shownLogo ? { logo: shownLogo } : {}),
-    ...(color ? { color } : {}),
-    ...(config.securityContact ? { helpHref: config.securityContact } : {}),
-  };
-  const renderView = createRenderView({ viewsDirs, brand, assets, csrf, cache: config.production });
-  const renderError = createRenderError({
-    renderView,
-    report: ({ requestId, status, code, detail, error }) => {
-      const fields = { request_id: requestId, status, code, detail };
-      if (status >= 500) log.error({ ...fields, err: error }, 'a request failed');
-      else log.debug(fields, 'a request was refused');
-    },
-  });
-  const requestInfo = (ctx: Context) => ({ ip: ctx.ip, requestId: requestIdOf(ctx) });
-  return { viewsDirs, assets, origin, csrf, renderView, renderError, requestInfo };
-}
 
 async function migrate({ database }: Config, report: ContainerOptions['report']): Promise<MigrationResult> {
   if (database.migrate) return migrateUp(database, report);

@@ -27,6 +27,10 @@ const PLATFORM = ['platform'];
 const NARROW = ['browser-session', 'interactions', 'tokens', 'inspect-token', 'own-token-endpoint'].map(
   (name) => `authorization-server/${name}.ts`,
 );
+/** What a login through an upstream is to the doors that other rooms open. */
+const ARRIVALS = ['upstream', 'connector', 'doors', 'relying-party'].map(
+  (name) => `relying-party/${name}.ts`,
+);
 
 interface Directions {
   /** Rooms or files that may be imported for their values, and so for their types. */
@@ -41,7 +45,10 @@ const TABLE: Readonly<Record<string, Directions>> = {
   ...Object.fromEntries(REST.map((room) => [room, { values: LEAVES }])),
   stores: {
     values: ['platform/database', ...LEAVES],
-    types: ['accounts', 'clients', 'platform/audit', 'platform/throttle'],
+    types: [
+      ...['accounts', 'clients', 'relying-party', 'dserver', 'permission-service'],
+      ...['platform/audit', 'platform/throttle'],
+    ],
   },
   accounts: { values: PLATFORM, types: ['stores'] },
   clients: { values: PLATFORM, types: ['stores'] },
@@ -50,9 +57,31 @@ const TABLE: Readonly<Record<string, Directions>> = {
   interactions: { values: ['accounts', 'clients', ...PLATFORM], types: NARROW },
   'resource-server': { values: ['accounts', 'clients', ...PLATFORM], types: NARROW },
   home: { values: ['accounts', 'clients', ...PLATFORM], types: NARROW },
+  'relying-party': { values: ['accounts', ...PLATFORM], types: ['stores', ...NARROW] },
+  // Doors of their own to the relying party: they see its arrivals as narrow types.
+  dserver: { values: ['accounts', 'keys', ...PLATFORM], types: ['stores', ...ARRIVALS, ...NARROW] },
+  'permission-service': {
+    values: ['accounts', 'keys', ...PLATFORM],
+    types: ['stores', ...ARRIVALS, ...NARROW],
+  },
+  admin: {
+    values: ['accounts', 'clients', ...PLATFORM],
+    types: ['stores', 'relying-party', 'dserver', 'permission-service', ...NARROW],
+  },
   // It prints accounts, clients and keys, so it knows their types and the words they are written with.
   cli: {
-    values: ['container.ts', 'app.ts', 'serve', 'accounts', 'clients', 'keys', ...PLATFORM],
+    values: [
+      'container.ts',
+      'app.ts',
+      'serve',
+      'accounts',
+      'clients',
+      'keys',
+      'relying-party',
+      'dserver',
+      'permission-service',
+      ...PLATFORM,
+    ],
     types: NARROW,
   },
   serve: { values: ['container.ts', ...PLATFORM] },
@@ -162,6 +191,7 @@ const KOA_PLACES = [
   'resource-server',
   'interactions',
   'home',
+  'relying-party/doors.ts',
 ];
 const isPageFile = (path: string): boolean => /(?:^|\/)(?:routes|[\w-]+-(?:routes|pages))\.ts$/.test(path);
 

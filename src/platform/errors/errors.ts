@@ -89,3 +89,32 @@ export class TooManyAttempts extends PosternError {
     this.retryAfterSeconds = retryAfterSeconds;
   }
 }
+
+/** What went wrong between us and an upstream. The message is for the person; `detail` is for the log. */
+export type UpstreamFault =
+  /** Unknown, used, late, another browser's or another door's. */
+  | 'state'
+  /** The person said no there (`access_denied`). */
+  | 'denied'
+  /** The upstream answered with another `error`. */
+  | 'refused'
+  /** Its answer proves nothing: signature, issuer, audience, nonce, times, shape. */
+  | 'invalid'
+  /** It could not be reached, or not in time. */
+  | 'unreachable'
+  | 'not_configured'
+  /** Proven, but not welcome: domain, role, disabled account, no sign-up, link only. */
+  | 'not_allowed'
+  /** The identity belongs to another account. */
+  | 'linked_elsewhere'
+  /** It names nobody: no subject, no user name. */
+  | 'nameless';
+
+export class UpstreamError extends PosternError {
+  readonly fault: UpstreamFault;
+
+  constructor(fault: UpstreamFault, message: string, fields: ErrorFields & { status?: number } = {}) {
+    super(fields.status ?? 400, `upstream_${fault}`, message, fields);
+    this.fault = fault;
+  }
+}

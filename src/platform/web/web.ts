@@ -1,0 +1,64 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { Context } from 'koa';
+import type { Config } from '../config/config.js';
+import { ConfigFault } from '../config/config-fault.js';
+import type { Logger } from '../observe/logger.js';
+import { type Assets, createAssets, isLogoFile, logoName } from './assets.js';
+import { type Csrf, createCsrf } from './csrf.js';
+import { createOriginRule, type OriginRule } from './origin.js';
+import { createRenderError, type RenderError } from './render-error.js';
+import { createRenderView, type RenderView } from './render-view.js';
+import { requestIdOf } from './request-id.js';
+
+/** What the pages share. */
+export interface Web {
+  readonly viewsDirs: readonly string[];
+  readonly assets: Assets;
+  readonly origin: OriginRule;
+  readonly csrf: Csrf;
+  readonly renderView: RenderView;
+  readonly renderError: RenderError;
+  /** Where a request came from, for the audit trail. */
+  readonly requestInfo: (ctx: Context) => { readonly ip: string; readonly requestId: string };
+}
+
+/** `views/` lies beside `src/` and beside `dist/`. */
+const VIEWS = [new URL('../../../views', import.meta.url), new URL('../../../../views', import.meta.url)];
+
+export function createWeb(config: Config, log: Logger): Web {
+  const [sources, compiled] = VIEWS.map((url) => fileURLToPath(url)) as [string, string];
+  const own = import.meta.url.includes('/dist/') ? compiled : sources;
+  if (config.viewsDir && !existsSync(config.viewsDir)) {
+    const message = `there is no folder ${config.viewsDir}`;
+    throw new ConfigFault([{ setting: 'VIEWS_DIR', variable: 'VIEWS_DIR', message }]);
+  }
+  const viewsDirs = config.viewsDir ? [own, config.viewsDir] : [own];
+  const { name, logo, color } = config.brand;
+  const logoFile = logo && isLogoFile(logo) ? logo : undefined;
+  const assets = createAssets(viewsDirs, logoFile);
+  const origin = createOriginRule({ issuer: config.issuer, acceptedHosts: config.http.acceptedHosts });
+  const csrf = createCsrf({
+    secretKeys: config.secretKeys,
+    secure: config.issuer.startsWith('https:'),
+    origin,
+  });
+  const shownLogo = logoFile ? assets.href(logoName(logoFile)) : logo;
+  const brand = {
+    name,
+    ...(shownLogo ? { logo: shownLogo } : {}),
+    ...(color ? { color } : {}),
+    ...(config.securityContact ? { helpHref: config.securityContact } : {}),
+  };
+  const renderView = createRenderView({ viewsDirs, brand, assets, csrf, cache: config.production });
+  const renderError = createRenderError({
+    renderView,
+    report: ({ requestId, status, code, detail, error }) => {
+      const fields = { request_id: requestId, status, code, detail };
+      if (status >= 500) log.error({ ...fields, err: error }, 'a request failed');
+      else log.debug(fields, 'a request was refused');
+    },
+  });
+  const requestInfo = (ctx: Context) => ({ ip: ctx.ip, requestId: requestIdOf(ctx) });
+  return { viewsDirs, assets, origin, csrf, renderView, renderError, requestInfo };
+}
