@@ -10,6 +10,7 @@ export interface UpstreamIdentity {
   readonly email?: string | undefined;
   /** `true` only for the JSON value `true`, or where the upstream verifies every address it gives out. */
   readonly emailVerified: boolean;
+  /** Where the mapping names a `usernameField`, the dserver name by its rules (never absent then). */
   readonly username?: string | undefined;
   readonly displayName?: string | undefined;
   readonly givenName?: string | undefined;
@@ -17,6 +18,8 @@ export interface UpstreamIdentity {
   readonly picture?: string | undefined;
   /** Everything it said: ID Token claims, UserInfo and what came with the token, UserInfo last. No tokens. */
   readonly claims: Readonly<Record<string, unknown>>;
+  /** What the original kept with a linked account (`extra_data`), by the mapping. */
+  readonly extra: Readonly<Record<string, unknown>>;
 }
 
 /** What the vault keeps, sealed. */
@@ -71,6 +74,16 @@ export interface Proven {
   readonly sid?: string | undefined;
 }
 
+/** A validated notice that somebody signed out upstream (OIDC Back-Channel Logout §2.4). Names one or both. */
+export interface LogoutToken {
+  readonly issuer: string;
+  readonly subject?: string | undefined;
+  readonly sid?: string | undefined;
+  /** To be taken once, until `expiresAt` (milliseconds). */
+  readonly jti: string;
+  readonly expiresAt: number;
+}
+
 /** One protocol. Every request goes out through the guarded fetch. All throw {@link UpstreamError}. */
 export interface Connector {
   start(request: AuthorizationStart): Promise<Started>;
@@ -82,4 +95,9 @@ export interface Connector {
     upstream: Upstream,
     hint: { readonly idToken?: string | undefined; readonly returnTo: string },
   ): Promise<string | undefined>;
+  /** Signature, issuer, audience, age and event are checked; that it comes once is the caller's affair. */
+  readLogoutToken?(upstream: Upstream, token: string): Promise<LogoutToken>;
 }
+
+/** The connector that speaks to an upstream. */
+export type ConnectorOf = (upstream: Upstream) => Connector;

@@ -19,15 +19,20 @@ export type Dialect = 'dserver' | 'permission' | 'linked';
 export const dialectOf = (door: DoorName): Dialect =>
   door === 'dserver' || door === 'permission' ? door : 'linked';
 
+/** `local`: only what stands before the `@`. */
+export type MappedClaim = readonly [claim: string, attribute: string, part?: 'local'];
+
 export interface Mapping {
   /** Space separated, as sent. */
   readonly scope: string;
   /** Claim of the upstream → attribute of ours, in order; an absent claim is passed over. */
-  readonly attributes: readonly (readonly [claim: string, attribute: string])[];
+  readonly attributes: readonly MappedClaim[];
   /** The attribute that gives the dserver name. */
   readonly usernameField?: string | undefined;
   /** Further parameters of the authorization request. */
   readonly params: Readonly<Record<string, string>>;
+  /** What is kept with a linked account (`extra_data` of the original), in the same way. */
+  readonly extra?: readonly MappedClaim[] | undefined;
 }
 
 export interface UpstreamEndpoints {
@@ -40,6 +45,8 @@ export interface UpstreamEndpoints {
   readonly requestToken?: string | undefined;
   readonly endSession?: string | undefined;
   readonly revocation?: string | undefined;
+  /** Where its API begins, for handlers. */
+  readonly api?: string | undefined;
 }
 
 /** One upstream as configured, defaults and preset filled in. */
