@@ -18,7 +18,7 @@ const schema = z
     sid: z.string().min(1).max(255).optional(),
     events: z.looseObject({ [EVENT]: z.looseObject({}) }),
     // An ID Token must not pass for one.
-    nonce: z.undefined(),
+    nonce: z.undefined().optional(),
   })
   .refine(({ sub, sid }) => sub !== undefined || sid !== undefined, 'names neither a person nor a session');
 
