@@ -29,9 +29,9 @@ export function createConnectors({ fetch, clock, log }: ConnectorsDeps): Connect
   };
   const warn = (fields: object, line: string): void => log.warn(fields, line);
   const connectors: Readonly<Record<Protocol, Connector>> = {
-    oidc: createOidcConnector({ published: publishedOf, fetch: fetchOf, clock, warn }),
-    oauth2: createOAuth2Connector({ fetch: fetchOf, clock, warn }),
-    oauth1: createOAuth1Connector({ fetch: fetchOf, clock }),
+    oidc: createOidcConnector({ published: publishedOf, fetchOf, clock, warn }),
+    oauth2: createOAuth2Connector({ fetchOf, clock, warn }),
+    oauth1: createOAuth1Connector({ fetchOf, clock }),
   };
   return ({ protocol }) => connectors[protocol];
 }

@@ -262,7 +262,10 @@ describe('the callback', () => {
     [
       'code_challenge',
       'refused',
-      (url) => ['code_challenge', 'code_challenge_method'].forEach((name) => url.searchParams.delete(name)),
+      ({ searchParams }) => {
+        searchParams.delete('code_challenge');
+        searchParams.delete('code_challenge_method');
+      },
     ],
   ])('A82: %s stripped on the way out is missed on the way back', async (_name, fault, outward) => {
     await expect(bench.login(entry, { outward })).rejects.toMatchObject(refusedAs(fault));

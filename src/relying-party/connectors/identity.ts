@@ -21,8 +21,7 @@ const NOT_CLAIMS = new Set([
   ...['oauth_token', 'oauth_token_secret', 'oauth_callback_confirmed', 'refresh_token_expires_in'],
 ]);
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
-const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
+const CONTROL = /\p{Cc}/u;
 
 /** Null never becomes "None", nor an object "[object Object]" (row 37). */
 function nameText(value: unknown): string | undefined {

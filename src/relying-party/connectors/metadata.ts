@@ -76,10 +76,10 @@ function checkedMetadata(upstream: Upstream, document: unknown): UpstreamMetadat
 /** Configured with http, which the settings allow for private addresses alone. */
 export const isInsecure = ({ metadataUrl }: Upstream): boolean => metadataUrl?.startsWith('http:') ?? false;
 
-/** @param fetch not through the upstream's circuit: what is kept goes on serving, and has pauses of its own */
-export function createPublished(upstream: Upstream, fetch: GuardedFetch, clock: Clock): Published {
+/** @param send not through the upstream's circuit: what is kept goes on serving, and has pauses of its own */
+export function createPublished(upstream: Upstream, send: GuardedFetch, clock: Clock): Published {
   async function json(url: string): Promise<unknown> {
-    const response = await fetch(url, { headers: { accept: 'application/json' } }).catch((error: unknown) => {
+    const response = await send(url, { headers: { accept: 'application/json' } }).catch((error: unknown) => {
       throw faultOfFetch(upstream, error);
     });
     if (response.status !== 200) throw unreachable(upstream, `${url} answered ${response.status}`);

@@ -14,7 +14,7 @@ import { authorizationHeader, type ToSign } from './oauth1-signature.js';
 import { invalid, type UpstreamFetch } from './upstream-fetch.js';
 
 export interface OAuth1Deps {
-  readonly fetch: (upstream: Upstream) => UpstreamFetch;
+  readonly fetchOf: (upstream: Upstream) => UpstreamFetch;
   readonly clock: Clock;
 }
 
@@ -39,7 +39,7 @@ function unpacked(upstream: Upstream, text: string | undefined): Credentials {
 const saidNo = (params: URLSearchParams): boolean =>
   params.has('denied') || /refused|denied|rejected/.test(params.get('oauth_problem') ?? '');
 
-export function createOAuth1Connector({ fetch, clock }: OAuth1Deps): Connector {
+export function createOAuth1Connector({ fetchOf, clock }: OAuth1Deps): Connector {
   async function send(
     upstream: Upstream,
     address: string,
@@ -54,7 +54,7 @@ export function createOAuth1Connector({ fetch, clock }: OAuth1Deps): Connector {
       timestamp: Math.floor(clock.now() / 1000),
       nonce: randomToken(16),
     });
-    const response = await fetch(upstream)(url, {
+    const response = await fetchOf(upstream)(url, {
       method: signing.method,
       headers: { authorization: header, accept: 'application/json, */*', 'user-agent': 'Postern' },
     });

@@ -15,7 +15,7 @@ import { invalid, type UpstreamFetch } from './upstream-fetch.js';
 import { askEmails, askUserInfo } from './userinfo.js';
 
 export interface OAuth2Deps {
-  readonly fetch: (upstream: Upstream) => UpstreamFetch;
+  readonly fetchOf: (upstream: Upstream) => UpstreamFetch;
   readonly clock: Clock;
   /** A sign-in that goes on with less than it could have had. */
   readonly warn: (fields: object, line: string) => void;
@@ -43,11 +43,11 @@ function checkIssuer({ params, upstream }: Returned): void {
     throw invalid(upstream, 'iss is another issuer');
 }
 
-export function createOAuth2Connector({ fetch, clock, warn }: OAuth2Deps): Connector {
+export function createOAuth2Connector({ fetchOf, clock, warn }: OAuth2Deps): Connector {
   /** What UserInfo says, and what went wrong instead: without it the token response may do (row 36). */
   async function ask(upstream: Upstream, accessToken: string): Promise<{ said: Claims; failure?: unknown }> {
     const { userinfo, emails } = upstream.endpoints;
-    const asking = { fetch: fetch(upstream), upstream, accessToken };
+    const asking = { send: fetchOf(upstream), upstream, accessToken };
     if (userinfo === undefined) return { said: {} };
     let said: Claims;
     try {
@@ -97,7 +97,7 @@ export function createOAuth2Connector({ fetch, clock, warn }: OAuth2Deps): Conne
       const code = params.get('code');
       if (!code) throw invalid(upstream, 'no code');
       const endpoint = required(upstream, upstream.endpoints.token, 'token endpoint');
-      const { tokens, fields } = await requestToken({ fetch: fetch(upstream), upstream, clock }, endpoint, {
+      const { tokens, fields } = await requestToken({ send: fetchOf(upstream), upstream, clock }, endpoint, {
         grant_type: 'authorization_code',
         code,
         redirect_uri: answer.redirectUri,
@@ -118,7 +118,7 @@ export function createOAuth2Connector({ fetch, clock, warn }: OAuth2Deps): Conne
 
     async refresh(upstream, refreshToken) {
       const endpoint = required(upstream, upstream.endpoints.token, 'token endpoint');
-      return refreshTokens({ fetch: fetch(upstream), upstream, clock }, endpoint, refreshToken);
+      return refreshTokens({ send: fetchOf(upstream), upstream, clock }, endpoint, refreshToken);
     },
 
     async signOutAddress({ logoutUrl }, { returnTo }) {

@@ -37,7 +37,7 @@ import { askUserInfo } from './userinfo.js';
 
 export interface OidcDeps {
   readonly published: (upstream: Upstream) => Published;
-  readonly fetch: (upstream: Upstream) => UpstreamFetch;
+  readonly fetchOf: (upstream: Upstream) => UpstreamFetch;
   readonly clock: Clock;
   /** A sign-in that goes on with less than it could have had. */
   readonly warn: (fields: object, line: string) => void;
@@ -63,7 +63,7 @@ function clientAuthOf({ clientAuth, clientSecret }: Upstream, metadata: Upstream
 const withOpenid = (scope: string): string =>
   scope.split(' ').includes('openid') ? scope : `openid ${scope}`.trim();
 
-export function createOidcConnector({ published, fetch, clock, warn }: OidcDeps): Connector {
+export function createOidcConnector({ published, fetchOf, clock, warn }: OidcDeps): Connector {
   /** Made for each request: it holds nothing that would have to last. */
   async function configurationOf(upstream: Upstream): Promise<Configuration> {
     const { clientSecret } = upstream;
@@ -80,7 +80,7 @@ export function createOidcConnector({ published, fetch, clock, warn }: OidcDeps)
       },
       clientAuthOf(upstream, metadata),
     );
-    const send = fetch(upstream);
+    const send = fetchOf(upstream);
     config[customFetch] = (url, options) => send(url, options as RequestInit);
     if (isInsecure(upstream)) allowInsecureRequests(config);
     return config;
@@ -109,7 +109,7 @@ export function createOidcConnector({ published, fetch, clock, warn }: OidcDeps)
   ): Promise<Claims> {
     let claims: Claims;
     try {
-      claims = await askUserInfo({ fetch: fetch(upstream), upstream, accessToken }, url);
+      claims = await askUserInfo({ send: fetchOf(upstream), upstream, accessToken }, url);
     } catch (err) {
       warn({ err, upstream: upstream.id }, 'UserInfo could not be read; the ID Token has to do');
       return {};
@@ -170,7 +170,7 @@ export function createOidcConnector({ published, fetch, clock, warn }: OidcDeps)
     redeem: (answer) => redeem(answer).catch((error: unknown) => rethrow(answer.upstream, error)),
     async refresh(upstream, refreshToken) {
       const { token_endpoint } = await published(upstream).metadata();
-      return refreshTokens({ fetch: fetch(upstream), upstream, clock }, token_endpoint, refreshToken);
+      return refreshTokens({ send: fetchOf(upstream), upstream, clock }, token_endpoint, refreshToken);
     },
     async signOutAddress(upstream, { idToken, returnTo }) {
       const config = await configurationOf(upstream).catch(() => undefined);

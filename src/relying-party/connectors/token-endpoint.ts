@@ -51,7 +51,7 @@ export function tokensOf(fields: TokenAnswer['fields'], clock: Clock): UpstreamT
 
 /** @throws {UpstreamError} `refused` where it says no, whatever the status it says it with */
 export async function requestToken(
-  { fetch, upstream, clock }: { fetch: UpstreamFetch; upstream: Upstream; clock: Clock },
+  { send, upstream, clock }: { send: UpstreamFetch; upstream: Upstream; clock: Clock },
   endpoint: string,
   grant: Readonly<Record<string, string>>,
 ): Promise<TokenAnswer> {
@@ -60,8 +60,8 @@ export async function requestToken(
   authenticate(upstream, params, headers);
   const url = new URL(endpoint);
   const response = await (upstream.accessTokenMethod === 'GET'
-    ? fetch(withParams(url, params), { headers })
-    : fetch(url, { method: 'POST', headers, body: params }));
+    ? send(withParams(url, params), { headers })
+    : send(url, { method: 'POST', headers, body: params }));
   const fields = await readFields(upstream, response);
   // GitHub says 200 with an error in the body.
   if (fields.error !== undefined) {

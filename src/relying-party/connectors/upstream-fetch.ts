@@ -34,12 +34,12 @@ export function faultOfFetch(upstream: Named, error: unknown): UpstreamError {
 }
 
 /** The guarded fetch as one upstream is called with it. */
-export function createUpstreamFetch(fetch: GuardedFetch, upstream: Named, circuit: Circuit): UpstreamFetch {
+export function createUpstreamFetch(send: GuardedFetch, upstream: Named, circuit: Circuit): UpstreamFetch {
   return async (url, init) => {
     if (!circuit.allows()) throw unreachable(upstream, 'it failed several times; not asked again yet');
     let response: Response;
     try {
-      response = await fetch(url, init);
+      response = await send(url, init);
     } catch (error) {
       const fault = faultOfFetch(upstream, error);
       // An answer that is too large, or a redirect, is still an answer.

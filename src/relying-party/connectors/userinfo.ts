@@ -3,7 +3,7 @@ import { type Claims, isRecord, readFields } from './http-body.js';
 import { invalid, type UpstreamFetch } from './upstream-fetch.js';
 
 interface Asking {
-  readonly fetch: UpstreamFetch;
+  readonly send: UpstreamFetch;
   readonly upstream: Upstream;
   readonly accessToken: string;
 }
@@ -19,7 +19,7 @@ const authorized = ({ upstream, accessToken }: Asking): RequestInit => ({
 
 /** @throws {UpstreamError} */
 export async function askUserInfo(asking: Asking, url: string): Promise<Claims> {
-  const response = await asking.fetch(url, authorized(asking));
+  const response = await asking.send(url, authorized(asking));
   if (response.status !== 200) throw invalid(asking.upstream, `UserInfo answered ${response.status}`);
   return readFields(asking.upstream, response);
 }
@@ -46,7 +46,7 @@ function listedEmails(body: unknown): ListedEmail[] {
  * @throws {UpstreamError}
  */
 export async function askEmails(asking: Asking, url: string): Promise<Claims> {
-  const response = await asking.fetch(url, authorized(asking));
+  const response = await asking.send(url, authorized(asking));
   if (response.status !== 200) throw invalid(asking.upstream, `the list of addresses: ${response.status}`);
   const body: unknown = await response.json().catch((error: unknown) => {
     throw invalid(asking.upstream, 'the list of addresses is not JSON', error);
