@@ -49,6 +49,10 @@ import { createGuardedFetch } from './platform/net/guarded-fetch.js';
 import type { Logger } from './platform/observe/logger.js';
 import { createThrottle } from './platform/throttle/throttle.js';
 import { createWeb, type Web } from './platform/web/web.js';
+import type { ConnectorOf } from './relying-party/connector.js';
+import { createConnectors } from './relying-party/connectors.js';
+import type { Upstreams } from './relying-party/doors.js';
+import { createUpstreams } from './relying-party/upstreams.js';
 import { type AccountStore, createAccountStore } from './stores/account-store.js';
 import { type AuditStore, createAuditStore } from './stores/audit-store.js';
 import { createClientStore } from './stores/client-store.js';
@@ -96,6 +100,8 @@ export interface Container {
   readonly authorizationServer: AuthorizationServer;
   readonly inspectToken: InspectToken;
   readonly web: Web;
+  readonly upstreams: Upstreams;
+  readonly connectorOf: ConnectorOf;
   readonly migrated: MigrationResult;
   /** Sees that somebody can administer the server; see `bootstrap-admin.ts`. */
   bootstrap(): Promise<Bootstrapped>;
@@ -139,6 +145,8 @@ async function assemble(
   { log, clock = systemClock }: ContainerOptions,
 ): Promise<Container> {
   const { secretKeys } = config;
+  const upstreams = createUpstreams(config);
+  const guardedFetch = createGuardedFetch({ allow: config.upstreamAllowPrivate, loopback: config.loopback });
   const auditStore = createAuditStore(database);
   const audit = createAudit({ store: auditStore, clock });
   const throttles = createThrottleStore(database);
@@ -208,7 +216,7 @@ async function assemble(
       browserOf: (ctx) => ctx.cookies.get(cookieNames(config.issuer.startsWith('https:')).session),
     }),
     audit: { row: audit.row, requestInfo },
-    fetch: createGuardedFetch({ allow: config.upstreamAllowPrivate, loopback: config.loopback }),
+    fetch: guardedFetch,
     pages: web,
     sessionSeen: (ctx, { accountId, uid }) =>
       ownSessions
@@ -303,6 +311,8 @@ async function assemble(
       clock,
     }),
     web,
+    upstreams,
+    connectorOf: createConnectors({ fetch: guardedFetch, clock, log }),
     migrated,
     bootstrap: () =>
       bootstrapAdmin({ store: accounts, passwords, register: register.register, audit, clock }, config.admin),

@@ -61,6 +61,8 @@ export interface Upstream {
   readonly hide: boolean;
   /** Can be linked to an account, never signed in with. */
   readonly linkOnly: boolean;
+  /** `false`: a sign-in through it ends with the browser. */
+  readonly remember: boolean;
   /**
    * The space its subjects are unique in: for OIDC the `iss` of its ID Tokens, otherwise the address of the
    * service. An identity is (issuer, subject), so two entries of one service name the same people.

@@ -217,6 +217,7 @@ export const upstreamEntry = (more: Partial<Upstream>): Upstream => ({
   title: 'The other server',
   hide: false,
   linkOnly: false,
+  remember: true,
   issuer: 'https://other.example',
   endpoints: {},
   clientAuth: 'client_secret_basic',

@@ -7,6 +7,7 @@ import { judgeNamedKeys } from './named-keys.js';
 import { productionFaults } from './production-rules.js';
 import { type Environment, gatherTexts, type ReadFile, type SettingSource } from './sources.js';
 import { type SettingValues, settingRows, settingsSchema } from './settings.js';
+import { readUpstreams } from './upstream-settings.js';
 
 export interface ParseDeps {
   readonly readFile: ReadFile;
@@ -68,7 +69,7 @@ function lifetimesOf(values: SettingValues) {
   };
 }
 
-function group(values: SettingValues) {
+function group(values: SettingValues, { upstreams, linked }: ReturnType<typeof readUpstreams>) {
   const issuer = new URL(values.ISSUER ?? defaultIssuer(values.PORT));
   const loopback = isLoopback(issuer);
   const production = values.NODE_ENV === 'production' || !loopback;
@@ -105,6 +106,9 @@ function group(values: SettingValues) {
     /** Seconds. */
     ttl: lifetimesOf(values),
     log: { level: values.LOG_LEVEL },
+    /** As they were written; `relying-party/upstreams.ts` fills in presets and defaults. */
+    upstreams: { ...upstreams, autoProvision: values.OAUTH2_AUTO_PROVISION_USERS },
+    linked,
   };
 }
 
@@ -171,10 +175,13 @@ export function parseConfig(env: Environment, deps: ParseDeps): ParsedConfig {
   });
   const faulty = new Set([...faults, ...issues].map((fault) => fault.setting));
   const values = parsed.data ?? readableValues(sources, faulty);
-  const config = freeze(group(values));
+  const upstreams = readUpstreams(values, sources, deps.readFile);
+  const config = freeze(group(values, upstreams));
   const keys = judgeNamedKeys(values, sources, deps.readFile, config.production);
   const rules = [...contradictions(values, sources), ...productionFaults(config, sources)];
-  const all = [...faults, ...issues, ...keys.faults, ...rules.filter((rule) => !faulty.has(rule.setting))];
+  const late = [...upstreams.faults, ...rules].filter((fault) => !faulty.has(fault.setting));
+  const all = [...faults, ...issues, ...keys.faults, ...late];
   if (all.length > 0) throw new ConfigFault(inTableOrder(all));
-  return { config, sources, warnings: [...warnings, ...advice(values, config), ...keys.warnings] };
+  const more = [...advice(values, config), ...keys.warnings, ...upstreams.warnings];
+  return { config, sources, warnings: [...warnings, ...more] };
 }

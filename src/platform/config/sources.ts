@@ -78,13 +78,12 @@ function gatherOne(to: Gathering, name: string, row: Setting, fileForm: boolean)
   if (row.later) to.warnings.push(`${source.variable} is set, but its part of Postern is not built yet.`);
 }
 
+/** Each member of a family has a file form too; no member's own name ends like one. */
 function gatherFamily(to: Gathering, known: ReadonlySet<string>, pattern: RegExp): void {
   const members = Object.keys(to.env).filter((name) => pattern.test(name) && !known.has(name));
-  for (const name of members.sort()) {
-    const source = readName(to, name, name, false);
-    if (source === undefined) continue;
-    to.sources.set(name, source);
-    to.warnings.push(`${name} is set, but its part of Postern is not built yet.`);
+  for (const name of new Set(members.map((member) => member.replace(/_FILE$/, '')).sort())) {
+    const source = readName(to, name, name, true);
+    if (source !== undefined) to.sources.set(name, source);
   }
 }
 
