@@ -36,17 +36,19 @@ export async function up(knex: Knex): Promise<void> {
   await knex.schema.createTable('upstream_tokens', (table) => {
     table.text('account_id').notNullable();
     table.text('upstream_id').notNullable();
-    table.text('token_type').notNullable().defaultTo('');
     // Access token, refresh token, secret and ID Token in one, so that a pair is never torn.
     table.text('sealed').notNullable();
     table.bigInteger('expires_at');
+    // The upstream refused to renew it: its owner must sign in there again.
+    table.bigInteger('dead_at');
+    // Counts up with every change: who writes a refreshed pair must have begun from the last one.
     table.integer('version').notNullable().defaultTo(1);
     // One refresh for all processes.
     table.text('lock_holder');
     table.bigInteger('lock_until');
     table.bigInteger('created_at').notNullable();
     table.bigInteger('updated_at').notNullable();
-    table.primary(['account_id', 'upstream_id', 'token_type']);
+    table.primary(['account_id', 'upstream_id']);
   });
   await knex.schema.createTable('upstream_sessions', (table) => {
     table.text('session_uid').primary();
@@ -63,9 +65,13 @@ export async function up(knex: Knex): Promise<void> {
     table.index(['issuer', 'subject']);
     table.index(['issuer', 'sid']);
   });
+  // `upstream:<id>` for a role that groups of an upstream brought; null: made here, and theirs to give only
+  // where the operator says so.
+  await knex.schema.alterTable('roles', (table) => table.text('source'));
 }
 
 export async function down(knex: Knex): Promise<void> {
+  await knex.schema.alterTable('roles', (table) => table.dropColumn('source'));
   for (const name of ['upstream_sessions', 'upstream_tokens', 'login_transactions', 'federated_identities']) {
     await knex.schema.dropTable(name);
   }
