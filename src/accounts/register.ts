@@ -27,8 +27,10 @@ export interface Invited {
   readonly consume: Step;
 }
 
-/** What the command line, the first start and administrators may say. */
+/** What the command line, the first start, administrators and upstreams may say. */
 export interface Registration {
+  /** Where other rows of the same unit must name it beforehand. */
+  readonly id?: string | undefined;
   readonly username: string;
   /** Absent: nobody can sign in with a password. */
   readonly password?: string | undefined;
@@ -41,14 +43,22 @@ export interface Registration {
   readonly givenName?: string | undefined;
   readonly familyName?: string | undefined;
   readonly locale?: string | undefined;
+  readonly picture?: string | undefined;
   readonly roles?: readonly string[] | undefined;
-  /** `cli`, `bootstrap`, or the account id of the administrator. */
+  /** `cli`, `bootstrap`, `upstream:<id>`, or the account id of the administrator. */
   readonly createdBy: string;
+}
+
+/** What belongs to the unit that makes the account. */
+export interface Beside {
+  readonly also?: readonly Step[];
+  /** `taken`: what to throw where one of them holds nothing. */
+  readonly guards?: { readonly steps: readonly Step[]; readonly taken: () => Error };
 }
 
 export interface Register {
   /** @throws {InvalidInput} field by field; nothing is saved */
-  register(input: Registration, info?: RequestInfo): Promise<Account>;
+  register(input: Registration, info?: RequestInfo, beside?: Beside): Promise<Account>;
   /**
    * As `register`, by a stranger: reserved names are refused.
    * @throws {PosternError} 409 where the invitation was used meanwhile
@@ -66,7 +76,12 @@ interface RegisterDeps {
 const SELF = 'self';
 
 export function createRegister({ store, passwords, audit, clock }: RegisterDeps): Register {
-  async function register(given: Registration, info?: RequestInfo, invited?: Invited): Promise<Account> {
+  async function register(
+    given: Registration,
+    info: RequestInfo | undefined,
+    { also = [], guards }: Beside,
+    detail: Readonly<Record<string, string>> = {},
+  ): Promise<Account> {
     const input = cleaned(given);
     const faults = registrationFaults(input);
     if (faults.length > 0) throw new InvalidInput(faults);
@@ -79,11 +94,11 @@ export function createRegister({ store, passwords, audit, clock }: RegisterDeps)
       ...info,
       accountId: id,
       actorId: input.createdBy === SELF ? id : input.createdBy,
-      detail: { username, roles, ...(invited ? { invitation: invited.id } : {}) },
+      detail: { username, roles, ...detail },
     });
     try {
-      const made = await store.insert(fresh, [step], invited ? [invited.consume] : []);
-      if (!made) throw new PosternError(409, 'invitation_used', 'This invitation was used in the meantime.');
+      const made = await store.insert(fresh, [step, ...also], guards?.steps);
+      if (!made && guards) throw guards.taken();
     } catch (error) {
       // The index decides, not a look before: two sign-ups at once cannot both have the name.
       if (!(error instanceof UniqueViolation && error.constraint === 'accounts_username_key_unique'))
@@ -94,7 +109,7 @@ export function createRegister({ store, passwords, audit, clock }: RegisterDeps)
   }
 
   return {
-    register: (input, info) => register(input, info),
+    register: (input, info, beside = {}) => register(input, info, beside),
     signUp: ({ username, password, email, displayName }, info, invited) =>
       register(
         {
@@ -107,10 +122,14 @@ export function createRegister({ store, passwords, audit, clock }: RegisterDeps)
           createdBy: SELF,
         },
         info,
-        invited,
+        invited ? { guards: { steps: [invited.consume], taken: used } } : {},
+        invited ? { invitation: invited.id } : {},
       ),
   };
 }
+
+const used = (): PosternError =>
+  new PosternError(409, 'invitation_used', 'This invitation was used in the meantime.');
 
 const blankAsAbsent = (text: string | undefined): string | undefined => text?.trim() || undefined;
 
@@ -150,13 +169,14 @@ function toNewAccount(input: Registration, hash: string | undefined, now: number
         };
   return {
     account: {
-      id: newId(),
+      id: input.id ?? newId(),
       username: input.username,
       displayName: input.displayName,
       givenName: input.givenName,
       familyName: input.familyName,
       email: input.email,
       emailVerified: input.email !== undefined && input.emailVerified === true,
+      picture: input.picture,
       locale: input.locale,
       roles: [...new Set(input.roles)].sort(),
       createdAt: now,

@@ -19,6 +19,10 @@ export interface Begin {
   readonly accountId?: string | undefined;
   /** `page`: the pending request of our authorization server that the sign-in belongs to. */
   readonly interactionUid?: string | undefined;
+  /** The ticket of an open question (link desk) that this login is to answer. */
+  readonly question?: string | undefined;
+  /** Seconds: the sign-in there must not be older. */
+  readonly maxAge?: number | undefined;
   /** Seconds; the upstream's own `stateTtl` wins. */
   readonly ttl: number;
 }
@@ -32,6 +36,7 @@ export interface LoginTransaction {
   readonly redirectUri: string;
   readonly accountId?: string | undefined;
   readonly interactionUid?: string | undefined;
+  readonly question?: string | undefined;
 }
 
 /** Somebody came back, and it is settled who it is. */
@@ -43,31 +48,44 @@ export interface Arrival {
   readonly transaction: LoginTransaction;
   /** The account was made by this login. */
   readonly created: boolean;
+  /** The identity was tied to an account by this login, which may have been there before. */
+  readonly linked: boolean;
+  /** The upstream's name of its own session, for back-channel logout. */
+  readonly sid?: string | undefined;
+  /** The hint at sign-out. */
+  readonly idToken?: string | undefined;
 }
 
 /**
- * What a callback came to. `pending`: a question is open first (missing data, an existing account with the
- * same address); the ticket opens its page in the same browser, and the login goes on from there.
+ * What may have to be asked before somebody arrives. `sign_up`: data is missing. `link_desk`: an account
+ * has the same address. `keep_account`: the account is about to be deleted.
  */
-export type Completed =
-  | { readonly outcome: 'arrived'; readonly arrival: Arrival; readonly tokenTicket?: string }
-  | {
-      readonly outcome: 'pending';
-      readonly step: 'sign_up' | 'link_desk';
-      readonly ticket: string;
-      readonly transaction: LoginTransaction;
-    };
+export type QuestionStep = 'sign_up' | 'link_desk' | 'keep_account';
+
+/** `pending`: a question is open first; its ticket opens the page in the same browser. */
+export type Completed = { readonly outcome: 'arrived'; readonly arrival: Arrival } | Pending;
+
+export interface Pending {
+  readonly outcome: 'pending';
+  readonly step: QuestionStep;
+  readonly ticket: string;
+  readonly transaction: LoginTransaction;
+  /** A word for the page: the proof was of another account than the one asked for. */
+  readonly fault?: 'another_account';
+}
 
 export interface Callback {
   readonly params: URLSearchParams;
   /** The callback's own address, without the query: must be the one the login was begun with. */
   readonly redirectUri: string;
   readonly browser: string | undefined;
+  /** Who is signed in in this browser: a link is made to nobody else. */
+  readonly signedInAs?: string | undefined;
 }
 
 export interface RelyingParty {
-  /** @throws {UpstreamError} where the upstream cannot be asked */
+  /** @throws {UpstreamError} where the upstream cannot be asked, or may not be used for this */
   begin(login: Begin): Promise<{ readonly location: string }>;
-  /** @throws {UpstreamError}, whose `transaction` says which door to answer at, once it is known */
+  /** @throws {FailedLogin} (`failed-login.ts`), whose `transaction` says which door to answer at, once it is known */
   complete(callback: Callback, info: RequestInfo): Promise<Completed>;
 }

@@ -56,6 +56,8 @@ export interface AccountStore {
     by: { readonly usernameKey: string; readonly emailKey: string },
     limit: number,
   ): Promise<Credentials[]>;
+  /** Disabled ones too. */
+  listByProvenEmail(emailKey: string, limit: number): Promise<Account[]>;
   /**
    * `false`: one of the guards held nothing.
    * @throws {UniqueViolation} when the name is taken
@@ -145,6 +147,10 @@ export function createAccountStore(database: Database): AccountStore {
         one.where({ username_key: usernameKey }).orWhere({ email_key: emailKey }),
       );
       return read(named.orderBy('id').limit(limit));
+    },
+    async listByProvenEmail(emailKey, limit) {
+      const proven = table().where({ email_key: emailKey, email_verified: 1 }).orderBy('id').limit(limit);
+      return (await read(proven)).map(({ account }) => account);
     },
     insert(fresh, also, guards = []) {
       const { id, roles, createdAt: at } = fresh.account;
