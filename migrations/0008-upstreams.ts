@@ -41,8 +41,9 @@ export async function up(knex: Knex): Promise<void> {
     table.bigInteger('expires_at');
     // The upstream refused to renew it: its owner must sign in there again.
     table.bigInteger('dead_at');
-    // Counts up with every change: who writes a refreshed pair must have begun from the last one.
-    table.integer('version').notNullable().defaultTo(1);
+    // Another one with every pair: who writes a refreshed pair must have begun from the last one. Sealing the
+    // same pair under another key leaves it.
+    table.text('revision').notNullable();
     // One refresh for all processes.
     table.text('lock_holder');
     table.bigInteger('lock_until');
