@@ -90,8 +90,8 @@ export interface Connector {
   redeem(answer: Returned): Promise<Proven>;
   /**
    * RFC 6749 §6; absent where the protocol has none. An answer without a refresh token leaves the former good.
-   * @throws {UpstreamError} `refused` where the refresh token is good no more (`invalid_grant`) and only then:
-   *   the pair is given up; any other fault leaves it for the next try
+   * @throws {UpstreamError} `refused`, with the upstream's own `error` as `answer`: `invalid_grant` gives the
+   *   pair up, whatever else leaves it for the next try
    */
   refresh?(upstream: Upstream, refreshToken: string): Promise<UpstreamTokens>;
   /** The address that also ends the session there, or `undefined` where it has none. */

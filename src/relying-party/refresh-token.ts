@@ -10,6 +10,9 @@ import type { Upstream } from './upstream.js';
 /** Longer than a request to an upstream may take, discovery before it included. */
 export const LEASE_MS = 30_000;
 
+/** The refresh token is good no more (RFC 6749 §5.2; the second is GitHub's). Other errors speak of us, or of now. */
+const FINAL: ReadonlySet<string | undefined> = new Set(['invalid_grant', 'bad_refresh_token']);
+
 interface Dependencies {
   readonly store: UpstreamTokenStore;
   readonly seal: TokenSeal;
@@ -86,7 +89,7 @@ export function createRefreshToken({ store, seal, audit, clock, log }: Dependenc
     try {
       answer = await refresh(upstream, held.refreshToken);
     } catch (error) {
-      if (error instanceof UpstreamError && error.fault === 'refused') return giveUp(row, error);
+      if (error instanceof UpstreamError && FINAL.has(error.answer)) return giveUp(row, error);
       await store.endLease(row, holder);
       throw error;
     }

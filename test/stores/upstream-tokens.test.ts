@@ -45,7 +45,7 @@ function rotatingUpstream() {
       if (upstream.trouble) throw upstream.trouble;
       if (compromised || refreshToken !== live) {
         compromised = true;
-        throw new UpstreamError('refused', 'The upstream refused.', { detail: 'invalid_grant' });
+        throw new UpstreamError('refused', 'The upstream refused.', { answer: 'invalid_grant' });
       }
       const number = upstream.refreshes;
       if (!upstream.silentAboutRefresh) live = `refresh-token-${number}`;
@@ -231,10 +231,13 @@ describe.each(DIALECTS)('upstream tokens on %s', (dialect) => {
     expect((await vault.tokenFor(ACCOUNT, LAB)).accessToken).toBe('signed-in-again');
   });
 
-  test('an upstream in trouble ends nothing: the next one asks again', async () => {
+  test.each([
+    new UpstreamError('unreachable', 'The upstream does not answer.', { status: 502 }),
+    new UpstreamError('refused', 'The upstream does not know us.', { answer: 'invalid_client' }),
+  ])('an upstream in trouble ($fault) ends nothing: the next one asks again', async (trouble) => {
     const { vault, upstream, store } = await world();
     await vault.keep(ACCOUNT, LAB, EXPIRED);
-    upstream.trouble = new UpstreamError('unreachable', 'The upstream does not answer.', { status: 502 });
+    upstream.trouble = trouble;
     await expect(vault.tokenFor(ACCOUNT, LAB)).rejects.toBe(upstream.trouble);
     expect(await store.find(key)).toMatchObject({ deadAt: undefined, leasedUntil: undefined });
     upstream.trouble = undefined;

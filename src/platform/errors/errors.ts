@@ -112,9 +112,16 @@ export type UpstreamFault =
 
 export class UpstreamError extends PosternError {
   readonly fault: UpstreamFault;
+  /** `refused`: the upstream's own `error` (RFC 6749 §5.2), where it named one. */
+  readonly answer: string | undefined;
 
-  constructor(fault: UpstreamFault, message: string, fields: ErrorFields & { status?: number } = {}) {
+  constructor(
+    fault: UpstreamFault,
+    message: string,
+    fields: ErrorFields & { status?: number; answer?: string | undefined } = {},
+  ) {
     super(fields.status ?? 400, `upstream_${fault}`, message, fields);
     this.fault = fault;
+    this.answer = fields.answer;
   }
 }

@@ -6,9 +6,14 @@ import { invalid } from './upstream-fetch.js';
 const ONCE = ['state', 'code', 'iss', 'error', 'oauth_token', 'oauth_verifier'];
 
 /** What a person may read in an error of the upstream's: its own words are for the log. */
-export const refused = ({ id, title }: Returned['upstream'], detail: string): UpstreamError =>
+export const refused = (
+  { id, title }: Returned['upstream'],
+  detail: string,
+  answer?: unknown,
+): UpstreamError =>
   new UpstreamError('refused', `${title} refused the sign-in. Please start again.`, {
     detail: `${id}: ${detail.slice(0, 500)}`,
+    answer: typeof answer === 'string' ? answer : undefined,
   });
 
 export const denied = ({ id, title }: Returned['upstream']): UpstreamError =>

@@ -65,7 +65,8 @@ export async function requestToken(
   const fields = await readFields(upstream, response);
   // GitHub says 200 with an error in the body.
   if (fields.error !== undefined) {
-    throw refused(upstream, `token endpoint: ${fields.error}: ${fields.error_description ?? ''}`);
+    const detail = `token endpoint: ${fields.error}: ${fields.error_description ?? ''}`;
+    throw refused(upstream, detail, fields.error);
   }
   const tokens = tokensOf(fields, clock);
   if (response.status >= 300 || tokens === undefined) {
