@@ -1,6 +1,9 @@
 import type { Database, Step } from '../platform/database/database.js';
 
-/** Who made a role grant, and whether a rule of an upstream keeps it up to date (`managed`). */
+/**
+ * Who made a role grant (`source`). Those of an upstream (`upstream:<id>`, see `upstream-role-store.ts`) come and
+ * go with its logins; the others stay until somebody takes them back.
+ */
 export interface RoleGrant {
   readonly accountId: string;
   readonly role: string;
@@ -53,7 +56,14 @@ export function grantSteps(sql: Database['sql'], grant: RoleGrant): [Step, Step]
     created_at: grant.at,
   };
   return [
-    { query: sql('account_roles').insert(row).onConflict(['account_id', 'role']).ignore() },
+    {
+      // What an upstream gave becomes theirs who give it now: it no longer goes with a logout.
+      query: sql('account_roles')
+        .insert(row)
+        .onConflict(['account_id', 'role'])
+        .merge({ managed: row.managed, source: row.source, created_at: row.created_at })
+        .where('account_roles.source', 'like', 'upstream:%'),
+    },
     { query: sql('roles').insert({ name: grant.role, created_at: grant.at }).onConflict('name').ignore() },
   ];
 }
