@@ -3,8 +3,9 @@ import type { Clock } from '../platform/crypto/clock.js';
 import type { Step } from '../platform/database/database.js';
 import type { UpstreamRoleStore } from '../stores/upstream-role-store.js';
 import type { UpstreamIdentity } from './connector.js';
-import { givenRoles, textsAt } from './groups-to-roles.js';
+import { givenRoles } from './groups-to-roles.js';
 import type { Group } from './handlers.js';
+import { textsAt } from './texts-at.js';
 import type { Upstream } from './upstream.js';
 
 /** Groups of an upstream → roles here (seed row 100). */

@@ -32,17 +32,3 @@ const roleOf = (groupRoles: Upstream['groupRoles'], group: string): string | und
   Object.hasOwn(groupRoles, group) ? groupRoles[group] : undefined;
 
 const isOwn = (role: string): boolean => role.toLowerCase() !== ADMIN && roleFault(role) === undefined;
-
-/** The texts of a claim, found by its name or by its way (`realm_access.roles`). */
-export function textsAt(claims: Readonly<Record<string, unknown>>, path: string): string[] {
-  const value = Object.hasOwn(claims, path)
-    ? claims[path]
-    : path.split('.').reduce(memberOf, claims as unknown);
-  const list = typeof value === 'string' ? value.split(/[\s,]+/).filter(Boolean) : value;
-  return Array.isArray(list) ? list.filter((one) => typeof one === 'string') : [];
-}
-
-const memberOf = (value: unknown, name: string): unknown =>
-  typeof value === 'object' && value !== null && Object.hasOwn(value, name)
-    ? (value as Record<string, unknown>)[name]
-    : undefined;

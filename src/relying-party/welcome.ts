@@ -1,6 +1,7 @@
 import type { UpstreamIdentity } from './connector.js';
 import { notAllowed } from './failed-login.js';
 import type { Purpose } from './relying-party.js';
+import { textsAt } from './texts-at.js';
 import type { Upstream } from './upstream.js';
 
 /**
@@ -41,17 +42,3 @@ function hasRole({ allowedRoles, rolesClaim }: Upstream, { claims }: UpstreamIde
   const held = rolesClaim === undefined ? [] : textsAt(claims, rolesClaim);
   return held.some((role) => allowedRoles.includes(role));
 }
-
-/** A claim by its name, or by its way (`realm_access.roles`). */
-function textsAt(claims: Readonly<Record<string, unknown>>, path: string): string[] {
-  const value = Object.hasOwn(claims, path)
-    ? claims[path]
-    : path.split('.').reduce(memberOf, claims as unknown);
-  const list = typeof value === 'string' ? value.split(/[\s,]+/) : value;
-  return Array.isArray(list) ? list.filter((one) => typeof one === 'string') : [];
-}
-
-const memberOf = (value: unknown, name: string): unknown =>
-  typeof value === 'object' && value !== null && Object.hasOwn(value, name)
-    ? (value as Record<string, unknown>)[name]
-    : undefined;
