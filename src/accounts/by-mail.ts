@@ -6,7 +6,7 @@ import type { AccountStore } from '../stores/account-store.js';
 import type { LinkStore } from '../stores/link-store.js';
 import { createEmailAddress, type EmailAddress } from './email-address.js';
 import { createInvitations, type Invitations } from './invitations.js';
-import { createLinks } from './links.js';
+import { createLinks, type Links } from './links.js';
 import { createMailLimits, MAILS_BY_ADDRESS, MAILS_BY_RECIPIENT, type MailLimits } from './mail-limits.js';
 import { createRecovery, type Recovery } from './recovery.js';
 import type { SetPassword } from './set-password.js';
@@ -15,6 +15,7 @@ import type { SetPassword } from './set-password.js';
 export interface ByMail {
   readonly postman: Postman;
   readonly limits: MailLimits;
+  readonly links: Links;
   readonly recovery: Recovery;
   readonly emailAddress: EmailAddress;
   readonly invitations: Invitations;
@@ -54,6 +55,7 @@ export function createByMail(deps: Dependencies): ByMail {
   return {
     postman,
     limits,
+    links,
     recovery: createRecovery({
       store,
       links,

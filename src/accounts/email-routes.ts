@@ -37,7 +37,7 @@ interface LinkPage {
 
 const NOT_YOU = 'If you did not ask for this, close the page: nothing happens.';
 
-type AddressPurpose = Exclude<LinkPurpose, 'reset_password' | 'invitation'>;
+type AddressPurpose = Exclude<LinkPurpose, 'reset_password' | 'undo_link' | 'invitation'>;
 
 const LINK_PAGES: Readonly<Record<AddressPurpose, LinkPage>> = {
   verify_email: {

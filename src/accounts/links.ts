@@ -13,6 +13,7 @@ export type LinkPurpose =
   | 'reset_password'
   | 'change_email'
   | 'undo_email_change'
+  | 'undo_link'
   | 'invitation';
 
 export interface LinkDetail {
@@ -22,6 +23,9 @@ export interface LinkDetail {
   readonly passwordSetAt?: number | undefined;
   /** `invitation`: what the new account may do. */
   readonly roles?: readonly string[] | undefined;
+  /** `undo_link`: the identity that was connected, and what its upstream is called. */
+  readonly identityId?: string | undefined;
+  readonly title?: string | undefined;
 }
 
 export interface Link {
@@ -79,6 +83,7 @@ const KINDS: Readonly<
   },
   change_email: { path: '/confirm-email', lifetime: 2 * HOUR, validFor: '2 hours', again: '/account/email' },
   undo_email_change: { path: '/undo-email-change', lifetime: 7 * DAY, validFor: '7 days' },
+  undo_link: { path: '/undo-link', lifetime: 30 * DAY, validFor: '30 days' },
   invitation: { path: '/signup', lifetime: 7 * DAY, validFor: '7 days' },
 };
 

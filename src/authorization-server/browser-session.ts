@@ -11,10 +11,20 @@ export interface BrowserSessions {
   /** Who is signed in in this browser. */
   current(ctx: ParameterizedContext): Promise<BrowserSession | undefined>;
   /** Signs in. The session id is renewed; a session of another account ends first, with its tokens. */
-  signIn(ctx: ParameterizedContext, accountId: string): Promise<void>;
+  signIn(ctx: ParameterizedContext, accountId: string, way?: SignInWay): Promise<void>;
   /** Ends the session and whatever is bound to it. Harmless when nobody is signed in. */
   signOut(ctx: ParameterizedContext): Promise<void>;
 }
+
+/** How somebody proved who they are. */
+export interface SignInWay {
+  /** RFC 8176. */
+  readonly amr: readonly string[];
+  /** Through an upstream: what is to be kept with the session, as the relying party described it. */
+  readonly upstream?: string | undefined;
+}
+
+export const BY_PASSWORD: SignInWay = { amr: ['pwd'] };
 
 export interface BrowserSession {
   readonly accountId: string;
@@ -30,7 +40,11 @@ interface Options {
   readonly cookie: { readonly secure: boolean };
   /** Told of each signed-in browser that comes by. */
   readonly seen: (ctx: ParameterizedContext, session: SeenSession) => Promise<void>;
+  readonly signedIn: SignedIn;
 }
+
+/** Told of each sign-in, with what it brought along from an upstream, if it came from one. */
+export type SignedIn = (session: SeenSession, upstream: string | undefined) => Promise<void>;
 
 export interface SeenSession {
   readonly accountId: string;
@@ -79,7 +93,7 @@ export function createBrowserSessions(current: () => Provider, options: Options)
       await options.seen(ctx, { accountId, uid });
       return { accountId, uid, authTime: loginTs ?? 0 };
     },
-    async signIn(ctx, accountId) {
+    async signIn(ctx, accountId, { amr, upstream } = BY_PASSWORD) {
       let session = await sessionOf(ctx);
       if (session.accountId && session.accountId !== accountId) {
         await end(session);
@@ -87,8 +101,9 @@ export function createBrowserSessions(current: () => Provider, options: Options)
       } else if (!session.new) {
         session.resetIdentifier();
       }
-      session.loginAccount({ accountId, amr: ['pwd'] });
+      session.loginAccount({ accountId, amr: [...amr] });
       await session.save(options.ttl);
+      await options.signedIn({ accountId, uid: session.uid }, upstream);
       setCookie(ctx, session.jti, new Date(options.clock.now() + options.ttl * 1000));
       await options.seen(ctx, { accountId, uid: session.uid });
     },

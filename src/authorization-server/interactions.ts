@@ -5,6 +5,7 @@ import { PageError } from '../platform/errors/errors.js';
 import { explain } from '../platform/web/explain-error.js';
 import type { Agreed, ConsentStore } from '../stores/consent-store.js';
 import type { ResourceStore } from '../stores/resource-store.js';
+import { BY_PASSWORD, type SignInWay } from './browser-session.js';
 import type { GrantLoader } from './load-grant.js';
 import type { Restarts } from './restart.js';
 
@@ -32,7 +33,7 @@ export interface PendingInteraction {
 export interface Interactions {
   /** @throws {PageError} when it has expired, was used up or belongs to another browser */
   get(ctx: ParameterizedContext, uid: string): Promise<PendingInteraction>;
-  login(ctx: ParameterizedContext, accountId: string): Promise<string>;
+  login(ctx: ParameterizedContext, accountId: string, way?: SignInWay): Promise<string>;
   /**
    * Agrees to what was asked but for the `unticked` scopes, and remembers it. What was unticked is asked
    * again when it is requested again.
@@ -163,8 +164,9 @@ export function createInteractions(deps: Dependencies): Interactions {
         asked: await askedOf(params),
       };
     },
-    async login(ctx, accountId) {
-      return finish(ctx, { login: { accountId, amr: ['pwd'] } });
+    async login(ctx, accountId, { amr, upstream } = BY_PASSWORD) {
+      // What is the library's own passes it by; the rest is read again by `noteSession`.
+      return finish(ctx, { login: { accountId, amr: [...amr], ...(upstream ? { upstream } : {}) } });
     },
     async agree(ctx, pending, unticked = []) {
       const interaction = await details(ctx);

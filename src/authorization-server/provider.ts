@@ -30,7 +30,12 @@ import type { RedirectLeaseStore } from '../stores/redirect-lease-store.js';
 import type { ResourceStore } from '../stores/resource-store.js';
 import { createAdapterFactory } from './adapter.js';
 import { unauthorizedClient, anonymous, noNestedPush, honestDiscovery } from './answer-corrections.js';
-import { type BrowserSessions, createBrowserSessions, type SeenSession } from './browser-session.js';
+import {
+  type BrowserSessions,
+  createBrowserSessions,
+  type SeenSession,
+  type SignedIn,
+} from './browser-session.js';
 import { createClientCache } from './client-cache.js';
 import { createTestRunner } from './client-tests.js';
 import {
@@ -115,6 +120,7 @@ export interface AuthorizationServerDependencies {
   readonly fetch: GuardedFetch;
   /** Told of each signed-in browser that comes by; never throws. */
   readonly sessionSeen: (ctx: ParameterizedContext, session: SeenSession) => Promise<void>;
+  readonly signedIn: SignedIn;
   readonly pages: Pages;
   readonly clock: Clock;
   readonly log: { error(fields: object, message: string): void };
@@ -137,12 +143,16 @@ function requirePkce(config: Config, recordOf: (client: Client) => ClientRecord)
 const hasOfflineAccess = ({ scope }: { scope?: string | undefined }): boolean =>
   scope?.split(' ').includes('offline_access') ?? false;
 
-/** Browsers that come to the library's own endpoints are seen there. */
-function noteSession(seen: AuthorizationServerDependencies['sessionSeen']) {
+/** Browsers that come to the library's own endpoints are seen there, and so are sign-ins that end there. */
+function noteSession({ sessionSeen, signedIn }: AuthorizationServerDependencies) {
   return async (ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> => {
     await next();
-    const { accountId, uid } = (ctx.oidc as KoaContextWithOIDC['oidc'] | undefined)?.session ?? {};
-    if (accountId && uid) await seen(ctx as unknown as ParameterizedContext, { accountId, uid });
+    const oidc = ctx.oidc as KoaContextWithOIDC['oidc'] | undefined;
+    const { accountId, uid } = oidc?.session ?? {};
+    if (!accountId || !uid) return;
+    const { login } = (oidc?.result ?? {}) as { login?: { accountId: string; upstream?: string } };
+    if (login?.accountId === accountId) await signedIn({ accountId, uid }, login.upstream);
+    await sessionSeen(ctx as unknown as ParameterizedContext, { accountId, uid });
   };
 }
 
@@ -304,7 +314,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     anonymous,
     noNestedPush,
     dressLibraryForms(pages.renderView),
-    noteSession(deps.sessionSeen) as never,
+    noteSession(deps) as never,
     compose(current().middleware as never),
   ] as never) as unknown as Middleware;
 
@@ -318,6 +328,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
       ttl: config.ttl.session,
       cookie: { secure },
       seen: deps.sessionSeen,
+      signedIn: deps.signedIn,
     }),
     interactions: createInteractions({
       current,

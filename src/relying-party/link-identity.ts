@@ -55,6 +55,14 @@ export function createLinkIdentity(deps: Dependencies): LinkIdentity {
     }
     const already = await settled(login, accountId, info);
     if (already) return already;
+    const held = await identities.listOf(accountId);
+    if (held.some(({ upstreamId }) => upstreamId === upstream.id)) {
+      // Its tokens and groups are kept by account and upstream: two would overwrite one another.
+      throw notAllowed(
+        `That account is connected to another ${upstream.title} account already. Disconnect it first.`,
+        `${upstream.id}: a second one`,
+      );
+    }
     const tie = await arrivals.tie(login, accountId, by);
     const event = audit.step({
       event: 'account.linked',

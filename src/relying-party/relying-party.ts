@@ -21,6 +21,8 @@ export interface Begin {
   readonly interactionUid?: string | undefined;
   /** The ticket of an open question (link desk) that this login is to answer. */
   readonly question?: string | undefined;
+  /** `rest`: the answer goes to the window that opened this one, by `postMessage`. */
+  readonly postMessage?: boolean | undefined;
   /** Seconds: the sign-in there must not be older. */
   readonly maxAge?: number | undefined;
   /** Seconds; the upstream's own `stateTtl` wins. */
@@ -37,6 +39,7 @@ export interface LoginTransaction {
   readonly accountId?: string | undefined;
   readonly interactionUid?: string | undefined;
   readonly question?: string | undefined;
+  readonly postMessage?: boolean | undefined;
 }
 
 /** Somebody came back, and it is settled who it is. */

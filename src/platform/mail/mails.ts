@@ -17,6 +17,8 @@ export interface MailModels {
   /** To the former address, with the link that undoes it. */
   readonly 'email-changed': LinkMail & { readonly username: string };
   readonly 'password-changed': { readonly username: string; readonly link: string };
+  /** To the account's proven address, with the link that undoes it. `title`: the upstream's. */
+  readonly 'account-linked': LinkMail & { readonly username: string; readonly title: string };
   readonly invitation: LinkMail;
 }
 
@@ -28,6 +30,7 @@ export const MAIL_SUBJECTS: Readonly<Record<MailName, string>> = {
   'change-email': 'Confirm your new e-mail address',
   'email-changed': 'Your e-mail address was changed',
   'password-changed': 'Your password was changed',
+  'account-linked': 'Another way to sign in was connected',
   invitation: 'You are invited to make an account',
 };
 

@@ -20,3 +20,36 @@ function isReadable(path: string): boolean {
     return false;
   }
 }
+
+/** What a route allows `next` to be (seed §6.2). */
+export interface ReturnRule {
+  /** Other origins it may lead to. */
+  readonly origins: readonly string[];
+  /** Of an address elsewhere: nothing of it, or its path here. */
+  readonly foreign: 'refuse' | 'cut';
+  /** Instead of what may not be. */
+  readonly fallback: string;
+}
+
+/**
+ * Where a login may end: a path here, or an address of a known origin. Everything else is cut to its path or
+ * replaced; one function for all doors.
+ */
+export function returnAddress(next: string | undefined, { origins, foreign, fallback }: ReturnRule): string {
+  if (next === undefined) return fallback;
+  const local = localPath(next, '');
+  if (local !== '') return local;
+  const url = webAddress(next);
+  if (url === undefined) return fallback;
+  if (origins.includes(url.origin)) return url.href;
+  return foreign === 'cut' ? localPath(url.pathname + url.search + url.hash, fallback) : fallback;
+}
+
+/** Nothing that a browser would read otherwise than we do (`https:\\evil`), and no user name before a host. */
+function webAddress(next: string): URL | undefined {
+  if (/[\p{Cc}\\\s]/u.test(next)) return undefined;
+  const text = next.startsWith('//') ? `https:${next}` : next;
+  if (!/^https?:\/\/[^/]/i.test(text) || !URL.canParse(text)) return undefined;
+  const url = new URL(text);
+  return url.username === '' && url.password === '' ? url : undefined;
+}
