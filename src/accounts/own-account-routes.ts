@@ -99,7 +99,7 @@ export function createOwnAccountRoutes(deps: Dependencies): Router {
       await handler(ctx, visitor, form);
     }, page);
 
-  const head = ({ account }: Visitor) => ({ account: { name: account.username } });
+  const head = ({ account }: Visitor) => ({ account: { name: account.username, roles: account.roles } });
   const noticeOf = (ctx: Context) => {
     const notice = NOTICES[String(ctx.query.done)];
     return notice ? { notice } : {};

@@ -181,7 +181,7 @@ export function createClientPages(deps: PageDependencies): ClientPages {
           ...(newSecret ? { newSecret } : {}),
           ...(notice ? { notice } : {}),
         },
-        { account: { name: person.username }, status: lease ? 400 : 200 },
+        { account: { name: person.username, roles: person.roles }, status: lease ? 400 : 200 },
       );
     },
   };

@@ -67,7 +67,7 @@ export function addEditRoutes(router: Router, pages: ClientPages, deps: Dependen
         consequences: consequences(await deps.usageOf(client.clientId), hasSecret),
         stayHref: path,
       },
-      { account: { name: person.username } },
+      { account: { name: person.username, roles: person.roles } },
     );
   }
 

@@ -122,7 +122,7 @@ export function addTestRoutes(router: Router, pages: ClientPages, deps: Dependen
         testAction: `/clients/${clientId}/test`,
         ...describe(answer),
       },
-      { account: { name: person.username } },
+      { account: { name: person.username, roles: person.roles } },
     );
   });
 }

@@ -152,7 +152,7 @@ export function createDemoRoutes(deps: DemoDependencies): Router {
         minutes: Math.round(Number(body.expires_in) / 60),
         commands: commandLines(issuer, accessToken),
       },
-      { account: { name: account.username } },
+      { account: { name: account.username, roles: account.roles } },
     );
   }
 

@@ -72,7 +72,7 @@ export function createHomeRoutes(deps: Dependencies): Router {
       })),
       ...(deps.mayCreateClients(account) ? { createClientHref: CREATE_CLIENT } : {}),
     };
-    renderView(ctx, 'home', model, { account: { name: username } });
+    renderView(ctx, 'home', model, { account: { name: username, roles } });
   }
 
   const router = new Router();

@@ -42,6 +42,8 @@ export interface SecretBox {
   seal(plain: string, context: string): string;
   /** `undefined` where no configured secret opens it. */
   open(sealed: string, context: string): string | undefined;
+  /** The same sealed by the first secret: as it is where the first sealed it; `undefined` where none opens it. */
+  renew(sealed: string, context: string): string | undefined;
   /** Keyed name of a value too short to be hashed plainly; by the first secret. */
   name(value: string): string;
   /** The names under every configured secret, for looking up rows written before a change. */
@@ -53,14 +55,20 @@ export function createSecretBox(secrets: readonly string[], purpose: string): Se
   const keys = secrets.map((secret) => purposeKey(secret, purpose));
   const first = keys[0];
   if (first === undefined) throw new TypeError('SECRET_KEY is empty');
+  function open(sealed: string, context: string): string | undefined {
+    for (const key of keys) {
+      const plain = openWith(key, sealed, context);
+      if (plain !== undefined) return plain;
+    }
+    return undefined;
+  }
   return {
     seal: (plain, context) => sealWith(first, plain, context),
-    open(sealed, context) {
-      for (const key of keys) {
-        const plain = openWith(key, sealed, context);
-        if (plain !== undefined) return plain;
-      }
-      return undefined;
+    open,
+    renew(sealed, context) {
+      if (openWith(first, sealed, context) !== undefined) return sealed;
+      const plain = open(sealed, context);
+      return plain === undefined ? undefined : sealWith(first, plain, context);
     },
     name: (value) => hmac(first, value),
     names: (value) => keys.map((key) => hmac(key, value)),

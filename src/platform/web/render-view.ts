@@ -29,8 +29,11 @@ export interface PageOptions {
   /** Whether the page's script asks this server something. */
   readonly connects?: boolean;
   /** Who is signed in, for the head of the page. */
-  readonly account?: { readonly name: string };
+  readonly account?: { readonly name: string; readonly roles?: readonly string[] };
 }
+
+/** Who finds the pages of administrators at the head of each page. */
+const ADMIN = 'admin';
 
 /** Answers with a page: body, status, policy, no-store. */
 export type RenderView = <N extends ViewName>(
@@ -48,6 +51,7 @@ interface Page {
   readonly brand: Brand;
   readonly nonce: string;
   readonly account: { readonly name: string } | undefined;
+  readonly administers: boolean;
   readonly accent: Accent | undefined;
   readonly asset: (name: string) => string;
   /** Read only by templates with a form of ours: reading it gives the browser its cookie. */
@@ -82,6 +86,7 @@ export function createRenderView(deps: RenderViewDeps): RenderView {
       brand: deps.brand,
       nonce,
       account: options.account,
+      administers: options.account?.roles?.includes(ADMIN) ?? false,
       accent,
       asset: deps.assets.href,
       get csrf() {

@@ -4,6 +4,7 @@
  */
 import type { FieldFault, WayOn } from '../errors/errors.js';
 import type { AccountViews } from './account-views.js';
+import type { AdminViews } from './admin-views.js';
 import type { MailViews } from './mail-views.js';
 
 /** Hidden fields of a form besides the CSRF token, which every form carries by itself. */
@@ -282,7 +283,7 @@ export interface DemoModel {
   readonly commands: readonly CommandLine[];
 }
 
-export interface ViewModels extends AccountViews, MailViews {
+export interface ViewModels extends AccountViews, AdminViews, MailViews {
   readonly home: HomeModel;
   readonly login: LoginModel;
   readonly signup: SignupModel;
@@ -334,6 +335,8 @@ export const VIEW_FRAMES: Readonly<Record<ViewName, ViewFrame>> = {
   'form-post': { title: 'Continue to the application', shape: 'card', popup: true },
   error: { title: 'Something went wrong', shape: 'card', popup: true },
   demo: { title: 'The flow worked', shape: 'page', popup: false },
+  admin: { title: 'Administration', shape: 'page', popup: false },
+  'admin-list': { title: 'Administration', shape: 'page', popup: false },
   account: { title: 'Your account', shape: 'page', popup: false },
   'forgot-password': { title: 'Forgot your password?', shape: 'card', popup: false },
   confirm: { title: 'Please confirm', shape: 'card', popup: false },

@@ -24,6 +24,17 @@ export const SAMPLES: { readonly [N in ViewName]: ViewModels[N] } = {
     links,
     notice: HOSTILE,
   },
+  admin: { sections: [{ label: HOSTILE, href: '/admin/x', hint: HOSTILE }] },
+  'admin-list': {
+    heading: HOSTILE,
+    lead: HOSTILE,
+    search: { action: '/admin/x', value: HOSTILE, fault: HOSTILE },
+    columns: [HOSTILE, HOSTILE],
+    rows: [[HOSTILE, HOSTILE]],
+    empty: HOSTILE,
+    firstHref: '/admin/x',
+    nextHref: '/admin/x?after=1',
+  },
   demo: {
     againHref: '/demo',
     idToken: HOSTILE,
