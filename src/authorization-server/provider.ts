@@ -23,6 +23,7 @@ import type { Clock } from '../platform/crypto/clock.js';
 import { sha256 } from '../platform/crypto/ids.js';
 import { createSecretBox, purposeKey } from '../platform/crypto/secret-box.js';
 import type { GuardedFetch } from '../platform/net/guarded-fetch.js';
+import { UPSTREAM_TOKEN_SCOPE } from '../platform/web/scope-texts.js';
 import type { ClientStore } from '../stores/client-store.js';
 import type { ConsentStore } from '../stores/consent-store.js';
 import type { PayloadStore } from '../stores/payload-store.js';
@@ -121,6 +122,8 @@ export interface AuthorizationServerDependencies {
   /** Told of each signed-in browser that comes by; never throws. */
   readonly sessionSeen: (ctx: ParameterizedContext, session: SeenSession) => Promise<void>;
   readonly signedIn: SignedIn;
+  /** Who may ask for `upstream_token`. */
+  readonly upstreamTokenClients: ReadonlySet<string>;
   readonly pages: Pages;
   readonly clock: Clock;
   readonly log: { error(fields: object, message: string): void };
@@ -163,6 +166,9 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
   const cookieKeys = secrets.map((secret) => purposeKey(secret, 'cookies'));
   const nonceSecret = purposeKey(secrets[0] as string, 'dpop-nonce');
 
+  // Nobody is told of a scope that nobody can have.
+  const scopes = [...SCOPES, ...(deps.upstreamTokenClients.size > 0 ? [UPSTREAM_TOKEN_SCOPE] : [])];
+
   const units = createUnitsOfWork(payloads);
   const testRunner = createTestRunner({
     issuer: config.issuer,
@@ -179,7 +185,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     features: {
       grantTypes: new Set(grantTypes(config)),
       responseTypes: new Set(responseTypes(config)),
-      scopes: new Set(SCOPES),
+      scopes: new Set(scopes),
     },
   });
   const findClient = (clientId: string) => deps.clients.find(clientId);
@@ -223,7 +229,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     wrongUserCode: (ctx) => deps.deviceLimits.wrongCode(ctx),
   });
 
-  const fixed = staticConfiguration(config, cookieKeys, nonceSecret);
+  const fixed = { ...staticConfiguration(config, cookieKeys, nonceSecret), scopes };
   const configuration: Configuration = {
     ...fixed,
     adapter: createAdapterFactory({
@@ -273,7 +279,11 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     formPost: formPostMode(pages.renderView),
   });
   cache.install(provider);
-  installScopeNarrowing(provider, cache.recordOf);
+  installScopeNarrowing(
+    provider,
+    cache.recordOf,
+    (clientId, scope) => scope !== UPSTREAM_TOKEN_SCOPE || deps.upstreamTokenClients.has(clientId),
+  );
   installOfflineAccess(provider);
   installReplayDetection(provider, payloads);
   installSessionRules(provider, {

@@ -13,6 +13,15 @@ export function narrowScope(requested: string, registered: string | undefined): 
   return kept.length > 0 ? [...new Set(kept)].join(' ') : undefined;
 }
 
+/** Whether a client may have a scope that it registered: some are for clients that the operator named. */
+export type MayAsk = (clientId: string, scope: string) => boolean;
+
+const askable = (registered: string | undefined, clientId: string, mayAsk: MayAsk): string | undefined =>
+  registered
+    ?.split(' ')
+    .filter((scope) => mayAsk(clientId, scope))
+    .join(' ');
+
 interface RequestState {
   params?: { scope?: unknown; grant_type?: unknown };
   client?: Client;
@@ -24,14 +33,19 @@ interface RequestState {
  * library assembles the parameters before it finds the client at the authorization and token endpoints,
  * and after it at the PAR and device endpoints, so both moments are watched.
  */
-export function installScopeNarrowing(provider: Provider, recordOf: (client: Client) => ClientRecord): void {
+export function installScopeNarrowing(
+  provider: Provider,
+  recordOf: (client: Client) => ClientRecord,
+  mayAsk: MayAsk,
+): void {
   const paramsOf = new WeakMap<object, RequestState['params']>();
 
   function narrow(request: RequestState): void {
     const { params, client } = request;
     // Widening at refresh is an error, not a cut: the library answers `invalid_scope`.
     if (!client || typeof params?.scope !== 'string' || params.grant_type === 'refresh_token') return;
-    params.scope = narrowScope(params.scope, recordOf(client).metadata.scope);
+    const { scope } = recordOf(client).metadata;
+    params.scope = narrowScope(params.scope, askable(scope, client.clientId, mayAsk));
   }
 
   Object.defineProperty(provider.OIDCContext.prototype, 'params', {

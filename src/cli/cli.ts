@@ -14,6 +14,7 @@ import { addKeysVerbs } from './keys.js';
 import { addMigrateVerbs } from './migrate.js';
 import { addPruneVerb } from './prune.js';
 import { addResourceVerbs } from './resource.js';
+import { addSecretsVerbs } from './secrets.js';
 import { addServeVerb } from './serve.js';
 import { processTerminal, type Terminal } from './terminal.js';
 import { addTokenVerbs } from './token-inspect.js';
@@ -44,6 +45,7 @@ function createProgram(cli: Cli): Command {
   addClientVerbs(program, cli);
   addResourceVerbs(program, cli);
   addKeysVerbs(program, cli);
+  addSecretsVerbs(program, cli);
   addTokenVerbs(program, cli);
   addConfigVerb(program, cli);
   addUrlsVerb(program, cli);

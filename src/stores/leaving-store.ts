@@ -16,7 +16,7 @@ export interface LeavingStore {
   /** Those to be deleted at `now`. */
   listDue(now: number, limit: number): Promise<Leaver[]>;
   /**
-   * Removes the account, its roles, consents and clients if it is still due; `false`: it is not.
+   * Removes the account, its roles, consents, clients and links to upstreams if it is still due; `false`: it is not.
    * Its audit events stay: the trail is append-only.
    */
   remove(accountId: string, now: number, also: readonly Step[]): Promise<boolean>;
@@ -49,6 +49,9 @@ export function createLeavingStore(database: Database): LeavingStore {
         { query: sql('clients').where('owner_id', accountId).delete() },
         { query: sql('links').where('account_id', accountId).delete() },
         { query: sql('session_facts').where('account_id', accountId).delete() },
+        { query: sql('federated_identities').where('account_id', accountId).delete() },
+        { query: sql('upstream_tokens').where('account_id', accountId).delete() },
+        { query: sql('upstream_sessions').where('account_id', accountId).delete() },
       ];
       return database.write([...steps, ...also]);
     },

@@ -1,4 +1,7 @@
 /** The scopes of Postern's own as a person would say them. */
+/** For fetching the token an account has at an upstream; see `resource-server/upstream-token.ts`. */
+export const UPSTREAM_TOKEN_SCOPE = 'upstream_token';
+
 // A Map, because scope names are anybody's: `constructor` is one too.
 const TEXTS: ReadonlyMap<string, string> = new Map(
   Object.entries({
@@ -7,6 +10,7 @@ const TEXTS: ReadonlyMap<string, string> = new Map(
     email: 'See your e-mail address',
     roles: 'See the roles you have here',
     offline_access: 'Keep this access when you are not using the application, until you take it back',
+    [UPSTREAM_TOKEN_SCOPE]: 'Act for you at the services you sign in through, such as GitHub or ORCID',
   }),
 );
 
