@@ -8,6 +8,8 @@ import { createRecoveryRoutes } from './accounts/recovery-routes.js';
 import { createAccountPages } from './accounts/routes.js';
 import { createSignIn } from './accounts/sign-in.js';
 import { createSignInPages } from './accounts/sign-in-pages.js';
+import { createAdminPages } from './admin/admin-pages.js';
+import { createAdminRoutes } from './admin/routes.js';
 import { LIBRARY_ROUTES } from './authorization-server/library-routes.js';
 import { createClientRoutes } from './clients/routes.js';
 import type { Container } from './container.js';
@@ -27,7 +29,9 @@ import { securityHeaders } from './platform/web/security-headers.js';
 import { createTrustedProxies } from './platform/web/trusted-proxy.js';
 import { createWellKnownRoutes } from './platform/web/well-known.js';
 import { scopeText } from './platform/web/scope-texts.js';
+import { createBackchannelRoutes } from './relying-party/backchannel-routes.js';
 import { createResourceServer } from './resource-server/me.js';
+import { createUpstreamTokenRoutes } from './resource-server/upstream-token.js';
 
 const ADMIN = 'admin';
 
@@ -213,7 +217,29 @@ function pages(container: Container): Record<string, Router> {
       renderView,
       requestInfo,
     }),
+    admin: createAdminRoutes({
+      pages: createAdminPages({ currentAccount }),
+      sections: [],
+      accounts,
+      identities: container.identities,
+      upstreamTokens: container.upstreamSide.access.tokens,
+      upstreamTitle: (id) => container.upstreams.find(id)?.title ?? id,
+      renderView,
+    }),
+    'upstream logout': createBackchannelRoutes({
+      logout: container.upstreamSide.endings.backchannel,
+      requestInfo,
+    }),
     'resource-server': createResourceServer({ issuer: config.issuer, tokens, findAccount }),
+    'upstream token': createUpstreamTokenRoutes({
+      tokens,
+      findAccount,
+      findUpstream: container.upstreams.find,
+      tokenFor: container.upstreamSide.access.vault.tokenFor,
+      audit,
+      requestInfo,
+      clock: container.clock,
+    }),
     web: createWellKnownRoutes({
       securityContact: config.securityContact,
       issuer: config.issuer,

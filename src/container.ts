@@ -22,13 +22,14 @@ import { createRoles, type Roles } from './accounts/roles.js';
 import { createSetPassword, type SetPassword } from './accounts/set-password.js';
 import { createDeviceLimits } from './authorization-server/grants/device-limits.js';
 import { cookieNames, grantTypes } from './authorization-server/configuration.js';
+import { sealedPayloads } from './authorization-server/payload-secrets.js';
 import { createInspectToken, type InspectToken } from './authorization-server/inspect-token.js';
 import { type AuthorizationServer, createAuthorizationServer } from './authorization-server/provider.js';
 import { demoClient, withBuiltIn } from './clients/demo-client.js';
 import { type Clients, createClients } from './clients/register.js';
 import { createRedirectLeases, type RedirectLeases } from './clients/leases.js';
 import { createResources, type Resources } from './clients/resources.js';
-import { createClientSecrets } from './clients/secrets.js';
+import { createClientSecrets, sealedClientSecrets } from './clients/secrets.js';
 import { createFileKeys } from './keys/file-keys.js';
 import { publicJwks } from './keys/jwks.js';
 import type { PrivateSigningKey, SigningKeys } from './keys/signing-keys.js';
@@ -36,6 +37,7 @@ import { type Audit, createAudit } from './platform/audit/audit.js';
 import type { Config } from './platform/config/config.js';
 import { withSecretKey } from './platform/config/secret-key.js';
 import { type Clock, systemClock } from './platform/crypto/clock.js';
+import type { SealedPlace } from './platform/crypto/rekey.js';
 import { createSecretBox } from './platform/crypto/secret-box.js';
 import {
   type MigrationResult,
@@ -49,24 +51,34 @@ import { createGuardedFetch } from './platform/net/guarded-fetch.js';
 import type { Logger } from './platform/observe/logger.js';
 import { createThrottle } from './platform/throttle/throttle.js';
 import { createWeb, type Web } from './platform/web/web.js';
-import type { ConnectorOf } from './relying-party/connector.js';
-import { createConnectors } from './relying-party/connectors.js';
 import type { Upstreams } from './relying-party/doors.js';
+import { sealedUpstreamTokens } from './relying-party/token-seal.js';
+import { sealedUpstreamSessions } from './relying-party/upstream-sessions.js';
+import { createUpstreamSide, type UpstreamSide } from './relying-party/upstream-side.js';
 import { createUpstreams } from './relying-party/upstreams.js';
 import { type AccountStore, createAccountStore } from './stores/account-store.js';
 import { type AuditStore, createAuditStore } from './stores/audit-store.js';
 import { createClientStore } from './stores/client-store.js';
 import { type ClientUsageStore, createClientUsageStore } from './stores/client-usage-store.js';
 import { type ConsentStore, createConsentStore } from './stores/consent-store.js';
+import {
+  createFederatedIdentityStore,
+  type FederatedIdentityStore,
+} from './stores/federated-identity-store.js';
 import { createLinkStore, type LinkStore } from './stores/link-store.js';
 import { createLeavingStore } from './stores/leaving-store.js';
+import { createLoginTransactionStore } from './stores/login-transaction-store.js';
 import { createPayloadStore } from './stores/open-payload-store.js';
 import type { PayloadStore } from './stores/payload-store.js';
 import { createRedirectLeaseStore } from './stores/redirect-lease-store.js';
 import { createResourceStore } from './stores/resource-store.js';
 import { createRoleStore } from './stores/role-store.js';
+import { createSealedRows } from './stores/sealed-rows.js';
 import { createSessionFactStore, type SessionFactStore } from './stores/session-fact-store.js';
 import { createThrottleStore, type ThrottleStore } from './stores/throttle-store.js';
+import { createUpstreamRoleStore } from './stores/upstream-role-store.js';
+import { createUpstreamSessionStore } from './stores/upstream-session-store.js';
+import { createUpstreamTokenStore } from './stores/upstream-token-store.js';
 
 export interface Container {
   readonly config: Config;
@@ -101,7 +113,10 @@ export interface Container {
   readonly inspectToken: InspectToken;
   readonly web: Web;
   readonly upstreams: Upstreams;
-  readonly connectorOf: ConnectorOf;
+  readonly identities: FederatedIdentityStore;
+  readonly upstreamSide: UpstreamSide;
+  /** What `secrets rekey` seals again. */
+  readonly sealedPlaces: readonly SealedPlace[];
   readonly migrated: MigrationResult;
   /** Sees that somebody can administer the server; see `bootstrap-admin.ts`. */
   bootstrap(): Promise<Bootstrapped>;
@@ -223,6 +238,8 @@ async function assemble(
         .saw({ sessionUid: uid, accountId, ip: ctx.ip, userAgent: ctx.get('User-Agent') })
         // What is told of a session must not stand in the way of using it.
         .catch((err: unknown) => log.warn({ err }, 'a session could not be noted')),
+    signedIn: (session, described) => upstreamSide.login.sessions.signedIn(session, described),
+    upstreamTokenClients: new Set(upstreams.list().flatMap(({ tokenClients }) => tokenClients)),
     clock,
     log,
   });
@@ -258,6 +275,44 @@ async function assemble(
     audit,
     clock,
   });
+  const leaving = createLeaving({
+    store: createLeavingStore(database),
+    endAccess,
+    clientsOf: (accountId) => clients.listOf(accountId),
+    revokeClient: (clientId) => payloads.revokeGrants({ clientId }, clock.now()),
+    audit,
+    clock,
+  });
+
+  const identities = createFederatedIdentityStore(database);
+  const upstreamSide = await createUpstreamSide({
+    upstreams,
+    stores: {
+      accounts,
+      identities,
+      transactions: createLoginTransactionStore(database),
+      sessions: createUpstreamSessionStore(database),
+      tokens: createUpstreamTokenStore(database),
+      roles: createUpstreamRoleStore(database),
+      facts: sessionFacts,
+      payloads,
+    },
+    write: (steps) => database.write(steps),
+    register: register.register,
+    authenticate,
+    byMail,
+    saveLink: links.write,
+    undoDeletion: leaving.undo,
+    endAccess,
+    boxFor: (purpose) => createSecretBox(secretKeys, purpose),
+    handlersDir: config.handlersDir,
+    tokenLeeway: config.linked.tokenLeeway,
+    sessionTtl: config.ttl.session,
+    fetch: guardedFetch,
+    audit,
+    clock,
+    log,
+  });
 
   return {
     config,
@@ -281,14 +336,7 @@ async function assemble(
     }),
     ownSessions,
     sessionFacts,
-    leaving: createLeaving({
-      store: createLeavingStore(database),
-      endAccess,
-      clientsOf: (accountId) => clients.listOf(accountId),
-      revokeClient: (clientId) => payloads.revokeGrants({ clientId }, clock.now()),
-      audit,
-      clock,
-    }),
+    leaving,
     roles: createRoles({ store: createRoleStore(database), audit, clock }),
     byMail,
     links,
@@ -312,7 +360,17 @@ async function assemble(
     }),
     web,
     upstreams,
-    connectorOf: createConnectors({ fetch: guardedFetch, clock, log }),
+    identities,
+    upstreamSide,
+    sealedPlaces: [
+      sealedUpstreamTokens(
+        createSealedRows(database, 'upstream_tokens', ['account_id', 'upstream_id']),
+        secretKeys,
+      ),
+      sealedUpstreamSessions(createSealedRows(database, 'upstream_sessions', ['session_uid']), secretKeys),
+      sealedClientSecrets(createSealedRows(database, 'client_secrets', ['id'], ['client_id']), secretKeys),
+      sealedPayloads(createSealedRows(database, 'oidc_payloads', ['key'], ['kind']), secretKeys),
+    ],
     migrated,
     bootstrap: () =>
       bootstrapAdmin({ store: accounts, passwords, register: register.register, audit, clock }, config.admin),

@@ -1,6 +1,13 @@
 import { createHmac } from 'node:crypto';
 import type { AdapterPayload } from 'oidc-provider';
-import { openWith, purposeKey, type SecretBox, sealWith } from '../platform/crypto/secret-box.js';
+import type { SealedPlace, SealedRows } from '../platform/crypto/rekey.js';
+import {
+  createSecretBox,
+  openWith,
+  purposeKey,
+  type SecretBox,
+  sealWith,
+} from '../platform/crypto/secret-box.js';
 
 /**
  * Which members of the library's payloads are bearer values, and how they leave the payload before it is
@@ -78,18 +85,28 @@ export interface PayloadSecrets {
   ): AdapterPayload | undefined;
 }
 
+const contextOf = (kind: string, key: string): string => `${kind}:${key}`;
+
+/** For sealing them again. @param rows by `key` and `kind` */
+export const sealedPayloads = (rows: SealedRows, secrets: readonly string[]): SealedPlace => ({
+  name: 'sessions and requests under way',
+  rows,
+  box: createSecretBox(secrets, 'payload'),
+  contextOf: ({ key = '', kind = '' }) => contextOf(kind, key),
+});
+
 /** @param box purpose `payload` */
 export function createPayloadSecrets(box: SecretBox): PayloadSecrets {
   return {
     close(kind, key, payload) {
       const stripped = strip(kind, payload);
-      const sealed = stripped.secret && box.seal(JSON.stringify(stripped.secret), `${kind}:${key}`);
+      const sealed = stripped.secret && box.seal(JSON.stringify(stripped.secret), contextOf(kind, key));
       return { payload: JSON.stringify(stripped.payload), sealed: sealed ?? null };
     },
     restore(kind, row, id) {
       const payload = JSON.parse(row.payload) as AdapterPayload;
       if (row.sealed !== null) {
-        const secret = box.open(row.sealed, `${kind}:${row.key}`);
+        const secret = box.open(row.sealed, contextOf(kind, row.key));
         if (secret === undefined) return undefined;
         Object.assign(payload, JSON.parse(secret));
       }

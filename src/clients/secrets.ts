@@ -1,6 +1,7 @@
 import { sameText, sha256 } from '../platform/crypto/ids.js';
 import type { Clock } from '../platform/crypto/clock.js';
-import type { SecretBox } from '../platform/crypto/secret-box.js';
+import type { SealedPlace, SealedRows } from '../platform/crypto/rekey.js';
+import { createSecretBox, type SecretBox } from '../platform/crypto/secret-box.js';
 import type { ClientRecord, ClientSecret } from './client.js';
 
 const SECRETLESS = new Set(['none', 'private_key_jwt']);
@@ -27,6 +28,14 @@ export interface ClientSecrets {
 }
 
 const contextOf = (clientId: string, secretId: string): string => `${clientId}/${secretId}`;
+
+/** For sealing them again. @param rows by `client_id` and `id` */
+export const sealedClientSecrets = (rows: SealedRows, secrets: readonly string[]): SealedPlace => ({
+  name: 'client secrets',
+  rows,
+  box: createSecretBox(secrets, 'client-secret'),
+  contextOf: ({ client_id = '', id = '' }) => contextOf(client_id, id),
+});
 
 /** @param box made for the purpose `client-secret` */
 export function createClientSecrets({ box, clock }: { box: SecretBox; clock: Clock }): ClientSecrets {

@@ -1,4 +1,5 @@
-import type { SecretBox } from '../platform/crypto/secret-box.js';
+import type { SealedPlace, SealedRows } from '../platform/crypto/rekey.js';
+import { createSecretBox, type SecretBox } from '../platform/crypto/secret-box.js';
 import type { StoredUpstreamToken, UpstreamTokenKey } from '../stores/upstream-token-store.js';
 import type { UpstreamTokens } from './connector.js';
 
@@ -15,7 +16,7 @@ export interface TokenSeal {
 export const sealContext = ({ accountId, upstreamId }: UpstreamTokenKey): string =>
   JSON.stringify([accountId, upstreamId]);
 
-/** @param box made for the purpose `upstream-token` */
+/** @param box made for {@link TOKEN_PURPOSE} */
 export function createTokenSeal(box: SecretBox): TokenSeal {
   return {
     close: (key, { expiresAt: _column, ...tokens }) => box.seal(JSON.stringify(tokens), sealContext(key)),
@@ -27,6 +28,17 @@ export function createTokenSeal(box: SecretBox): TokenSeal {
     },
   };
 }
+
+export const TOKEN_PURPOSE = 'upstream-token';
+
+/** @param rows by `account_id` and `upstream_id` */
+export const sealedUpstreamTokens = (rows: SealedRows, secrets: readonly string[]): SealedPlace => ({
+  name: 'upstream tokens',
+  rows,
+  box: createSecretBox(secrets, TOKEN_PURPOSE),
+  contextOf: ({ account_id = '', upstream_id = '' }) =>
+    sealContext({ accountId: account_id, upstreamId: upstream_id }),
+});
 
 /** All that may be shown of a token: its last four characters, and of a short one nothing. */
 export const lastFour = (token: string): string => (token.length < 16 ? '…' : `…${token.slice(-4)}`);

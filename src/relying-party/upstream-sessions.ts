@@ -1,5 +1,6 @@
 import type { Clock } from '../platform/crypto/clock.js';
-import type { SecretBox } from '../platform/crypto/secret-box.js';
+import type { SealedPlace, SealedRows } from '../platform/crypto/rekey.js';
+import { createSecretBox, type SecretBox } from '../platform/crypto/secret-box.js';
 import type { StoredUpstreamSession, UpstreamSessionStore } from '../stores/upstream-session-store.js';
 import type { Arrival } from './relying-party.js';
 
@@ -100,4 +101,12 @@ const named = ({
   issuer,
   subject,
   sid,
+});
+
+/** For sealing them again. @param rows by `session_uid` */
+export const sealedUpstreamSessions = (rows: SealedRows, secrets: readonly string[]): SealedPlace => ({
+  name: 'upstream sessions',
+  rows,
+  box: createSecretBox(secrets, 'upstream-session'),
+  contextOf: ({ session_uid = '' }) => session_uid,
 });

@@ -16,6 +16,8 @@ export async function prune(
     readonly throttles: Prunable;
     readonly links: Prunable;
     readonly sessionFacts: Prunable;
+    /** Roles of upstreams of which no session is left. */
+    readonly upstreamSide: { readonly access: { readonly groupRoles: { prune(): Promise<number> } } };
     readonly clock: Clock;
   },
   signal?: AbortSignal,
@@ -31,5 +33,5 @@ export async function prune(
       if (removed === BATCH) report(total);
     }
   }
-  return total;
+  return total + (await deps.upstreamSide.access.groupRoles.prune());
 }

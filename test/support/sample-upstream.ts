@@ -9,6 +9,7 @@ export const sampleUpstream = (more: Partial<Upstream> = {}): Upstream => ({
   title: 'The Lab',
   hide: false,
   linkOnly: false,
+  remember: true,
   issuer: 'https://lab.example',
   endpoints: {},
   clientId: 'postern',

@@ -109,6 +109,7 @@ function group(values: SettingValues, { upstreams, linked }: ReturnType<typeof r
     /** As they were written; `relying-party/upstreams.ts` fills in presets and defaults. */
     upstreams: { ...upstreams, autoProvision: values.OAUTH2_AUTO_PROVISION_USERS },
     linked,
+    handlersDir: values.HANDLERS_DIR,
   };
 }
 

@@ -256,7 +256,11 @@ export const settings = {
     family: /^UPSTREAM_(?!ALLOW_PRIVATE(_FILE)?$)[A-Z0-9]+_[A-Z0-9_]+$/,
     help: 'An option of the upstream ID: …_ISSUER or …_PRESET, …_CLIENT_ID, …_CLIENT_SECRET and so on.',
   },
-  HANDLERS_DIR: { ...upstreams, ...maybe(v.text), ...later, help: 'Folder of sign-in handlers.' },
+  HANDLERS_DIR: {
+    ...upstreams,
+    ...maybe(v.text),
+    help: 'Folder of handlers: modules <upstream id>.mjs that take part in sign-ins.',
+  },
   EXTENSIONS_DIR: { ...upstreams, ...maybe(v.text), ...later, help: 'Folder of extensions.' },
 
   DSERVER_LOCAL_ACCOUNTS: {
