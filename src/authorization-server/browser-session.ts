@@ -22,6 +22,8 @@ export interface SignInWay {
   readonly amr: readonly string[];
   /** Through an upstream: what is to be kept with the session, as the relying party described it. */
   readonly upstream?: string | undefined;
+  /** The session ends with the browser. */
+  readonly transient?: boolean | undefined;
 }
 
 export const BY_PASSWORD: SignInWay = { amr: ['pwd'] };
@@ -93,7 +95,7 @@ export function createBrowserSessions(current: () => Provider, options: Options)
       await options.seen(ctx, { accountId, uid });
       return { accountId, uid, authTime: loginTs ?? 0 };
     },
-    async signIn(ctx, accountId, { amr, upstream } = BY_PASSWORD) {
+    async signIn(ctx, accountId, { amr, upstream, transient = false } = BY_PASSWORD) {
       let session = await sessionOf(ctx);
       if (session.accountId && session.accountId !== accountId) {
         await end(session);
@@ -101,10 +103,11 @@ export function createBrowserSessions(current: () => Provider, options: Options)
       } else if (!session.new) {
         session.resetIdentifier();
       }
-      session.loginAccount({ accountId, amr: [...amr] });
+      session.loginAccount({ accountId, amr: [...amr], transient });
       await session.save(options.ttl);
       await options.signedIn({ accountId, uid: session.uid }, upstream);
-      setCookie(ctx, session.jti, new Date(options.clock.now() + options.ttl * 1000));
+      const expires = transient ? undefined : new Date(options.clock.now() + options.ttl * 1000);
+      setCookie(ctx, session.jti, expires);
       await options.seen(ctx, { accountId, uid: session.uid });
     },
     async signOut(ctx) {

@@ -164,9 +164,10 @@ export function createInteractions(deps: Dependencies): Interactions {
         asked: await askedOf(params),
       };
     },
-    async login(ctx, accountId, { amr, upstream } = BY_PASSWORD) {
+    async login(ctx, accountId, { amr, upstream, transient = false } = BY_PASSWORD) {
       // What is the library's own passes it by; the rest is read again by `noteSession`.
-      return finish(ctx, { login: { accountId, amr: [...amr], ...(upstream ? { upstream } : {}) } });
+      const login = { accountId, amr: [...amr], remember: !transient, ...(upstream ? { upstream } : {}) };
+      return finish(ctx, { login });
     },
     async agree(ctx, pending, unticked = []) {
       const interaction = await details(ctx);

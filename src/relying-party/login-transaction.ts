@@ -1,3 +1,4 @@
+import type { SignInWay } from '../authorization-server/browser-session.js';
 import type { Clock } from '../platform/crypto/clock.js';
 import { randomToken, sha256 } from '../platform/crypto/ids.js';
 import type { SecretBox } from '../platform/crypto/secret-box.js';
@@ -36,8 +37,7 @@ export interface OpenQuestion {
 export interface StoredArrival {
   readonly accountId: string;
   readonly interactionUid: string;
-  /** As `UpstreamSessions.describe` made it. */
-  readonly session: string;
+  readonly way: SignInWay;
 }
 
 type Stage = 'begun' | 'question' | 'arrived';

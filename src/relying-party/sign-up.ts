@@ -105,7 +105,11 @@ export function createUpstreamSignUp(deps: Dependencies): UpstreamSignUp {
 }
 
 /** Invenio's masks: an upstream's address wins, its names are a proposal. */
-const MASK: Readonly<Record<FormField, boolean>> = { username: false, email: true, full_name: false };
+const MASK: Readonly<Record<FormField, readonly [field: string, wins: boolean]>> = {
+  username: ['username', false],
+  email: ['email', true],
+  full_name: ['display_name', false],
+};
 
 function fieldsOf(
   { upstream, proven }: ProvenLogin,
@@ -117,10 +121,13 @@ function fieldsOf(
     email: addressOf(identity).email,
     full_name: profileOf(identity).displayName,
   };
-  const field = (name: FormField) => ({
-    value: said[name] ?? values[name] ?? '',
-    fixed: said[name] !== undefined && (upstream.precedence[name] ?? MASK[name]),
-  });
+  const field = (name: FormField) => {
+    const [masked, wins] = MASK[name];
+    return {
+      value: said[name] ?? values[name] ?? '',
+      fixed: said[name] !== undefined && (upstream.precedence[masked] ?? wins),
+    };
+  };
   return { username: field('username'), email: field('email'), full_name: field('full_name') };
 }
 

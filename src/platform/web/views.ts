@@ -6,6 +6,7 @@ import type { FieldFault, WayOn } from '../errors/errors.js';
 import type { AccountViews } from './account-views.js';
 import type { AdminViews } from './admin-views.js';
 import type { MailViews } from './mail-views.js';
+import type { UpstreamLink, UpstreamViews } from './upstream-views.js';
 
 /** Hidden fields of a form besides the CSRF token, which every form carries by itself. */
 export type HiddenFields = Readonly<Record<string, string>>;
@@ -43,6 +44,11 @@ export interface HomeModel {
   /** The sign-in box for somebody not signed in: `POST /` works as `/login`. */
   readonly signIn?: LoginModel;
   readonly links: readonly { readonly label: string; readonly href: string }[];
+  /** What the upstream of this session says about the person, under its title. */
+  readonly upstream?: {
+    readonly title: string;
+    readonly claims: readonly { readonly name: string; readonly value: string }[];
+  };
   /** One sentence about what just happened. */
   readonly notice?: string;
 }
@@ -57,7 +63,7 @@ export interface LoginModel extends FormModel {
   /** Where to post for ending a pending request: the way back for somebody who does not want to sign in. */
   readonly cancelAction?: string;
   /** Other ways to sign in. */
-  readonly upstreams?: readonly { readonly label: string; readonly href: string }[];
+  readonly upstreams?: readonly UpstreamLink[];
   readonly notice?: string;
 }
 
@@ -69,6 +75,7 @@ export interface SignupModel extends FormModel {
   readonly email?: string;
   /** The address an invitation was mailed to: it becomes the account's. */
   readonly invited?: string;
+  readonly upstreams?: readonly UpstreamLink[];
   readonly loginHref: string;
 }
 
@@ -283,7 +290,7 @@ export interface DemoModel {
   readonly commands: readonly CommandLine[];
 }
 
-export interface ViewModels extends AccountViews, AdminViews, MailViews {
+export interface ViewModels extends AccountViews, AdminViews, MailViews, UpstreamViews {
   readonly home: HomeModel;
   readonly login: LoginModel;
   readonly signup: SignupModel;
@@ -348,4 +355,9 @@ export const VIEW_FRAMES: Readonly<Record<ViewName, ViewFrame>> = {
   'account-applications': { title: 'Connected applications', shape: 'page', popup: false },
   'account-delete': { title: 'Delete your account', shape: 'card', popup: false },
   'keep-account': { title: 'Keep your account?', shape: 'card', popup: true },
+  'upstream-signup': { title: 'Complete your account', shape: 'card', popup: true },
+  'link-desk': { title: 'You have an account here', shape: 'card', popup: true },
+  'linked-accounts': { title: 'Linked accounts', shape: 'page', popup: false },
+  disconnect: { title: 'Disconnect the account', shape: 'card', popup: false },
+  'post-message': { title: 'Back to the application', shape: 'card', popup: true },
 };

@@ -1,0 +1,141 @@
+import Router from '@koa/router';
+import type { Context } from 'koa';
+import type { BrowserSession, BrowserSessions } from '../authorization-server/browser-session.js';
+import { PosternError } from '../platform/errors/errors.js';
+import { readForm } from '../platform/web/body.js';
+import type { Csrf } from '../platform/web/csrf.js';
+import type { RenderView } from '../platform/web/render-view.js';
+import { returnAddress } from '../platform/web/return-to.js';
+import type { DoorEnd, LoginDoors, Upstreams } from './doors.js';
+import { loginFailure } from './login-failure.js';
+import { parameter, queryText, requireOffered, signInWay } from './page-routes.js';
+import type { UpstreamSessions } from './upstream-sessions.js';
+import type { Upstream } from './upstream.js';
+
+/** `/oauth/login/<app>/` and its callback, as Invenio's OAuthClient has them. */
+export const LINKED_ACCOUNTS = '/account/settings/linkedaccounts/';
+
+interface EndDependencies {
+  readonly sessions: Pick<BrowserSessions, 'signIn'>;
+  readonly upstreamSessions: Pick<UpstreamSessions, 'describe'>;
+}
+
+export function createLinkedEnd({ sessions, upstreamSessions }: EndDependencies): DoorEnd {
+  return {
+    async arrived(ctx, arrival) {
+      const { purpose, returnTo } = arrival.transaction;
+      // A new link changes nothing about who is signed in; one that was there is a sign-in once more.
+      if (purpose !== 'link' || !arrival.linked) {
+        await sessions.signIn(ctx, arrival.account.id, signInWay(upstreamSessions, arrival));
+      }
+      ctx.redirect(returnTo === LINKED_ACCOUNTS && arrival.linked ? `${LINKED_ACCOUNTS}?done=linked` : returnTo);
+    },
+    async failed(ctx, error, transaction) {
+      const { fault } = error;
+      if (transaction !== undefined && (fault === 'denied' || fault === 'refused')) {
+        return ctx.redirect(`/?notice=login_${fault}`);
+      }
+      if (transaction?.purpose === 'link' && fault === 'linked_elsewhere') {
+        return ctx.redirect(`${LINKED_ACCOUNTS}?error=elsewhere`);
+      }
+      throw loginFailure(error);
+    },
+  };
+}
+
+interface Dependencies {
+  readonly upstreams: Upstreams;
+  readonly doors: LoginDoors;
+  readonly currentSession: (ctx: Context) => Promise<BrowserSession | undefined>;
+  /** Our sign-in page. */
+  readonly showSignIn: (ctx: Context, next: string) => void;
+  /** `OAUTHCLIENT_AUTO_REDIRECT_TO_EXTERNAL_LOGIN`. */
+  readonly autoRedirect: boolean;
+  /** Other origins that `next` may lead to. */
+  readonly origins: readonly string[];
+  readonly csrf: Csrf;
+  readonly renderView: RenderView;
+}
+
+/** Whether another site sent the browser here, as far as it says. */
+export function isCrossSite(ctx: Context): boolean {
+  const site = ctx.get('Sec-Fetch-Site');
+  return site === 'cross-site' || site === 'same-site';
+}
+
+/** Seconds: a sign-in asked for once more must have been made just now. */
+const FRESH_SECONDS = 300;
+
+export function createLinkedRoutes(deps: Dependencies): Router {
+  const { upstreams, doors, csrf, renderView } = deps;
+  const router = new Router();
+  const nextOf = (next: string): string =>
+    returnAddress(next, { origins: deps.origins, foreign: 'cut', fallback: LINKED_ACCOUNTS });
+
+  router.get('/oauth/login', (ctx) => {
+    const visible = upstreams.visible();
+    const [only] = visible;
+    const next = queryText(ctx, 'next');
+    const local = queryText(ctx, 'local') !== undefined || queryText(ctx, 'error') !== undefined;
+    if (deps.autoRedirect && only !== undefined && visible.length === 1 && !local) {
+      const query = next === undefined ? '' : `?${new URLSearchParams({ next })}`;
+      return ctx.redirect(`/oauth/login/${only.id}/${query}`);
+    }
+    deps.showSignIn(ctx, returnAddress(next, { origins: [], foreign: 'cut', fallback: '/' }));
+  });
+
+  async function begin(ctx: Context, upstream: Upstream, next: string, accountId?: string): Promise<void> {
+    await doors.begin(ctx, {
+      door: 'linked',
+      upstream,
+      returnTo: nextOf(next),
+      ...(accountId === undefined ? {} : { purpose: 'link' as const, accountId }),
+      ...(queryText(ctx, 'fresh') === undefined ? {} : { maxAge: FRESH_SECONDS }),
+    });
+  }
+
+  router.get('/oauth/login/:app/', async (ctx) => {
+    const upstream = requireOffered(upstreams, parameter(ctx, 'app'));
+    const session = await deps.currentSession(ctx);
+    const next = queryText(ctx, 'next') ?? LINKED_ACCOUNTS;
+    if (session === undefined || !isCrossSite(ctx)) return begin(ctx, upstream, next, session?.accountId);
+    // Another site must not make somebody connect whatever account its upstream session happens to hold.
+    renderView(
+      ctx,
+      'confirm',
+      {
+        action: `/oauth/login/${upstream.id}/`,
+        hidden: { next },
+        title: `Connect ${upstream.title}?`,
+        text: 'You come from another site. Go on only if you want to be able to sign in here with the account you have there:',
+        subject: upstream.title,
+        label: 'Go on',
+        note: 'If you did not ask for this, close the page: nothing happens.',
+      },
+      { title: `Connect ${upstream.title}?`, formTargets: targetsOf(upstream) },
+    );
+  });
+
+  router.post('/oauth/login/:app/', async (ctx) => {
+    const form = await readForm(ctx);
+    csrf.require(ctx, form, LINKED_ACCOUNTS);
+    const upstream = requireOffered(upstreams, parameter(ctx, 'app'));
+    const session = await deps.currentSession(ctx);
+    await begin(ctx, upstream, form.next ?? LINKED_ACCOUNTS, session?.accountId);
+  });
+
+  router.get('/oauth/authorized/:app/', async (ctx) => {
+    if (upstreams.find(parameter(ctx, 'app')) === undefined) {
+      throw new PosternError(404, 'not_found', 'There is no such way of signing in here.');
+    }
+    await doors.callback(ctx, 'linked');
+  });
+
+  return router;
+}
+
+/** What a form that leads upstream may end at, as far as the settings say. */
+const targetsOf = ({ endpoints, issuer }: Upstream): string[] => [
+  ...(endpoints.authorization === undefined ? [] : [endpoints.authorization]),
+  issuer,
+];

@@ -1,0 +1,183 @@
+import type Router from '@koa/router';
+import type { Context } from 'koa';
+import type { Account } from '../accounts/account.js';
+import type { Authenticate } from '../accounts/authenticate.js';
+import type { BrowserSessions } from '../authorization-server/browser-session.js';
+import type { Interactions } from '../authorization-server/interactions.js';
+import type { RequestInfo } from '../platform/audit/audit.js';
+import type { Clock } from '../platform/crypto/clock.js';
+import type { Csrf } from '../platform/web/csrf.js';
+import type { RenderView } from '../platform/web/render-view.js';
+import type { UpstreamLink } from '../platform/web/upstream-views.js';
+import type { ByUpstream } from './by-upstream.js';
+import { createDisconnectRoutes, type SignedIn } from './disconnect-routes.js';
+import { createLoginDoors, type DoorEnd, type LoginDoors, type Upstreams } from './doors.js';
+import { createFreshSignIn } from './fresh-sign-in.js';
+import { createLinkedAccountPages } from './linked-account-pages.js';
+import { createLinkedEnd, createLinkedRoutes } from './linked-routes.js';
+import { createOneProvider, createOneProviderEnd, type OneProvider } from './one-provider-routes.js';
+import { createPageEnd, createPageRoutes, interactionLinks, ownLinks } from './page-routes.js';
+import { createQuestionPages } from './question-pages.js';
+import type { RedirectUris } from './redirect-uris.js';
+import { createRestEnd, createRestRoutes } from './rest-routes.js';
+import { createSignOut, type SignOut } from './sign-out-routes.js';
+import type { DoorName, Upstream } from './upstream.js';
+import type { UpstreamSignOut } from './upstream-sign-out.js';
+
+/** Every HTTP door of the relying party but those that other rooms open, whose ends are handed in. */
+export interface UpstreamPages {
+  readonly doors: LoginDoors;
+  readonly oneProvider: OneProvider;
+  readonly signOut: SignOut;
+  /** In the order they are asked: `/login/upstream/…` and the like stand before what has wider patterns. */
+  readonly routers: readonly Router[];
+  /** The buttons of our own sign-in and sign-up pages, and of those of a pending request. */
+  readonly ownLinks: (next: string) => UpstreamLink[];
+  readonly interactionLinks: (uid: string) => UpstreamLink[];
+  /** What the upstream of this session says about the person. */
+  readonly claimsOf: (ctx: Context) => Promise<UpstreamClaims | undefined>;
+}
+
+export interface UpstreamClaims {
+  readonly title: string;
+  readonly claims: readonly { readonly name: string; readonly value: string }[];
+}
+
+interface Dependencies {
+  readonly issuer: string;
+  /** `ALLOWED_ORIGINS`. */
+  readonly allowedOrigins: readonly string[];
+  readonly linked: {
+    readonly autoRedirect: boolean;
+    readonly restErrorRedirect: string;
+    readonly restResponse: 'redirect' | 'postmessage';
+  };
+  readonly upstreams: Upstreams;
+  readonly oneProvider: () => Upstream | undefined;
+  readonly redirectUris: RedirectUris;
+  readonly byUpstream: ByUpstream;
+  readonly upstreamSignOut: UpstreamSignOut;
+  /** Of the doors of other rooms. */
+  readonly ends: Partial<Record<DoorName, DoorEnd>>;
+  readonly sessions: BrowserSessions;
+  readonly interactions: Interactions;
+  readonly findAccount: (id: string) => Promise<Account | undefined>;
+  readonly hasPassword: (accountId: string) => Promise<boolean>;
+  readonly authenticate: Authenticate;
+  readonly showSignIn: (ctx: Context, next: string) => void;
+  readonly signedOut: (accountId: string, info: RequestInfo) => Promise<void>;
+  readonly forgotHref: string | undefined;
+  readonly requireOwnOrigin: (ctx: Context) => void;
+  readonly csrf: Csrf;
+  readonly renderView: RenderView;
+  readonly requestInfo: (ctx: Context) => RequestInfo;
+  readonly clock: Clock;
+}
+
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
+
+export function createUpstreamPages(deps: Dependencies): UpstreamPages {
+  const { issuer, upstreams, byUpstream, sessions, csrf, renderView, requestInfo } = deps;
+  const { linkedAccounts, transactions, signUp, linkDesk, keepAccount } = byUpstream;
+  const upstreamSessions = byUpstream.sessions;
+  const secure = issuer.startsWith('https:');
+
+  async function current(ctx: Context): Promise<SignedIn | undefined> {
+    const session = await sessions.current(ctx);
+    const account = session && (await deps.findAccount(session.accountId));
+    return session && account && !account.disabled ? { session, account } : undefined;
+  }
+  const currentSession = async (ctx: Context) => (await current(ctx))?.session;
+
+  const arriving = { sessions, upstreamSessions };
+  const delivery = {
+    issuer,
+    origins: deps.allowedOrigins,
+    errorRedirect: deps.linked.restErrorRedirect,
+    response: deps.linked.restResponse,
+    renderView,
+  };
+  const ends = {
+    page: createPageEnd({ ...arriving, transactions, browserOf: (ctx) => doors.browserOf(ctx) }),
+    linked: createLinkedEnd(arriving),
+    oidc: createOneProviderEnd(arriving),
+    rest: createRestEnd({ ...arriving, ...delivery }),
+    ...deps.ends,
+  };
+  const doors: LoginDoors = createLoginDoors({
+    relyingParty: byUpstream.relyingParty,
+    ends,
+    redirectUris: deps.redirectUris,
+    secure,
+    currentAccountId: async (ctx) => (await currentSession(ctx))?.accountId,
+    requestInfo,
+  });
+
+  const fresh = createFreshSignIn({ authenticate: deps.authenticate, clock: deps.clock });
+  const oneProvider = createOneProvider({ provider: deps.oneProvider, doors });
+  const signOut = createSignOut({
+    issuer,
+    sessions,
+    upstreamSignOut: deps.upstreamSignOut,
+    accountName: async (id) => (await deps.findAccount(id))?.username,
+    signedOut: deps.signedOut,
+    csrf,
+    renderView,
+    requestInfo,
+  });
+  const pages = { linkedAccounts, current, csrf, renderView, requestInfo };
+
+  return {
+    doors,
+    oneProvider,
+    signOut,
+    ownLinks: (next) => ownLinks(upstreams, next),
+    interactionLinks: (uid) => interactionLinks(upstreams, uid),
+    async claimsOf(ctx) {
+      const session = await currentSession(ctx);
+      const begun = session && (await upstreamSessions.of(session));
+      if (!begun) return undefined;
+      const claims = Object.entries(begun.claims).map(([name, value]) => ({ name, value: textOf(value) }));
+      return { title: upstreams.find(begun.upstreamId)?.title ?? begun.upstreamId, claims };
+    },
+    routers: [
+      createPageRoutes({ upstreams, doors, transactions, interactions: deps.interactions }),
+      oneProvider.router,
+      createLinkedRoutes({
+        upstreams,
+        doors,
+        currentSession,
+        showSignIn: deps.showSignIn,
+        autoRedirect: deps.linked.autoRedirect,
+        origins: deps.allowedOrigins,
+        csrf,
+        renderView,
+      }),
+      createQuestionPages({
+        upstreams,
+        doors,
+        signUp,
+        linkDesk,
+        keepAccount,
+        forgotHref: deps.forgotHref,
+        csrf,
+        renderView,
+        requestInfo,
+      }),
+      createDisconnectRoutes({ ...pages, fresh, hasPassword: deps.hasPassword }),
+      createLinkedAccountPages({ ...pages, now: () => deps.clock.now() }),
+      signOut.router,
+      createRestRoutes({
+        ...delivery,
+        upstreams,
+        doors,
+        signUp,
+        linkedAccounts,
+        current,
+        fresh,
+        requireOwnOrigin: deps.requireOwnOrigin,
+        requestInfo,
+      }),
+    ],
+  };
+}
