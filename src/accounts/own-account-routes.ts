@@ -142,6 +142,11 @@ export function createOwnAccountRoutes(deps: Dependencies): Router {
           { label: 'Edit the profile', href: '/account/profile' },
           { label: 'Change the e-mail address', href: '/account/email' },
           { label: 'Change the password', href: '/account/password' },
+          {
+            label: 'Linked accounts',
+            href: '/account/settings/linkedaccounts/',
+            hint: 'what you can sign in with',
+          },
           { label: 'Sessions', href: '/account/sessions', hint: 'where you are signed in' },
           {
             label: 'Connected applications',

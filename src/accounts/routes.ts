@@ -7,6 +7,7 @@ import { type Form, readForm } from '../platform/web/body.js';
 import type { Csrf } from '../platform/web/csrf.js';
 import type { RenderView } from '../platform/web/render-view.js';
 import { localPath } from '../platform/web/return-to.js';
+import type { UpstreamLink } from '../platform/web/upstream-views.js';
 import type { Account } from './account.js';
 import { MINIMUM_LENGTH } from './passwords.js';
 import type { ByMail } from './by-mail.js';
@@ -20,12 +21,12 @@ interface Dependencies {
   readonly register: Register['signUp'];
   readonly currentAccount: (ctx: Context) => Promise<Account | undefined>;
   readonly signUp: SignUpSetting;
+  /** Signing in through others. */
+  readonly upstreams: UpstreamWays;
   readonly byMail: ByMail;
   readonly csrf: Csrf;
   readonly renderView: RenderView;
   readonly requestInfo: (ctx: Context) => RequestInfo;
-  /** Notes a sign-out in the audit log. */
-  readonly signedOut: (accountId: string, info: RequestInfo) => Promise<void>;
 }
 
 export interface AccountPages {
@@ -34,6 +35,20 @@ export interface AccountPages {
   signInPlace(next: string): SignInPlace;
   /** Takes a sign-in form posted to one of our own pages. */
   takeSignIn(ctx: Context): Promise<void>;
+}
+
+/** What these pages need of the relying party. */
+export interface UpstreamWays {
+  /** The buttons beside the form, leading on to `next`. */
+  links(next: string): UpstreamLink[];
+  /** Sends a visit of `/login` straight to the one provider, where there is one. `false`: show the form. */
+  begin(ctx: Context): Promise<boolean>;
+  /** Ends the session of this browser; what is to follow at its upstream. */
+  signOut(ctx: Context): Promise<{ readonly address?: string; readonly text: string } | undefined>;
+  /** Whether a visit of `/logout` by this browser ends the session at once, as the OIDC demo did. */
+  signsOutAtOnce(ctx: Context): Promise<boolean>;
+  /** Where signing out would lead, for the page's policy. */
+  signOutTargets(ctx: Context): Promise<string[]>;
 }
 
 type SignUpSetting = 'open' | 'invite' | 'closed';
@@ -46,6 +61,16 @@ const CLOSED = {
 const query = (ctx: Context, name: string): string | undefined => {
   const value = ctx.query[name];
   return typeof value === 'string' ? value : undefined;
+};
+
+/** What `/login?error=…` says: whoever sends people there names no more than a word. */
+const noticeOf = (error: string | undefined): string | undefined =>
+  error === undefined
+    ? undefined
+    : (ERRORS[error] ?? 'The sign-in did not work. Please try again, or sign in here.');
+
+const ERRORS: Readonly<Record<string, string>> = {
+  denied: 'You rejected the authentication request.',
 };
 
 /** The account is there; its page offers the mail again. */
@@ -61,6 +86,7 @@ export function createAccountPages(deps: Dependencies): AccountPages {
     hidden: { next },
     ...(deps.signUp === 'open' ? { signUpHref: `/signup?next=${encodeURIComponent(next)}` } : {}),
     ...(deps.byMail.postman.available ? { forgotHref: '/forgot-password' } : {}),
+    upstreams: deps.upstreams.links(next),
   });
 
   function seeOther(ctx: Context, path: string): void {
@@ -95,6 +121,7 @@ export function createAccountPages(deps: Dependencies): AccountPages {
         ...(invited ? { invited: invited.email } : { askEmail: deps.byMail.postman.available }),
         ...(email ? { email } : {}),
         minimumLength: MINIMUM_LENGTH,
+        ...(invited ? {} : { upstreams: deps.upstreams.links(next) }),
         loginHref: `/login?next=${encodeURIComponent(next)}`,
         faults,
         ...(form.username ? { username: form.username } : {}),
@@ -132,24 +159,39 @@ export function createAccountPages(deps: Dependencies): AccountPages {
     seeOther(ctx, localPath(form.next));
   }
 
+  /** After the session has ended: on to where its upstream signs out, or the page that says it is done. */
+  async function leave(ctx: Context): Promise<void> {
+    const goodbye = await deps.upstreams.signOut(ctx);
+    if (goodbye?.address) return seeOther(ctx, goodbye.address);
+    renderView(ctx, 'signed-out', { loginHref: '/login', ...(goodbye ? { notice: goodbye.text } : {}) });
+  }
+
   async function showLogout(ctx: Context): Promise<void> {
     const current = await deps.currentAccount(ctx);
     if (!current) return renderView(ctx, 'signed-out', { loginHref: '/login' });
-    renderView(ctx, 'logout', { action: '/logout', accountName: current.username, stayHref: '/' });
+    if (await deps.upstreams.signsOutAtOnce(ctx)) {
+      const goodbye = await deps.upstreams.signOut(ctx);
+      return ctx.redirect(goodbye?.address ?? '/');
+    }
+    const model = { action: '/logout', accountName: current.username, stayHref: '/' };
+    renderView(ctx, 'logout', model, { formTargets: await deps.upstreams.signOutTargets(ctx) });
   }
 
   async function takeLogout(ctx: Context): Promise<void> {
     const form = await readForm(ctx);
     csrf.require(ctx, form);
     if (form.logout !== 'yes') return seeOther(ctx, '/');
-    const session = await sessions.current(ctx);
-    await sessions.signOut(ctx);
-    if (session) await deps.signedOut(session.accountId, requestInfo(ctx));
-    renderView(ctx, 'signed-out', { loginHref: '/login' });
+    await leave(ctx);
+  }
+
+  async function showSignIn(ctx: Context): Promise<void> {
+    if (await deps.upstreams.begin(ctx)) return;
+    const notice = noticeOf(query(ctx, 'error'));
+    signInPages.show(ctx, { ...signInPlace(localPath(query(ctx, 'next'))), ...(notice ? { notice } : {}) });
   }
 
   const router = new Router();
-  router.get('/login', (ctx) => signInPages.show(ctx, signInPlace(localPath(query(ctx, 'next')))));
+  router.get('/login', showSignIn);
   router.post('/login', takeSignIn);
   router.get('/signup', async (ctx) => {
     const invite = query(ctx, 'invite');

@@ -3,6 +3,7 @@ import type { FieldFault } from '../platform/errors/errors.js';
 import type { Form } from '../platform/web/body.js';
 import type { RenderView } from '../platform/web/render-view.js';
 import { dayText } from '../platform/web/time-texts.js';
+import type { UpstreamLink } from '../platform/web/upstream-views.js';
 import type { ClientCard, HiddenFields } from '../platform/web/views.js';
 import type { RequestInfo } from '../platform/audit/audit.js';
 import type { Account } from './account.js';
@@ -21,6 +22,9 @@ export interface SignInPlace {
   readonly signUpHref?: string;
   readonly forgotHref?: string;
   readonly cancelAction?: string;
+  /** Other ways to sign in. */
+  readonly upstreams?: readonly UpstreamLink[];
+  readonly notice?: string;
   readonly formTargets?: readonly string[];
 }
 

@@ -18,6 +18,8 @@ interface Dependencies {
   /** Rejects where the database does not answer. */
   readonly database: () => Promise<void>;
   readonly signingKeys: HomeModel['status']['signingKeys'];
+  /** What the upstream of this session says about the person. */
+  readonly upstreamClaims: (ctx: Context) => Promise<HomeModel['upstream'] | undefined>;
   readonly accountPages: AccountPages;
   readonly renderView: RenderView;
 }
@@ -29,6 +31,17 @@ const LINKS = [
 ];
 
 const CREATE_CLIENT = '/create_client';
+
+/** How a login through an upstream ended that came from nowhere in particular. */
+const NOTICES: Readonly<Record<string, string>> = {
+  login_denied: 'You rejected the authentication request.',
+  login_refused: 'Authorization with remote service failed.',
+};
+
+function noticeOf(ctx: Context): { notice?: string } {
+  const notice = NOTICES[String(ctx.query.notice)];
+  return notice ? { notice } : {};
+}
 
 const loginModel = ({ formTargets: _targets, ...place }: SignInPlace): LoginModel => place;
 
@@ -54,6 +67,7 @@ export function createHomeRoutes(deps: Dependencies): Router {
       ...(await common()),
       clients: [],
       signIn: loginModel(place),
+      ...noticeOf(ctx),
       ...(place.signUpHref ? { signUpHref: place.signUpHref } : {}),
       ...(deps.everybodyCreates ? { createClientHref: CREATE_CLIENT } : {}),
     });
@@ -61,7 +75,7 @@ export function createHomeRoutes(deps: Dependencies): Router {
 
   async function showOwn(ctx: Context, account: Account): Promise<void> {
     const { username, displayName, roles } = account;
-    const clients = await deps.clientsOf(account.id);
+    const [clients, upstream] = await Promise.all([deps.clientsOf(account.id), deps.upstreamClaims(ctx)]);
     const model: HomeModel = {
       ...(await common()),
       account: { name: displayName ?? username, username, roles },
@@ -70,6 +84,8 @@ export function createHomeRoutes(deps: Dependencies): Router {
         name: metadata.client_name || clientId,
         href: `/clients/${clientId}`,
       })),
+      ...(upstream ? { upstream } : {}),
+      ...noticeOf(ctx),
       ...(deps.mayCreateClients(account) ? { createClientHref: CREATE_CLIENT } : {}),
     };
     renderView(ctx, 'home', model, { account: { name: username, roles } });

@@ -11,11 +11,14 @@ import type { Audit, RequestInfo } from '../platform/audit/audit.js';
 import { readForm } from '../platform/web/body.js';
 import type { Csrf } from '../platform/web/csrf.js';
 import type { RenderView } from '../platform/web/render-view.js';
+import type { UpstreamLink } from '../platform/web/upstream-views.js';
 import { clientCard, consentModel, untickedOf } from './consent.js';
 
 interface Dependencies {
   readonly interactions: Interactions;
   readonly signInPages: SignInPages;
+  /** The buttons of other ways to sign in. */
+  readonly upstreamLinks: (uid: string) => UpstreamLink[];
   readonly findAccount: (id: string) => Promise<Account | undefined>;
   readonly audit: Audit;
   readonly csrf: Csrf;
@@ -27,17 +30,16 @@ const pathOf = (uid: string, step = ''): string => `/interaction/${uid}${step}`;
 
 const targetsOf = ({ redirectUri }: PendingInteraction): string[] => (redirectUri ? [redirectUri] : []);
 
-function placeOf(pending: PendingInteraction): SignInPlace {
-  return {
+export function createInteractionRoutes(deps: Dependencies): Router {
+  const { interactions, signInPages, csrf, renderView, requestInfo } = deps;
+
+  const placeOf = (pending: PendingInteraction): SignInPlace => ({
     action: pathOf(pending.uid, '/login'),
     client: clientCard(pending.client),
     cancelAction: pathOf(pending.uid, '/cancel'),
+    upstreams: deps.upstreamLinks(pending.uid),
     formTargets: targetsOf(pending),
-  };
-}
-
-export function createInteractionRoutes(deps: Dependencies): Router {
-  const { interactions, signInPages, csrf, renderView, requestInfo } = deps;
+  });
 
   const pendingOf = (ctx: Context): Promise<PendingInteraction> =>
     interactions.get(ctx, String((ctx as Context & { params: { uid: string } }).params.uid));

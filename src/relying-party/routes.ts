@@ -14,8 +14,8 @@ import { createDisconnectRoutes, type SignedIn } from './disconnect-routes.js';
 import { createLoginDoors, type DoorEnd, type LoginDoors, type Upstreams } from './doors.js';
 import { createFreshSignIn } from './fresh-sign-in.js';
 import { createLinkedAccountPages } from './linked-account-pages.js';
-import { createLinkedEnd, createLinkedRoutes } from './linked-routes.js';
-import { createOneProvider, createOneProviderEnd, type OneProvider } from './one-provider-routes.js';
+import { createLinkedEnd, createLinkedRoutes, isCrossSite } from './linked-routes.js';
+import { createOneProvider, createOneProviderEnd } from './one-provider-routes.js';
 import { createPageEnd, createPageRoutes, interactionLinks, ownLinks } from './page-routes.js';
 import { createQuestionPages } from './question-pages.js';
 import type { RedirectUris } from './redirect-uris.js';
@@ -27,12 +27,17 @@ import type { UpstreamSignOut } from './upstream-sign-out.js';
 /** Every HTTP door of the relying party but those that other rooms open, whose ends are handed in. */
 export interface UpstreamPages {
   readonly doors: LoginDoors;
-  readonly oneProvider: OneProvider;
-  readonly signOut: SignOut;
+  /** What our own sign-in, sign-up and sign-out pages need. */
+  readonly ways: {
+    readonly links: (next: string) => UpstreamLink[];
+    readonly begin: (ctx: Context) => Promise<boolean>;
+    readonly signOut: (ctx: Context) => ReturnType<SignOut['end']>;
+    readonly signsOutAtOnce: (ctx: Context) => Promise<boolean>;
+    readonly signOutTargets: (ctx: Context) => Promise<string[]>;
+  };
   /** In the order they are asked: `/login/upstream/…` and the like stand before what has wider patterns. */
   readonly routers: readonly Router[];
-  /** The buttons of our own sign-in and sign-up pages, and of those of a pending request. */
-  readonly ownLinks: (next: string) => UpstreamLink[];
+  /** The buttons on the sign-in page of a pending request. */
   readonly interactionLinks: (uid: string) => UpstreamLink[];
   /** What the upstream of this session says about the person. */
   readonly claimsOf: (ctx: Context) => Promise<UpstreamClaims | undefined>;
@@ -129,9 +134,18 @@ export function createUpstreamPages(deps: Dependencies): UpstreamPages {
 
   return {
     doors,
-    oneProvider,
-    signOut,
-    ownLinks: (next) => ownLinks(upstreams, next),
+    ways: {
+      links: (next) => ownLinks(upstreams, next),
+      begin: oneProvider.begin,
+      signOut: (ctx) => signOut.end(ctx, 'return'),
+      async signsOutAtOnce(ctx) {
+        const provider = deps.oneProvider();
+        const session = provider && !isCrossSite(ctx) ? await currentSession(ctx) : undefined;
+        const begun = session && (await upstreamSessions.of(session));
+        return begun !== undefined && begun.upstreamId === provider?.id;
+      },
+      signOutTargets: signOut.targets,
+    },
     interactionLinks: (uid) => interactionLinks(upstreams, uid),
     async claimsOf(ctx) {
       const session = await currentSession(ctx);

@@ -24,6 +24,8 @@ export interface SignOut {
   readonly router: Router;
   /** Ends the session of this browser; what is to follow upstream. */
   end(ctx: Context, style: 'return' | 'plain'): Promise<UpstreamGoodbye | undefined>;
+  /** Where that would lead, for a page's policy. */
+  targets(ctx: Context): Promise<string[]>;
 }
 
 export function createSignOut(deps: Dependencies): SignOut {
@@ -65,5 +67,13 @@ export function createSignOut(deps: Dependencies): SignOut {
     else ctx.redirect('/');
     if (ctx.status === 302) ctx.status = 303;
   });
-  return { router, end };
+  return {
+    router,
+    end,
+    async targets(ctx) {
+      const session = await sessions.current(ctx);
+      const goodbye = session && (await goodbyeOf(session, 'return'));
+      return goodbye?.address ? [goodbye.address] : [];
+    },
+  };
 }
