@@ -30,6 +30,8 @@ import { createTrustedProxies } from './platform/web/trusted-proxy.js';
 import { createWellKnownRoutes } from './platform/web/well-known.js';
 import { scopeText } from './platform/web/scope-texts.js';
 import { createBackchannelRoutes } from './relying-party/backchannel-routes.js';
+import { createRedirectUris } from './relying-party/redirect-uris.js';
+import { createUpstreamPages } from './relying-party/routes.js';
 import { createResourceServer } from './resource-server/me.js';
 import { createUpstreamTokenRoutes } from './resource-server/upstream-token.js';
 
@@ -121,18 +123,36 @@ function pages(container: Container): Record<string, Router> {
     renderView,
     forgotHref: container.byMail.postman.available ? '/forgot-password' : undefined,
   });
+  const upstreamPages = createUpstreamPages({
+    ...config,
+    upstreams: container.upstreams,
+    oneProvider: () => container.upstreams.find(config.upstreams.oneProviderId ?? ''),
+    redirectUris: createRedirectUris({ issuer: config.issuer, ...config.callbacks }),
+    byUpstream: container.upstreamSide.login,
+    upstreamSignOut: container.upstreamSide.endings.signOut,
+    ends: {},
+    sessions,
+    interactions,
+    accounts,
+    authenticate: container.authenticate,
+    showSignIn: (ctx, next) => signInPages.show(ctx, accountPages.signInPlace(next)),
+    signedOut: (accountId, info) =>
+      audit.record({ event: 'account.sign_out', outcome: 'success', accountId, ...info }),
+    mails: container.byMail.postman.available,
+    web,
+    clock: container.clock,
+  });
   const accountPages = createAccountPages({
     sessions,
     signInPages,
     register: container.register.signUp,
     currentAccount,
     signUp: config.signUp,
+    upstreams: upstreamPages.ways,
     byMail: container.byMail,
     csrf,
     renderView,
     requestInfo,
-    signedOut: (accountId, info) =>
-      audit.record({ event: 'account.sign_out', outcome: 'success', accountId, ...info }),
   });
 
   return {
@@ -144,9 +164,11 @@ function pages(container: Container): Record<string, Router> {
       everybodyCreates,
       database: () => container.database.ping(),
       signingKeys: container.loadedKeys.map(({ alg, kid }) => ({ alg, kid })),
+      upstreamClaims: upstreamPages.claimsOf,
       accountPages,
       renderView,
     }),
+    ...upstreamPages.routers,
     ...(everybodyCreates
       ? {
           demo: createDemoRoutes({
@@ -198,6 +220,7 @@ function pages(container: Container): Record<string, Router> {
     interactions: createInteractionRoutes({
       interactions,
       signInPages,
+      upstreamLinks: upstreamPages.interactionLinks,
       findAccount,
       audit,
       csrf,

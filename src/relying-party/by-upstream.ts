@@ -38,6 +38,8 @@ export interface ByUpstream {
   readonly keepAccount: KeepAccount;
   readonly linkedAccounts: LinkedAccounts;
   readonly sessions: UpstreamSessions;
+  /** What ends by itself, for the job that prunes. */
+  readonly expiring: readonly { prune(before: number, limit: number): Promise<number> }[];
 }
 
 export interface ByUpstreamDeps {
@@ -143,6 +145,7 @@ export function createByUpstream(deps: ByUpstreamDeps): ByUpstream {
       audit,
     }),
     transactions,
+    expiring: [stores.transactions, stores.sessions],
     linkDesk,
     linkedAccounts,
     signUp: createUpstreamSignUp({

@@ -1,14 +1,13 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
-import type { Account } from '../accounts/account.js';
 import type { Authenticate } from '../accounts/authenticate.js';
 import type { BrowserSessions } from '../authorization-server/browser-session.js';
 import type { Interactions } from '../authorization-server/interactions.js';
 import type { RequestInfo } from '../platform/audit/audit.js';
 import type { Clock } from '../platform/crypto/clock.js';
-import type { Csrf } from '../platform/web/csrf.js';
-import type { RenderView } from '../platform/web/render-view.js';
 import type { UpstreamLink } from '../platform/web/upstream-views.js';
+import type { Web } from '../platform/web/web.js';
+import type { AccountStore } from '../stores/account-store.js';
 import type { ByUpstream } from './by-upstream.js';
 import { createDisconnectRoutes, type SignedIn } from './disconnect-routes.js';
 import { createLoginDoors, type DoorEnd, type LoginDoors, type Upstreams } from './doors.js';
@@ -35,8 +34,8 @@ export interface UpstreamPages {
     readonly signsOutAtOnce: (ctx: Context) => Promise<boolean>;
     readonly signOutTargets: (ctx: Context) => Promise<string[]>;
   };
-  /** In the order they are asked: `/login/upstream/…` and the like stand before what has wider patterns. */
-  readonly routers: readonly Router[];
+  /** By what they are for. */
+  readonly routers: Readonly<Record<string, Router>>;
   /** The buttons on the sign-in page of a pending request. */
   readonly interactionLinks: (uid: string) => UpstreamLink[];
   /** What the upstream of this session says about the person. */
@@ -66,30 +65,28 @@ interface Dependencies {
   readonly ends: Partial<Record<DoorName, DoorEnd>>;
   readonly sessions: BrowserSessions;
   readonly interactions: Interactions;
-  readonly findAccount: (id: string) => Promise<Account | undefined>;
-  readonly hasPassword: (accountId: string) => Promise<boolean>;
+  readonly accounts: Pick<AccountStore, 'findById' | 'findCredentials'>;
   readonly authenticate: Authenticate;
   readonly showSignIn: (ctx: Context, next: string) => void;
   readonly signedOut: (accountId: string, info: RequestInfo) => Promise<void>;
-  readonly forgotHref: string | undefined;
-  readonly requireOwnOrigin: (ctx: Context) => void;
-  readonly csrf: Csrf;
-  readonly renderView: RenderView;
-  readonly requestInfo: (ctx: Context) => RequestInfo;
+  /** Whether mails can be sent. */
+  readonly mails: boolean;
+  readonly web: Pick<Web, 'csrf' | 'origin' | 'renderView' | 'requestInfo'>;
   readonly clock: Clock;
 }
 
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
 
 export function createUpstreamPages(deps: Dependencies): UpstreamPages {
-  const { issuer, upstreams, byUpstream, sessions, csrf, renderView, requestInfo } = deps;
+  const { issuer, upstreams, byUpstream, sessions, accounts } = deps;
+  const { csrf, origin, renderView, requestInfo } = deps.web;
   const { linkedAccounts, transactions, signUp, linkDesk, keepAccount } = byUpstream;
   const upstreamSessions = byUpstream.sessions;
   const secure = issuer.startsWith('https:');
 
   async function current(ctx: Context): Promise<SignedIn | undefined> {
     const session = await sessions.current(ctx);
-    const account = session && (await deps.findAccount(session.accountId));
+    const account = session && (await accounts.findById(session.accountId));
     return session && account && !account.disabled ? { session, account } : undefined;
   }
   const currentSession = async (ctx: Context) => (await current(ctx))?.session;
@@ -124,7 +121,7 @@ export function createUpstreamPages(deps: Dependencies): UpstreamPages {
     issuer,
     sessions,
     upstreamSignOut: deps.upstreamSignOut,
-    accountName: async (id) => (await deps.findAccount(id))?.username,
+    accountName: async (id) => (await accounts.findById(id))?.username,
     signedOut: deps.signedOut,
     csrf,
     renderView,
@@ -154,10 +151,10 @@ export function createUpstreamPages(deps: Dependencies): UpstreamPages {
       const claims = Object.entries(begun.claims).map(([name, value]) => ({ name, value: textOf(value) }));
       return { title: upstreams.find(begun.upstreamId)?.title ?? begun.upstreamId, claims };
     },
-    routers: [
-      createPageRoutes({ upstreams, doors, transactions, interactions: deps.interactions }),
-      oneProvider.router,
-      createLinkedRoutes({
+    routers: {
+      'upstream buttons': createPageRoutes({ upstreams, doors, transactions, interactions: deps.interactions }),
+      'one provider': oneProvider.router,
+      'linked logins': createLinkedRoutes({
         upstreams,
         doors,
         currentSession,
@@ -167,21 +164,25 @@ export function createUpstreamPages(deps: Dependencies): UpstreamPages {
         csrf,
         renderView,
       }),
-      createQuestionPages({
+      'upstream questions': createQuestionPages({
         upstreams,
         doors,
         signUp,
         linkDesk,
         keepAccount,
-        forgotHref: deps.forgotHref,
+        forgotHref: deps.mails ? '/forgot-password' : undefined,
         csrf,
         renderView,
         requestInfo,
       }),
-      createDisconnectRoutes({ ...pages, fresh, hasPassword: deps.hasPassword }),
-      createLinkedAccountPages({ ...pages, now: () => deps.clock.now() }),
-      signOut.router,
-      createRestRoutes({
+      disconnect: createDisconnectRoutes({
+        ...pages,
+        fresh,
+        hasPassword: async (id) => (await accounts.findCredentials({ id }))?.password !== undefined,
+      }),
+      'linked accounts': createLinkedAccountPages({ ...pages, now: () => deps.clock.now() }),
+      'linked sign-out': signOut.router,
+      'linked logins by REST': createRestRoutes({
         ...delivery,
         upstreams,
         doors,
@@ -189,9 +190,9 @@ export function createUpstreamPages(deps: Dependencies): UpstreamPages {
         linkedAccounts,
         current,
         fresh,
-        requireOwnOrigin: deps.requireOwnOrigin,
+        requireOwnOrigin: origin.require,
         requestInfo,
       }),
-    ],
+    },
   };
 }

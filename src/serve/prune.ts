@@ -16,8 +16,11 @@ export async function prune(
     readonly throttles: Prunable;
     readonly links: Prunable;
     readonly sessionFacts: Prunable;
-    /** Roles of upstreams of which no session is left. */
-    readonly upstreamSide: { readonly access: { readonly groupRoles: { prune(): Promise<number> } } };
+    readonly upstreamSide: {
+      readonly login: { readonly expiring: readonly Prunable[] };
+      /** Roles of upstreams of which no session is left. */
+      readonly access: { readonly groupRoles: { prune(): Promise<number> } };
+    };
     readonly clock: Clock;
   },
   signal?: AbortSignal,
@@ -25,7 +28,8 @@ export async function prune(
 ): Promise<number> {
   const before = deps.clock.now() - KEPT_MS;
   let total = 0;
-  for (const table of [deps.payloads, deps.throttles, deps.links, deps.sessionFacts]) {
+  const { login, access } = deps.upstreamSide;
+  for (const table of [deps.payloads, deps.throttles, deps.links, deps.sessionFacts, ...login.expiring]) {
     let removed = BATCH;
     while (removed === BATCH && !signal?.aborted) {
       removed = await table.prune(before, BATCH);
@@ -33,5 +37,5 @@ export async function prune(
       if (removed === BATCH) report(total);
     }
   }
-  return total + (await deps.upstreamSide.access.groupRoles.prune());
+  return total + (await access.groupRoles.prune());
 }

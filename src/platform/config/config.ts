@@ -109,6 +109,12 @@ function group(values: SettingValues, { upstreams, linked }: ReturnType<typeof r
     /** As they were written; `relying-party/upstreams.ts` fills in presets and defaults. */
     upstreams: { ...upstreams, autoProvision: values.OAUTH2_AUTO_PROVISION_USERS },
     linked,
+    /** Of the doors that stand elsewhere than under the issuer. */
+    callbacks: {
+      dserver:
+        values.OAUTH2_REDIRECT_URI ?? new URL('/auth/callback', values.OAUTH2_BASE_URL ?? issuer.origin).href,
+      permission: values.EXTERNAL_ADDRESS ?? issuer.origin,
+    },
     handlersDir: values.HANDLERS_DIR,
   };
 }

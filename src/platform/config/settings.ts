@@ -126,7 +126,6 @@ export const settings = {
   },
   ALLOWED_ORIGINS: {
     ...policy,
-    ...later,
     ...maybe(v.origins),
     help: 'Comma list of origins that may be sent back to, read with credentials and get postMessage.',
   },
