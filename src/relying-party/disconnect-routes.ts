@@ -53,7 +53,11 @@ export function createDisconnectRoutes(deps: Dependencies): Router {
     return [found, all];
   }
 
-  async function show(ctx: Context, { session, account }: SignedIn, faults: readonly FieldFault[] = []): Promise<void> {
+  async function show(
+    ctx: Context,
+    { session, account }: SignedIn,
+    faults: readonly FieldFault[] = [],
+  ): Promise<void> {
     const app = parameter(ctx, 'app');
     const [found, all] = await requireRemovable(account.id, app);
     const isFresh = fresh.isFresh(session);
@@ -98,7 +102,8 @@ export function createDisconnectRoutes(deps: Dependencies): Router {
       if (!fresh.isFresh(session)) {
         const typed = form.password ?? '';
         const proven = typed !== '' && (await fresh.provesPassword(account, typed, info));
-        if (!proven) return show(ctx, current, [{ field: 'password', message: 'This is not your password.' }]);
+        if (!proven)
+          return show(ctx, current, [{ field: 'password', message: 'This is not your password.' }]);
       }
       await linkedAccounts.disconnect(account.id, app, info);
       seeOther(ctx, `${LINKED_ACCOUNTS}?done=disconnected`);

@@ -35,7 +35,9 @@ function entryOf(one: LinkedAccount, now: number) {
   const { upstreamId, title, description, identity, removable, offered } = one;
   const app = encodeURIComponent(upstreamId);
   const undoable = identity?.undoUntil !== undefined && identity.undoUntil > now;
-  const undo = undoable ? `. You can undo this from the mail about it until ${dayText(identity.undoUntil)}` : '';
+  const undo = undoable
+    ? `. You can undo this from the mail about it until ${dayText(identity.undoUntil)}`
+    : '';
   return {
     title,
     ...(description === undefined ? {} : { description }),

@@ -95,9 +95,7 @@ const linkTo = ({ title }: Upstream, href: string): UpstreamLink => ({ label: ti
 
 /** The buttons of our own pages. */
 export const ownLinks = (upstreams: Upstreams, next: string): UpstreamLink[] =>
-  upstreams
-    .visible()
-    .map((one) => linkTo(one, `/login/upstream/${one.id}?${new URLSearchParams({ next })}`));
+  upstreams.visible().map((one) => linkTo(one, `/login/upstream/${one.id}?${new URLSearchParams({ next })}`));
 
 /** The buttons of a pending request. */
 export const interactionLinks = (upstreams: Upstreams, uid: string): UpstreamLink[] =>

@@ -51,10 +51,18 @@ export function createQuestionPages(deps: Dependencies): Router {
   const { doors, signUp, linkDesk, keepAccount, csrf, renderView, requestInfo } = deps;
   const pathOf = (page: string, { upstreamId }: LoginTransaction): string => `/oauth/${page}/${upstreamId}/`;
 
-  function showForm(ctx: Context, form: OpenForm, typed: Form = {}, faults: readonly FieldFault[] = []): void {
+  function showForm(
+    ctx: Context,
+    form: OpenForm,
+    typed: Form = {},
+    faults: readonly FieldFault[] = [],
+  ): void {
     const { ticket, login, fields, notice } = form;
     const { transaction, upstream } = login;
-    const field = (name: FormField, more: { label: string; type: string; autocomplete: string; hint?: string }) => ({
+    const field = (
+      name: FormField,
+      more: { label: string; type: string; autocomplete: string; hint?: string },
+    ) => ({
       ...more,
       ...fields[name],
       name,
@@ -162,7 +170,8 @@ export function createQuestionPages(deps: Dependencies): Router {
     const desk = await opened(linkDesk.open(ticket, browserOf(ctx)));
     try {
       const came = await linkDesk.withPassword(desk, { username, password }, requestInfo(ctx));
-      if (came.outcome === 'wrong') return showDesk(ctx, desk, username, [{ field: '', message: came.message }]);
+      if (came.outcome === 'wrong')
+        return showDesk(ctx, desk, username, [{ field: '', message: came.message }]);
       await doors.deliver(ctx, came);
     } catch (error) {
       await doors.fail(ctx, error, desk.login.transaction);

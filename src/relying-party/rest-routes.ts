@@ -146,7 +146,9 @@ export function createRestRoutes(deps: Dependencies): Router {
       returnTo: nextOf(ctx),
       postMessage: (queryText(ctx, 'response') ?? deps.response) === 'postmessage',
       // Only our own pages and listed applications make somebody connect an account.
-      ...(current && !isForeign(ctx, deps) ? { purpose: 'link' as const, accountId: current.account.id } : {}),
+      ...(current && !isForeign(ctx, deps)
+        ? { purpose: 'link' as const, accountId: current.account.id }
+        : {}),
     });
   });
 
@@ -163,7 +165,14 @@ export function createRestRoutes(deps: Dependencies): Router {
     if (form === undefined) return ctx.redirect(withPayload(deps.errorRedirect, UNAUTHORIZED, issuer));
     const { transaction } = form.login;
     const step = 'sign_up' as const;
-    ctx.redirect(questionPath({ outcome: 'pending', step, ticket, transaction: { ...transaction, upstreamId: upstream.id } }));
+    ctx.redirect(
+      questionPath({
+        outcome: 'pending',
+        step,
+        ticket,
+        transaction: { ...transaction, upstreamId: upstream.id },
+      }),
+    );
   });
 
   router.post('/signup/:app/', async (ctx) => {
@@ -185,7 +194,9 @@ export function createRestRoutes(deps: Dependencies): Router {
     }
   });
 
-  router.get('/disconnect/:app/', (ctx) => ctx.redirect(`/oauth/disconnect/${encodeURIComponent(parameter(ctx, 'app'))}/`));
+  router.get('/disconnect/:app/', (ctx) =>
+    ctx.redirect(`/oauth/disconnect/${encodeURIComponent(parameter(ctx, 'app'))}/`),
+  );
 
   router.post('/disconnect/:app/', async (ctx) => {
     requireKnownOrigin(ctx, deps);
@@ -194,8 +205,14 @@ export function createRestRoutes(deps: Dependencies): Router {
     const { password = '' } = await readForm(ctx);
     const { account, session } = current;
     const info = deps.requestInfo(ctx);
-    const proven = deps.fresh.isFresh(session) || (password !== '' && (await deps.fresh.provesPassword(account, password, info)));
-    if (!proven) return answer(ctx, { ...UNAUTHORIZED, next_url: `${issuer}/oauth/disconnect/${parameter(ctx, 'app')}/` });
+    const proven =
+      deps.fresh.isFresh(session) ||
+      (password !== '' && (await deps.fresh.provesPassword(account, password, info)));
+    if (!proven)
+      return answer(ctx, {
+        ...UNAUTHORIZED,
+        next_url: `${issuer}/oauth/disconnect/${parameter(ctx, 'app')}/`,
+      });
     await deps.linkedAccounts.disconnect(account.id, parameter(ctx, 'app'), info);
     answer(ctx, DISCONNECTED);
   });
@@ -203,7 +220,8 @@ export function createRestRoutes(deps: Dependencies): Router {
   return router;
 }
 
-const unknownApp = (): PosternError => new PosternError(404, 'not_found', 'There is no such way of signing in here.');
+const unknownApp = (): PosternError =>
+  new PosternError(404, 'not_found', 'There is no such way of signing in here.');
 
 /** A top-level visit tells no origin, but its referrer does, to the sites we list. */
 function isForeign(ctx: Context, { origins }: Dependencies): boolean {

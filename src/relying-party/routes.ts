@@ -152,7 +152,12 @@ export function createUpstreamPages(deps: Dependencies): UpstreamPages {
       return { title: upstreams.find(begun.upstreamId)?.title ?? begun.upstreamId, claims };
     },
     routers: {
-      'upstream buttons': createPageRoutes({ upstreams, doors, transactions, interactions: deps.interactions }),
+      'upstream buttons': createPageRoutes({
+        upstreams,
+        doors,
+        transactions,
+        interactions: deps.interactions,
+      }),
       'one provider': oneProvider.router,
       'linked logins': createLinkedRoutes({
         upstreams,
