@@ -2,6 +2,7 @@ import { link, mkdir, open, readdir, readFile, rename, stat, unlink } from 'node
 import { join } from 'node:path';
 import type { Clock } from '../platform/crypto/clock.js';
 import { newId } from '../platform/crypto/ids.js';
+import { ignoring } from './ignoring.js';
 import { makeKey, readKey, UnusableKey, writeKey } from './key-text.js';
 import { type PrivateSigningKey, SIGNING_ALGS, type SigningAlg, type SigningKeys } from './signing-keys.js';
 
@@ -108,14 +109,3 @@ const inOrder = (a: PrivateSigningKey, b: PrivateSigningKey): number =>
   SIGNING_ALGS.indexOf(a.alg) - SIGNING_ALGS.indexOf(b.alg) ||
   a.createdAt - b.createdAt ||
   (a.kid < b.kid ? -1 : 1);
-
-/** What `work` answers, or `undefined` where it fails with this code. */
-async function ignoring<T>(code: string, work: Promise<T>): Promise<T | undefined> {
-  try {
-    return await work;
-  } catch (error) {
-    if (typeof error === 'object' && error !== null && 'code' in error && error.code === code)
-      return undefined;
-    throw error;
-  }
-}

@@ -3,6 +3,7 @@
  * `ConfigFault` with everything that is wrong. Nothing here touches the machine; `load.ts` does.
  */
 import { ConfigFault, type SettingFault } from './config-fault.js';
+import { dserverOf } from './dserver-settings.js';
 import { judgeNamedKeys } from './named-keys.js';
 import { productionFaults } from './production-rules.js';
 import { type Environment, gatherTexts, type ReadFile, type SettingSource } from './sources.js';
@@ -103,6 +104,7 @@ function group(values: SettingValues, { upstreams, linked }: ReturnType<typeof r
     requirePkce: values.REQUIRE_PKCE,
     allowedOrigins: values.ALLOWED_ORIGINS ?? [],
     upstreamAllowPrivate: values.UPSTREAM_ALLOW_PRIVATE ?? [],
+    dserver: dserverOf(values, issuer),
     /** Seconds. */
     ttl: lifetimesOf(values),
     log: { level: values.LOG_LEVEL },

@@ -265,20 +265,32 @@ export const settings = {
   DSERVER_LOCAL_ACCOUNTS: {
     ...dserver,
     ...or(v.yesOrNo, 'false'),
-    ...later,
     help: 'Every local account may get dserver tokens: true or false.',
   },
   OAUTH2_TOKEN_COOKIE: {
     ...dserver,
     ...or(v.oneOf('off', 'httponly', 'readable'), 'off'),
-    ...later,
     help: 'Cookie with the dserver token: off, httponly or readable.',
   },
   JWT_REFRESH_MAX_DAYS: {
     ...dserver,
     ...or(v.whole(0, 3650, 'days'), '7'),
-    ...later,
-    help: 'How long a dserver token can be refreshed, days.',
+    help: 'How long a dserver token can be refreshed, days since its sign-in; 0 = not at all.',
+  },
+  DSERVER_API_KEY_USERS: {
+    ...dserver,
+    ...or(v.oneOf('any', 'known'), 'any'),
+    help: 'Whom OAUTH2_API_KEY gives tokens for: any name, or names known here only.',
+  },
+  DSERVER_SYNC_URL: {
+    ...dserver,
+    ...maybe(v.webAddress),
+    help: 'Address of the dserver that new dserver names are made known to; unset = off.',
+  },
+  DSERVER_SYNC_ADMIN: {
+    ...dserver,
+    ...maybe(v.text),
+    help: 'Name of an administrator of that dserver, in whose name the users are made.',
   },
 
   OAUTH2_BASE_URL: {
@@ -321,23 +333,21 @@ export const settings = {
     ...or(v.text, 'user_id'),
     help: 'Attribute that gives the dserver name.',
   },
-  JWT_PRIVATE_KEY_FILE: { ...plugin, ...maybe(v.text), ...later, help: 'PEM file of the dserver key.' },
-  JWT_PUBLIC_KEY_FILE: { ...plugin, ...maybe(v.text), ...later, help: 'PEM file of its public half.' },
+  JWT_PRIVATE_KEY_FILE: { ...plugin, ...maybe(v.text), help: 'PEM file of the dserver key.' },
+  JWT_PUBLIC_KEY_FILE: { ...plugin, ...maybe(v.text), help: 'PEM file of its public half.' },
   JWT_ALGORITHM: {
     ...plugin,
     ...or(
       v.oneOf('RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'),
       'RS256',
     ),
-    ...later,
     help: 'Signature algorithm of dserver tokens; asymmetric only.',
   },
-  JWT_ISSUER: { ...plugin, ...or(v.text, 'dserver'), ...later, help: 'iss of dserver tokens.' },
-  JWT_AUDIENCE: { ...plugin, ...or(v.text, 'dserver'), ...later, help: 'aud of dserver tokens.' },
+  JWT_ISSUER: { ...plugin, ...or(v.text, 'dserver'), help: 'iss of dserver tokens.' },
+  JWT_AUDIENCE: { ...plugin, ...or(v.text, 'dserver'), help: 'aud of dserver tokens.' },
   JWT_TOKEN_EXPIRY_HOURS: {
     ...plugin,
     ...or(v.whole(1, 8760, 'hours'), '24'),
-    ...later,
     help: 'Lifetime of dserver tokens, hours.',
   },
   OAUTH2_AUTO_PROVISION_USERS: {
@@ -348,27 +358,23 @@ export const settings = {
   OAUTH2_DEFAULT_USER_PERMISSIONS: {
     ...plugin,
     ...or(v.textList, 'search,retrieve'),
-    ...later,
     help: 'Comma list of permissions in dserver tokens.',
   },
-  OAUTH2_FRONTEND_URL: { ...plugin, ...or(v.text, '/'), ...later, help: 'Where sign-out leads.' },
-  OAUTH2_LOGIN_SUCCESS_REDIRECT: { ...plugin, ...or(v.text, '/'), ...later, help: 'Where sign-in leads.' },
+  OAUTH2_FRONTEND_URL: { ...plugin, ...or(v.pathOrWebAddress, '/'), help: 'Where sign-out leads.' },
+  OAUTH2_LOGIN_SUCCESS_REDIRECT: { ...plugin, ...or(v.pathOrWebAddress, '/'), help: 'Where sign-in leads.' },
   OAUTH2_LOGIN_ERROR_REDIRECT: {
     ...plugin,
-    ...or(v.text, '/login?error=auth_failed'),
-    ...later,
+    ...or(v.pathOrWebAddress, '/login?error=auth_failed'),
     help: 'Where a failed sign-in leads.',
   },
   OAUTH2_DELIVER_TOKEN_IN_FRAGMENT: {
     ...plugin,
     ...or(v.yesOrNo, 'true'),
-    ...later,
     help: 'Put the dserver token in the fragment of the return address: true or false.',
   },
   OAUTH2_API_KEY: {
     ...plugin,
     ...maybe(v.text),
-    ...later,
     ...hidden,
     help: 'Key for POST /auth/token; unset = off.',
   },
@@ -396,11 +402,10 @@ export const settings = {
   PRIVATE_KEY: {
     ...services,
     ...maybe(v.text),
-    ...later,
     ...hidden,
     help: 'The dserver key as PEM text; \\n stands for a line end.',
   },
-  PUBLIC_KEY: { ...services, ...maybe(v.text), ...later, help: 'Its public half as PEM text.' },
+  PUBLIC_KEY: { ...services, ...maybe(v.text), help: 'Its public half as PEM text.' },
   EXTERNAL_ADDRESS: {
     ...services,
     ...maybe(v.externalAddress),

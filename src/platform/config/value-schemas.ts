@@ -99,6 +99,14 @@ export const webAddress = reads(
     webUrl(value)?.href ?? refuse(`${quote(value)} is not a web address; start it with https://`),
 );
 
+/** Where a browser is sent: a path of this server, or an address. */
+export const pathOrWebAddress = reads((value, refuse) => {
+  if (/^\/(?![/\\])[^\s\\]*$/.test(value)) return value;
+  const url = webUrl(value);
+  if (url !== undefined && url.username === '' && url.password === '') return url.href;
+  return refuse(`${quote(value)} is neither a path like /datasets nor a web address`);
+});
+
 /** A host or an address; without a scheme `https://` is meant, as the permission service had it. */
 export const externalAddress = reads((value, refuse) => {
   const url = webUrl(/^[a-z]+:\/\//i.test(value) ? value : `https://${value}`);

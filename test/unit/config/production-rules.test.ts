@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { parseConfig } from '../../../src/platform/config/config.js';
 import { ConfigFault } from '../../../src/platform/config/config-fault.js';
@@ -6,12 +6,12 @@ import type { Environment } from '../../../src/platform/config/sources.js';
 
 const good = { ISSUER: 'https://id.example.org', SECRET_KEY: 'kq3hT9vXz0LmB7wRcYp5sJd8fGn2aUe4' };
 
-const pair = () =>
-  generateKeyPairSync('ec', {
-    namedCurve: 'P-256',
-    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-    publicKeyEncoding: { type: 'spki', format: 'pem' },
-  });
+const FORMS = {
+  privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  publicKeyEncoding: { type: 'spki', format: 'pem' },
+} as const;
+const pair = (modulusLength = 2048) => generateKeyPairSync('rsa', { modulusLength, ...FORMS });
+const curvePair = (namedCurve = 'P-256') => generateKeyPairSync('ec', { namedCurve, ...FORMS });
 
 function faultsOf(env: Environment, files: Record<string, string> = {}): string[] {
   const readFile = (path: string) => {
@@ -122,6 +122,18 @@ describe('R27, A79: a server others reach does not start on', () => {
   });
 });
 
+function sshLine(pem: string): string {
+  const { n = '', e = '' } = createPublicKey(pem).export({ format: 'jwk' });
+  const parts = [Buffer.from('ssh-rsa'), ...[e, n].map((text) => positive(Buffer.from(text, 'base64url')))];
+  const framed = parts.flatMap((part) => {
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(part.length);
+    return [length, part];
+  });
+  return `ssh-rsa ${Buffer.concat(framed).toString('base64')} someone@somewhere\n`;
+}
+const positive = (bytes: Buffer) => ((bytes[0] ?? 0) > 127 ? Buffer.concat([Buffer.of(0), bytes]) : bytes);
+
 test('a faulty secret is never repeated', () => {
   expect(faultsOf({ ...good, SECRET_KEY: 'kq3hT9vXz0LmB7wR' }).join()).not.toContain('kq3hT9');
 });
@@ -137,6 +149,37 @@ test('the same key under both names passes, inline with \\n too', () => {
   const { privateKey, publicKey } = pair();
   const env = { ...good, PRIVATE_KEY: privateKey.replaceAll('\n', '\\n'), JWT_PUBLIC_KEY_FILE: '/pub' };
   expect(faultsOf(env, { '/pub': publicKey })).toEqual([]);
+});
+
+test('the public half may be the line that ssh-keygen writes, as dserver takes it', () => {
+  const { privateKey, publicKey } = pair();
+  const files = { '/key': privateKey, '/pub': sshLine(publicKey), '/other': sshLine(pair().publicKey) };
+  const env = { ...good, JWT_PRIVATE_KEY_FILE: '/key' };
+  expect(faultsOf({ ...env, JWT_PUBLIC_KEY_FILE: '/pub' }, files)).toEqual([]);
+  expect(faultsOf({ ...env, JWT_PUBLIC_KEY_FILE: '/other' }, files)[0]).toContain('is not the same key');
+});
+
+test('a public key alone cannot sign', () => {
+  const files = { '/pub': pair().publicKey };
+  expect(faultsOf({ ...good, JWT_PUBLIC_KEY_FILE: '/pub' }, files)).toEqual([
+    'JWT_PUBLIC_KEY_FILE: names a public key alone; set PRIVATE_KEY or JWT_PRIVATE_KEY_FILE as well',
+  ]);
+});
+
+test.each([
+  ['RS256', () => pair(1024), 'has 1024 bits; make one of 2048 or more'],
+  ['RS256', () => curvePair(), 'is no RSA key, which JWT_ALGORITHM=RS256 needs'],
+  ['ES256', () => pair(), 'is not of the kind that JWT_ALGORITHM=ES256 needs'],
+  ['ES256', () => curvePair('P-384'), 'is not of the kind that JWT_ALGORITHM=ES256 needs'],
+  ['EdDSA', () => curvePair(), 'is not of the kind that JWT_ALGORITHM=EdDSA needs'],
+])('%s is refused where the key does not fit, anywhere', (alg, make, message) => {
+  expect(faultsOf({ JWT_ALGORITHM: alg, PRIVATE_KEY: make().privateKey })).toEqual([
+    `PRIVATE_KEY: ${message}`,
+  ]);
+});
+
+test.each(['HS256', 'none'])('%s is no algorithm for dserver tokens', (alg) => {
+  expect(faultsOf({ JWT_ALGORITHM: alg })[0]).toContain('is not known; use one of RS256');
 });
 
 test('on a loopback issuer the same things pass, an unreadable key with a warning', () => {

@@ -1,0 +1,136 @@
+import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+import { readFile, stat } from 'node:fs/promises';
+import { calculateJwkThumbprint, exportJWK, type JWK, type JWTPayload, jwtVerify, SignJWT } from 'jose';
+import { PosternError } from '../platform/errors/errors.js';
+import { generatedDserverKey } from './generated-dserver-key.js';
+
+/**
+ * The dserver key (contract §7): one key that signs dserver and permission-service tokens and nothing else.
+ * The authorization server never has it, so no ID Token or access token is ever signed by it; JWKS only
+ * publishes its public half. Consumers such as dserver hold that half as a PEM file.
+ */
+export interface DserverKey {
+  readonly alg: DserverAlg;
+  /**
+   * A JWT (RFC 7519) with exactly these claims.
+   * @throws {KeyUnavailable}
+   */
+  sign(claims: JWTPayload): Promise<string>;
+  /**
+   * The claims of a JWT this key has signed. Issuer, audience and times are judged as told; what else a token
+   * must be is its reader's to say. Throws where it is no such JWT.
+   * @throws {KeyUnavailable}
+   */
+  verify(token: string, expected: Expected): Promise<JWTPayload>;
+  /** @throws {KeyUnavailable} */
+  publicPem(): Promise<string>;
+  /** With `kid`, `alg` and `use`. @throws {KeyUnavailable} */
+  publicJwk(): Promise<JWK>;
+}
+
+export type DserverAlg =
+  | 'RS256'
+  | 'RS384'
+  | 'RS512'
+  | 'PS256'
+  | 'PS384'
+  | 'PS512'
+  | 'ES256'
+  | 'ES384'
+  | 'ES512'
+  | 'EdDSA';
+
+export interface Expected {
+  readonly issuer: string;
+  readonly audience: string;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** Seconds. */
+  readonly tolerance: number;
+}
+
+/** The key was named and cannot be read now. Nobody signs with another one meanwhile. */
+export class KeyUnavailable extends PosternError {
+  constructor(cause: unknown) {
+    super(503, 'key_unavailable', 'Tokens cannot be made at the moment: the signing key cannot be read.', {
+      cause,
+    });
+  }
+}
+
+/** Where it is named: texts (PEM) before files. With no private half named, one is made in `keysDir`. */
+export interface DserverKeySource {
+  readonly privateText?: string | undefined;
+  readonly privateFile?: string | undefined;
+  readonly publicText?: string | undefined;
+  readonly publicFile?: string | undefined;
+  readonly keysDir: string;
+}
+
+interface Loaded {
+  /** What the file was when it was read. */
+  readonly version: string;
+  readonly privateKey: KeyObject;
+  readonly publicKey: KeyObject;
+  readonly jwk: JWK;
+}
+
+async function load(pem: string, alg: DserverAlg, version: string): Promise<Loaded> {
+  const privateKey = createPrivateKey(pem);
+  const publicKey = createPublicKey(privateKey);
+  const bare = await exportJWK(publicKey);
+  const kid = await calculateJwkThumbprint(bare);
+  return { version, privateKey, publicKey, jwk: { ...bare, kid, alg, use: 'sig' } };
+}
+
+export function createDserverKey(source: DserverKeySource, alg: DserverAlg): DserverKey {
+  let kept: Loaded | undefined;
+
+  /** A named file is looked at each time: one that was exchanged signs from then on, one that is gone does not. */
+  async function read(): Promise<{ pem: () => Promise<string>; version: string }> {
+    const { privateText, privateFile, publicText, publicFile } = source;
+    if (privateText !== undefined) return { pem: async () => privateText, version: 'text' };
+    if (privateFile === undefined && (publicText ?? publicFile) !== undefined) {
+      throw new Error('only the public half of the key was named');
+    }
+    if (privateFile === undefined) {
+      return { pem: () => generatedDserverKey(source.keysDir, alg), version: 'made' };
+    }
+    const { mtimeMs, size, ino } = await stat(privateFile);
+    return { pem: () => readFile(privateFile, 'utf8'), version: `${mtimeMs}/${size}/${ino}` };
+  }
+
+  async function current(): Promise<Loaded> {
+    try {
+      const { pem, version } = await read();
+      if (kept?.version !== version) kept = await load(await pem(), alg, version);
+      return kept;
+    } catch (cause) {
+      throw new KeyUnavailable(cause);
+    }
+  }
+
+  return {
+    alg,
+    async sign(claims) {
+      const { privateKey, jwk } = await current();
+      const header = { alg, typ: 'JWT', kid: jwk.kid as string };
+      return new SignJWT(claims).setProtectedHeader(header).sign(privateKey);
+    },
+    async verify(token, { issuer, audience, now, tolerance }) {
+      const { publicKey } = await current();
+      const { payload } = await jwtVerify(token, publicKey, {
+        algorithms: [alg],
+        issuer,
+        audience,
+        currentDate: new Date(now),
+        clockTolerance: tolerance,
+      });
+      return payload;
+    },
+    async publicPem() {
+      return (await current()).publicKey.export({ type: 'spki', format: 'pem' }).toString();
+    },
+    publicJwk: async () => (await current()).jwk,
+  };
+}

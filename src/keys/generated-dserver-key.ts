@@ -1,0 +1,57 @@
+import { createPublicKey, generateKeyPair } from 'node:crypto';
+import { link, mkdir, open, readFile, rename, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { newId } from '../platform/crypto/ids.js';
+import type { DserverAlg } from './dserver-key.js';
+import { ignoring } from './ignoring.js';
+
+const CURVES: Readonly<Record<string, string>> = { ES256: 'P-256', ES384: 'P-384', ES512: 'P-521' };
+const RSA_BITS = 2048;
+
+const generate = promisify(generateKeyPair);
+
+const kindOf = (alg: DserverAlg): string =>
+  alg === 'EdDSA' ? 'ed25519' : (CURVES[alg]?.toLowerCase() ?? 'rsa');
+
+async function makePem(alg: DserverAlg): Promise<string> {
+  const namedCurve = CURVES[alg];
+  const { privateKey } =
+    alg === 'EdDSA'
+      ? await generate('ed25519', {})
+      : namedCurve === undefined
+        ? await generate('rsa', { modulusLength: RSA_BITS })
+        : await generate('ec', { namedCurve });
+  return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+}
+
+async function writeTemporary(folder: string, text: string, mode: number): Promise<string> {
+  const path = join(folder, `.${newId()}.tmp`);
+  const file = await open(path, 'wx', mode);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  return path;
+}
+
+/**
+ * The key that nobody named: made once, as `dserver/rsa.pem` in `KEYS_DIR`, with `rsa.pub.pem` beside it for
+ * dserver's `JWT_PUBLIC_KEY_FILE`. Whoever links the file first has made it; the others read theirs.
+ */
+export async function generatedDserverKey(keysDir: string, alg: DserverAlg): Promise<string> {
+  const folder = join(keysDir, 'dserver');
+  const path = join(folder, `${kindOf(alg)}.pem`);
+  const there = await ignoring('ENOENT', readFile(path, 'utf8'));
+  if (there !== undefined) return there;
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const temporary = await writeTemporary(folder, await makePem(alg), 0o600);
+  await ignoring('EEXIST', link(temporary, path));
+  await unlink(temporary);
+  const pem = await readFile(path, 'utf8');
+  const half = createPublicKey(pem).export({ type: 'spki', format: 'pem' }).toString();
+  await rename(await writeTemporary(folder, half, 0o644), join(folder, `${kindOf(alg)}.pub.pem`));
+  return pem;
+}

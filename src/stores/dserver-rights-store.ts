@@ -1,0 +1,51 @@
+import type { DserverRights } from '../dserver/rights.js';
+import type { Database, Step } from '../platform/database/database.js';
+
+/** What an administrator said of an account's dserver tokens. No row: nothing was said. */
+export interface DserverRightsStore {
+  find(accountId: string): Promise<DserverRights>;
+  set(accountId: string, rights: DserverRights, at: number, also: readonly Step[]): Promise<void>;
+  /** A guard: the account is there, enabled, and not about to be deleted. */
+  livingStep(accountId: string): Step;
+}
+
+interface RightsRow {
+  allowed: number | null;
+  permissions: string | null;
+}
+
+export function createDserverRightsStore(database: Database): DserverRightsStore {
+  const { sql } = database;
+  const table = () => sql('dserver_rights');
+
+  return {
+    async find(accountId) {
+      const row = await database.first<RightsRow>(table().where({ account_id: accountId }));
+      return {
+        allowed: row === undefined || row.allowed === null ? undefined : row.allowed === 1,
+        permissions: row?.permissions ? (JSON.parse(row.permissions) as string[]) : undefined,
+      };
+    },
+    async set(accountId, { allowed, permissions }, at, also) {
+      const row = {
+        allowed: allowed === undefined ? null : Number(allowed),
+        permissions: permissions === undefined ? null : JSON.stringify(permissions),
+        updated_at: at,
+      };
+      const query = table()
+        .insert({ account_id: accountId, ...row })
+        .onConflict('account_id')
+        .merge(row);
+      await database.write([{ query }, ...also]);
+    },
+    livingStep: (accountId) => ({
+      // A write that changes nothing: on PostgreSQL it also waits for whoever disables the account just now.
+      query: sql('accounts')
+        .where({ id: accountId })
+        .whereNull('disabled_at')
+        .whereNull('delete_at')
+        .update({ id: accountId }),
+      guard: true,
+    }),
+  };
+}
