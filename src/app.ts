@@ -14,11 +14,14 @@ import { LIBRARY_ROUTES } from './authorization-server/library-routes.js';
 import { createClientRoutes } from './clients/routes.js';
 import type { Container } from './container.js';
 import { createDemoRoutes } from './home/demo.js';
+import { createDserverRoutes } from './dserver/doors-routes.js';
 import { createHomeRoutes } from './home/routes.js';
 import { clientCard } from './interactions/consent.js';
 import { createInteractionRoutes } from './interactions/routes.js';
 import { publicJwks } from './keys/jwks.js';
 import type { RequestInfo } from './platform/audit/audit.js';
+import { UpstreamError } from './platform/errors/errors.js';
+import type { LoginDoors, Upstreams } from './relying-party/doors.js';
 import { createSecretBox } from './platform/crypto/secret-box.js';
 import { createAccessLog } from './platform/observe/access-log.js';
 import type { Health } from './platform/observe/health.js';
@@ -36,6 +39,12 @@ import { createResourceServer } from './resource-server/me.js';
 import { createUpstreamTokenRoutes } from './resource-server/upstream-token.js';
 
 const ADMIN = 'admin';
+
+const NO_UPSTREAMS: Upstreams = { find: () => undefined, list: () => [], visible: () => [] };
+const nowhere = async (): Promise<void> => {
+  throw new UpstreamError('state', 'This sign-in is not known here. Please start again.');
+};
+const NO_DOORS: LoginDoors = { begin: nowhere, callback: nowhere };
 
 function healthRoutes(health: Health): Router {
   const router = new Router();
@@ -217,6 +226,17 @@ function pages(container: Container): Record<string, Router> {
       renderView,
       requestInfo,
     }),
+    ...createDserverRoutes({
+      ...container,
+      upstreams: NO_UPSTREAMS,
+      doors: NO_DOORS,
+      sessions,
+      signInArrival: async (ctx, { account }) => {
+        await sessions.signIn(ctx, account.id);
+        return (await sessions.current(ctx))?.uid;
+      },
+      selfOfSession: async () => undefined,
+    }).routers,
     interactions: createInteractionRoutes({
       interactions,
       signInPages,

@@ -30,6 +30,8 @@ import { type Clients, createClients } from './clients/register.js';
 import { createRedirectLeases, type RedirectLeases } from './clients/leases.js';
 import { createResources, type Resources } from './clients/resources.js';
 import { createClientSecrets, sealedClientSecrets } from './clients/secrets.js';
+import { createDserver, type Dserver } from './dserver/dserver.js';
+import { exportOf as dserverExportOf } from './dserver/export.js';
 import { createFileKeys } from './keys/file-keys.js';
 import { publicJwks } from './keys/jwks.js';
 import type { PrivateSigningKey, SigningKeys } from './keys/signing-keys.js';
@@ -49,7 +51,7 @@ import { type OpenDatabase, openDatabase } from './platform/database/open.js';
 import { openPostman } from './platform/mail/open-postman.js';
 import { createGuardedFetch } from './platform/net/guarded-fetch.js';
 import type { Logger } from './platform/observe/logger.js';
-import { createThrottle } from './platform/throttle/throttle.js';
+import { createThrottle, type ThrottleRule } from './platform/throttle/throttle.js';
 import { createWeb, type Web } from './platform/web/web.js';
 import type { Upstreams } from './relying-party/doors.js';
 import { sealedUpstreamTokens } from './relying-party/token-seal.js';
@@ -68,6 +70,7 @@ import {
 import { createLinkStore, type LinkStore } from './stores/link-store.js';
 import { createLeavingStore } from './stores/leaving-store.js';
 import { createLoginTransactionStore } from './stores/login-transaction-store.js';
+import { createDserverStores } from './stores/dserver-stores.js';
 import { createPayloadStore } from './stores/open-payload-store.js';
 import type { PayloadStore } from './stores/payload-store.js';
 import { createRedirectLeaseStore } from './stores/redirect-lease-store.js';
@@ -99,6 +102,7 @@ export interface Container {
   readonly sessionFacts: SessionFactStore;
   readonly roles: Roles;
   readonly byMail: ByMail;
+  readonly dserver: Dserver;
   readonly links: LinkStore;
   readonly clients: Clients;
   readonly redirectLeases: RedirectLeases;
@@ -165,6 +169,7 @@ async function assemble(
   const auditStore = createAuditStore(database);
   const audit = createAudit({ store: auditStore, clock });
   const throttles = createThrottleStore(database);
+  const throttle = (rule: ThrottleRule) => createThrottle({ store: throttles, clock }, rule);
   const payloads = createPayloadStore(database, clock);
   const consents = createConsentStore(database, clock);
   const rows = createClientStore(database);
@@ -182,8 +187,8 @@ async function assemble(
     store: accounts,
     passwords,
     throttles: {
-      account: createThrottle({ store: throttles, clock }, SIGN_IN_BY_ACCOUNT),
-      address: createThrottle({ store: throttles, clock }, SIGN_IN_BY_ADDRESS),
+      account: throttle(SIGN_IN_BY_ACCOUNT),
+      address: throttle(SIGN_IN_BY_ADDRESS),
     },
     audit,
     clock,
@@ -209,6 +214,17 @@ async function assemble(
   }
   const loadedKeys = await signingKeys.list();
 
+  const dserver = createDserver({
+    config,
+    stores: { ...createDserverStores(database), accounts },
+    upstreams: () => upstreams.visible(),
+    throttle,
+    fetch: guardedFetch,
+    audit,
+    clock,
+    log,
+  });
+
   const web = createWeb(config, log);
   const requestInfo = (ctx: object) => web.requestInfo(ctx as Context);
   const clientSecrets = createClientSecrets({ box: createSecretBox(secretKeys, 'client-secret'), clock });
@@ -216,6 +232,12 @@ async function assemble(
     config,
     secrets: secretKeys,
     signingKeys: loadedKeys,
+    // A dserver key that cannot be read must not take the others away from those who verify ID Tokens.
+    otherPublicKeys: () =>
+      dserver.key.publicJwk().then(
+        (key) => [key],
+        () => [],
+      ),
     payloads,
     clients: clientStore,
     redirectLeases: leaseStore,
@@ -261,6 +283,7 @@ async function assemble(
   const endAccess = async (accountId: string): Promise<void> => {
     await payloads.revokeGrants({ accountId }, clock.now());
     await payloads.endSessions(accountId);
+    await dserver.tokens.revoke({ accountId }, clock.now());
   };
   const links = createLinkStore(database);
   const postman = openPostman({ config, viewsDirs: web.viewsDirs, log });
@@ -268,7 +291,7 @@ async function assemble(
     accounts,
     linkStore: links,
     postman,
-    throttle: (rule) => createThrottle({ store: throttles, clock }, rule),
+    throttle,
     setPassword,
     endAccess,
     issuer: config.issuer,
@@ -332,6 +355,7 @@ async function assemble(
       consents,
       ownSessions,
       clientsOf: (accountId) => clients.listOf(accountId),
+      dserverOf: (accountId) => dserverExportOf(dserver, accountId),
       audit: auditStore,
     }),
     ownSessions,
@@ -339,6 +363,7 @@ async function assemble(
     leaving,
     roles: createRoles({ store: createRoleStore(database), audit, clock }),
     byMail,
+    dserver,
     links,
     clients,
     redirectLeases: createRedirectLeases({ store: leaseStore, audit, clock }),

@@ -15,6 +15,8 @@ interface Dependencies {
   ) => Promise<
     readonly { readonly clientId: string; readonly createdAt: number; readonly metadata: object }[]
   >;
+  /** Name, keys and tokens of dserver. */
+  readonly dserverOf: (accountId: string) => Promise<object>;
   readonly audit: Pick<AuditStore, 'list'>;
 }
 
@@ -28,10 +30,11 @@ export function createExportAccount(deps: Dependencies): ExportAccount {
     const found = await deps.accounts.findCredentials({ id: accountId });
     if (found === undefined) return {};
     const { account, createdBy, sources, password } = found;
-    const [consents, sessions, clients, events] = await Promise.all([
+    const [consents, sessions, clients, dserver, events] = await Promise.all([
       deps.consents.listOf(accountId),
       deps.ownSessions.list(accountId),
       deps.clientsOf(accountId),
+      deps.dserverOf(accountId),
       deps.audit.list({ accountId, limit: MAX_EVENTS }),
     ]);
     return {
@@ -62,6 +65,7 @@ export function createExportAccount(deps: Dependencies): ExportAccount {
         createdAt: time(createdAt),
         metadata,
       })),
+      dserver,
       events: events.map(({ at, event, outcome, actorId, clientId, ip, detail }) => {
         const byOneself = actorId === undefined || actorId === accountId;
         return {

@@ -153,6 +153,7 @@ export function createOwnAccountRoutes(deps: Dependencies): Router {
             href: '/account/applications',
             hint: 'what may use your account',
           },
+          { label: 'API keys', href: '/account/api-keys', hint: 'for scripts that use dserver' },
           { label: 'Download your data', href: '/account/export', hint: 'JSON' },
           { label: 'Delete the account', href: '/account/delete' },
           { label: 'Sign out', href: '/logout' },

@@ -1,3 +1,4 @@
+import type { JWK } from 'jose';
 import type { Middleware } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { ROUTES } from './configuration.js';
@@ -48,4 +49,17 @@ export const honestDiscovery =
     if (!implicit && ctx.path.startsWith('/.well-known/') && body?.grant_types_supported) {
       body.grant_types_supported = body.grant_types_supported.filter((type) => type !== 'implicit');
     }
+  };
+
+/**
+ * Keys of other parts of this server, published with ours but never the library's: what it does not have it
+ * can neither sign with nor take an `id_token_hint` from.
+ */
+export const alsoPublished =
+  (others: () => Promise<readonly JWK[]>): Middleware =>
+  async (ctx, next) => {
+    await next();
+    const body = ctx.body as { keys?: JWK[] } | undefined;
+    if (ctx.path !== ROUTES.jwks || !body?.keys) return;
+    ctx.body = { ...body, keys: [...body.keys, ...(await others())] };
   };

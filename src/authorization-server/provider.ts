@@ -3,6 +3,7 @@
  * folder is the only one that imports the library; the rest of the program sees the narrow types
  * `BrowserSessions`, `Interactions` and `Tokens`.
  */
+import type { JWK } from 'jose';
 import compose from 'koa-compose';
 import type { Context, Middleware, ParameterizedContext } from 'koa';
 import {
@@ -30,7 +31,13 @@ import type { PayloadStore } from '../stores/payload-store.js';
 import type { RedirectLeaseStore } from '../stores/redirect-lease-store.js';
 import type { ResourceStore } from '../stores/resource-store.js';
 import { createAdapterFactory } from './adapter.js';
-import { unauthorizedClient, anonymous, noNestedPush, honestDiscovery } from './answer-corrections.js';
+import {
+  alsoPublished,
+  anonymous,
+  honestDiscovery,
+  noNestedPush,
+  unauthorizedClient,
+} from './answer-corrections.js';
 import {
   type BrowserSessions,
   createBrowserSessions,
@@ -107,6 +114,8 @@ export interface AuthorizationServerDependencies {
   readonly config: Config;
   readonly secrets: readonly string[];
   readonly signingKeys: readonly PrivateSigningKey[];
+  /** Published beside them: the dserver key. */
+  readonly otherPublicKeys: () => Promise<readonly JWK[]>;
   readonly payloads: PayloadStore;
   readonly clients: ClientStore;
   readonly redirectLeases: RedirectLeaseStore;
@@ -319,6 +328,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     acceptMultipart(PROTOCOL_POSTS),
     createQuietCookie(cookieNames(secure).session, { units, store: payloads }),
     units.middleware as never,
+    alsoPublished(deps.otherPublicKeys),
     honestDiscovery(config.legacyFlows.includes('implicit')),
     unauthorizedClient,
     anonymous,

@@ -21,6 +21,7 @@ export async function prune(
       /** Roles of upstreams of which no session is left. */
       readonly access: { readonly groupRoles: { prune(): Promise<number> } };
     };
+    readonly dserver: { readonly tokens: Prunable };
     readonly clock: Clock;
   },
   signal?: AbortSignal,
@@ -29,7 +30,8 @@ export async function prune(
   const before = deps.clock.now() - KEPT_MS;
   let total = 0;
   const { login, access } = deps.upstreamSide;
-  for (const table of [deps.payloads, deps.throttles, deps.links, deps.sessionFacts, ...login.expiring]) {
+  const ended = [deps.payloads, deps.throttles, deps.links, deps.sessionFacts, ...login.expiring];
+  for (const table of [...ended, deps.dserver.tokens]) {
     let removed = BATCH;
     while (removed === BATCH && !signal?.aborted) {
       removed = await table.prune(before, BATCH);

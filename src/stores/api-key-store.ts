@@ -42,10 +42,7 @@ export function createApiKeyStore(database: Database): ApiKeyStore {
     findByHash: (hash) => one({ hash }),
     find: (id) => one({ id }),
     async listOf(accountId) {
-      const query = table()
-        .where({ account_id: accountId })
-        .whereNull('revoked_at')
-        .orderBy('id', 'desc');
+      const query = table().where({ account_id: accountId }).whereNull('revoked_at').orderBy('id', 'desc');
       return (await database.all<KeyRow>(query)).map(toKey);
     },
     async noteUse(id, at) {
@@ -54,7 +51,10 @@ export function createApiKeyStore(database: Database): ApiKeyStore {
     revoke: (accountId, id, at, also) =>
       database.write([
         {
-          query: table().where({ id, account_id: accountId }).whereNull('revoked_at').update({ revoked_at: at }),
+          query: table()
+            .where({ id, account_id: accountId })
+            .whereNull('revoked_at')
+            .update({ revoked_at: at }),
           guard: true,
         },
         {

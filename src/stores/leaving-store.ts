@@ -52,6 +52,10 @@ export function createLeavingStore(database: Database): LeavingStore {
         { query: sql('federated_identities').where('account_id', accountId).delete() },
         { query: sql('upstream_tokens').where('account_id', accountId).delete() },
         { query: sql('upstream_sessions').where('account_id', accountId).delete() },
+        // The name stays taken: dserver still has what that person put there.
+        { query: sql('dserver_names').where('account_id', accountId).update({ account_id: null }) },
+        { query: sql('dserver_rights').where('account_id', accountId).delete() },
+        { query: sql('api_keys').where('account_id', accountId).delete() },
       ];
       return database.write([...steps, ...also]);
     },

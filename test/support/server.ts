@@ -2,7 +2,7 @@
  * A whole Postern in this process: its own port, temporary database and keys, a clock that tests can move.
  * Flow tests speak HTTP to it; making accounts and clients goes through the use cases the pages use.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -71,7 +71,7 @@ export async function startServer(env: Record<string, string> = {}, fixedPort?: 
       KEYS_DIR: join(folder, 'keys'),
       ...env,
     },
-    { readFile: () => '' },
+    { readFile: (path) => readFileSync(path, 'utf8') },
   );
   const logs: string[] = [];
   let offset = 0;

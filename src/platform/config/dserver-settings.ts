@@ -32,6 +32,7 @@ export function dserverOf(values: SettingValues, issuer: URL) {
     errorRedirect: values.OAUTH2_LOGIN_ERROR_REDIRECT,
     inFragment: values.OAUTH2_DELIVER_TOKEN_IN_FRAGMENT,
     tokenCookie: values.OAUTH2_TOKEN_COOKIE,
+    providerName: values.OAUTH2_PROVIDER_NAME,
     apiKey: values.OAUTH2_API_KEY,
     apiKeyUsers: values.DSERVER_API_KEY_USERS,
     sync: { url: values.DSERVER_SYNC_URL, admin: values.DSERVER_SYNC_ADMIN },

@@ -39,8 +39,7 @@ export function algFault(alg: string, key: KeyObject): string | undefined {
     const bits = details?.modulusLength ?? 0;
     return bits < RSA_BITS ? `has ${bits} bits; make one of ${RSA_BITS} or more` : undefined;
   }
-  const fits =
-    alg === 'EdDSA' ? type === 'ed25519' : type === 'ec' && details?.namedCurve === CURVES[alg];
+  const fits = alg === 'EdDSA' ? type === 'ed25519' : type === 'ec' && details?.namedCurve === CURVES[alg];
   return fits ? undefined : `is not of the kind that JWT_ALGORITHM=${alg} needs`;
 }
 

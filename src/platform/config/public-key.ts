@@ -27,5 +27,4 @@ function fieldsOf(bytes: Buffer): Buffer[] {
 }
 
 /** A leading zero byte only says that the number is positive. */
-const number = (bytes: Buffer): string =>
-  (bytes[0] === 0 ? bytes.subarray(1) : bytes).toString('base64url');
+const number = (bytes: Buffer): string => (bytes[0] === 0 ? bytes.subarray(1) : bytes).toString('base64url');

@@ -23,13 +23,22 @@ const ANY_HOST = new Set([
   '/auth/public-key',
 ]);
 
-const INTERNAL = new Set(['/oauth/token', '/oauth/introspect', '/auth/verify', '/oauth/jwks.json', '/jwks']);
+const INTERNAL = new Set([
+  '/oauth/token',
+  '/oauth/introspect',
+  '/oauth/jwks.json',
+  '/jwks',
+  '/auth/verify',
+  '/auth/token',
+  '/token',
+]);
 
 /** What programs call: answered under every loopback name, since no cookie of a page is involved. */
 const PROGRAM_PATHS = [
   /^\/oauth\/(token|revoke|introspect|userinfo|jwks\.json|par|device_authorization|register|backchannel)$/,
   /^\/\.well[-_]known\//,
   /^\/(api|assets)\//,
+  /^\/auth\/(token|refresh|verify|info)$/,
   /^\/(jwks|token|favicon\.ico|robots\.txt)$/,
 ];
 

@@ -5,6 +5,7 @@
 import type { FieldFault, WayOn } from '../errors/errors.js';
 import type { AccountViews } from './account-views.js';
 import type { AdminViews } from './admin-views.js';
+import type { DserverViews } from './dserver-views.js';
 import type { MailViews } from './mail-views.js';
 import type { UpstreamLink, UpstreamViews } from './upstream-views.js';
 
@@ -290,7 +291,7 @@ export interface DemoModel {
   readonly commands: readonly CommandLine[];
 }
 
-export interface ViewModels extends AccountViews, AdminViews, MailViews, UpstreamViews {
+export interface ViewModels extends AccountViews, AdminViews, DserverViews, MailViews, UpstreamViews {
   readonly home: HomeModel;
   readonly login: LoginModel;
   readonly signup: SignupModel;
@@ -360,4 +361,6 @@ export const VIEW_FRAMES: Readonly<Record<ViewName, ViewFrame>> = {
   'linked-accounts': { title: 'Linked accounts', shape: 'page', popup: false },
   disconnect: { title: 'Disconnect the account', shape: 'card', popup: false },
   'post-message': { title: 'Back to the application', shape: 'card', popup: true },
+  'choose-sign-in': { title: 'Sign in', shape: 'card', popup: true },
+  'account-api-keys': { title: 'API keys', shape: 'page', popup: false },
 };

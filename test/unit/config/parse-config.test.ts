@@ -190,6 +190,7 @@ const goodTexts: Readonly<Record<string, string>> = {
   SIGN_UP: 'open',
   CLIENT_CREATION: 'admins',
   ALLOWED_ORIGINS: 'https://app.example.org',
+  DSERVER_SYNC_URL: 'https://dserver.example.org',
   UPSTREAM_ALLOW_PRIVATE: '10.0.0.0/8',
   TRUST_PROXY: '::1',
   INTERNAL_HOSTS: 'auth.internal',

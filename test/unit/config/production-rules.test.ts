@@ -6,12 +6,12 @@ import type { Environment } from '../../../src/platform/config/sources.js';
 
 const good = { ISSUER: 'https://id.example.org', SECRET_KEY: 'kq3hT9vXz0LmB7wRcYp5sJd8fGn2aUe4' };
 
-const FORMS = {
-  privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-  publicKeyEncoding: { type: 'spki', format: 'pem' },
-} as const;
-const pair = (modulusLength = 2048) => generateKeyPairSync('rsa', { modulusLength, ...FORMS });
-const curvePair = (namedCurve = 'P-256') => generateKeyPairSync('ec', { namedCurve, ...FORMS });
+const privateKeyEncoding = { type: 'pkcs8', format: 'pem' } as const;
+const publicKeyEncoding = { type: 'spki', format: 'pem' } as const;
+const pair = (modulusLength = 2048) =>
+  generateKeyPairSync('rsa', { modulusLength, privateKeyEncoding, publicKeyEncoding });
+const curvePair = (namedCurve = 'P-256') =>
+  generateKeyPairSync('ec', { namedCurve, privateKeyEncoding, publicKeyEncoding });
 
 function faultsOf(env: Environment, files: Record<string, string> = {}): string[] {
   const readFile = (path: string) => {

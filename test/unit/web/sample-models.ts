@@ -135,6 +135,30 @@ export const SAMPLES: { readonly [N in ViewName]: ViewModels[N] } = {
     target: 'https://app.example',
     continueHref: '/',
   },
+  'choose-sign-in': { upstreams: links, localHref: '/login?local=1' },
+  'account-api-keys': {
+    keys: [
+      {
+        label: HOSTILE,
+        hint: 'wxyz',
+        permissions: HOSTILE,
+        until: 'Good until tomorrow',
+        used: 'Not used yet',
+        revokeAction: '/account/api-keys/1/revoke',
+      },
+    ],
+    secret: HOSTILE,
+    notice: HOSTILE,
+    refused: HOSTILE,
+    signInHref: '/login?local=1',
+    form: {
+      ...form,
+      label: HOSTILE,
+      days: HOSTILE,
+      maximumDays: 365,
+      permissions: [{ name: HOSTILE, field: 'permission:search' }],
+    },
+  },
   'set-password': {
     ...form,
     username: HOSTILE,

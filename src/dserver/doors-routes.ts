@@ -1,0 +1,79 @@
+import type Router from '@koa/router';
+import type { Context } from 'koa';
+import type { Account } from '../accounts/account.js';
+import type { Authenticate } from '../accounts/authenticate.js';
+import type { BrowserSessions } from '../authorization-server/browser-session.js';
+import type { Audit } from '../platform/audit/audit.js';
+import type { Config } from '../platform/config/config.js';
+import type { Clock } from '../platform/crypto/clock.js';
+import { createCredentialedCors } from '../platform/web/credentialed-cors.js';
+import type { Web } from '../platform/web/web.js';
+import type { DoorEnd, LoginDoors, Upstreams } from '../relying-party/doors.js';
+import type { Arrival } from '../relying-party/relying-party.js';
+import type { AccountStore } from '../stores/account-store.js';
+import { createApiKeyPages } from './api-key-pages.js';
+import { createDelivery } from './deliver-routes.js';
+import type { Dserver } from './dserver.js';
+import type { UpstreamSelf } from './issue.js';
+import { createKeyRoutes } from './key-routes.js';
+import { createLoginRoutes } from './login-routes.js';
+import { createTokenRoutes } from './token-routes.js';
+
+export interface DserverRoutesDeps {
+  readonly config: Config;
+  readonly dserver: Dserver;
+  readonly upstreams: Upstreams;
+  readonly doors: LoginDoors;
+  readonly sessions: BrowserSessions;
+  /** Signs the browser in as who arrived, and remembers through which upstream; the session's uid. */
+  readonly signInArrival: (ctx: Context, arrival: Arrival) => Promise<string | undefined>;
+  readonly selfOfSession: (sessionUid: string) => Promise<UpstreamSelf | undefined>;
+  readonly accounts: AccountStore;
+  readonly authenticate: Authenticate;
+  readonly web: Web;
+  readonly audit: Audit;
+  readonly clock: Clock;
+}
+
+/** Every address of dserver's part, and the end of a login that began at its door. */
+export function createDserverRoutes(deps: DserverRoutesDeps): {
+  readonly routers: Readonly<Record<string, Router>>;
+  readonly end: DoorEnd;
+} {
+  const { config, dserver, accounts, sessions, selfOfSession, web } = deps;
+  const { dserver: settings, allowedOrigins } = config;
+  const { csrf, renderView, requestInfo, origin } = web;
+  const secure = config.issuer.startsWith('https:');
+  const findAccount = (id: string): Promise<Account | undefined> => accounts.findById(id);
+  const cors = createCredentialedCors(allowedOrigins);
+  const shared = { ...dserver, ...settings, sessions, findAccount, selfOfSession, cors, requestInfo };
+  const login = createLoginRoutes({
+    ...shared,
+    delivery: createDelivery(settings, { allowedOrigins, secure }),
+    upstreams: deps.upstreams,
+    doors: deps.doors,
+    signInArrival: deps.signInArrival,
+    origin,
+    csrf,
+    renderView,
+    audit: deps.audit,
+  });
+  return {
+    routers: {
+      'dserver (keys)': createKeyRoutes(dserver.key),
+      'dserver (tokens)': createTokenRoutes({ ...shared, authenticate: deps.authenticate }),
+      'dserver (sign-in)': login.router,
+      'dserver (API keys)': createApiKeyPages({
+        currentSession: (ctx) => sessions.current(ctx),
+        findAccount,
+        apiKeys: dserver.apiKeys,
+        permissionsOf: dserver.permissionsOf,
+        csrf,
+        renderView,
+        requestInfo,
+        clock: deps.clock,
+      }),
+    },
+    end: login.end,
+  };
+}
