@@ -24,6 +24,10 @@ export type Verify = (token: unknown) => Promise<VerifiedToken | undefined>;
 const TOLERANCE = 10;
 const MAX_LENGTH = 16_384;
 
+/** RFC 7515 §3.1, with one spelling for each part: decoders pass over blanks, padding and spare bits. */
+const isCompact = (token: string): boolean =>
+  token.split('.').every((part) => Buffer.from(part, 'base64url').toString('base64url') === part);
+
 export function createVerify(deps: {
   readonly key: DserverKey;
   readonly find: (jti: string) => Promise<MintedToken | undefined>;
@@ -44,7 +48,7 @@ export function createVerify(deps: {
   }
 
   return async (token) => {
-    if (typeof token !== 'string' || token.length > MAX_LENGTH) return undefined;
+    if (typeof token !== 'string' || token.length > MAX_LENGTH || !isCompact(token)) return undefined;
     const claims = await signedClaims(token);
     const { jti, sub, type, aud, exp } = claims ?? {};
     // The same key signs for the permission service: what tells the two apart is asked for, one by one.
