@@ -44,7 +44,13 @@ const NO_UPSTREAMS: Upstreams = { find: () => undefined, list: () => [], visible
 const nowhere = async (): Promise<void> => {
   throw new UpstreamError('state', 'This sign-in is not known here. Please start again.');
 };
-const NO_DOORS: LoginDoors = { begin: nowhere, callback: nowhere };
+const NO_DOORS: LoginDoors = {
+  begin: nowhere,
+  callback: nowhere,
+  deliver: nowhere,
+  fail: nowhere,
+  browserOf: () => undefined,
+};
 
 function healthRoutes(health: Health): Router {
   const router = new Router();

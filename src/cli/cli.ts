@@ -6,12 +6,15 @@
  */
 import { Command, CommanderError } from 'commander';
 import type { Environment } from '../platform/config/sources.js';
+import { addApiKeyVerbs } from './api-key/verbs.js';
 import { addClientVerbs } from './client/verbs.js';
 import { addConfigVerb } from './config.js';
 import { type Cli, createDesk } from './desk.js';
 import { isUnexpected, tell, UnknownCommand } from './faults.js';
+import { addDserverVerbs } from './dserver-sync.js';
 import { addKeysVerbs } from './keys.js';
 import { addMigrateVerbs } from './migrate.js';
+import { addMintedVerbs } from './minted/verbs.js';
 import { addPruneVerb } from './prune.js';
 import { addResourceVerbs } from './resource.js';
 import { addSecretsVerbs } from './secrets.js';
@@ -47,6 +50,9 @@ function createProgram(cli: Cli): Command {
   addKeysVerbs(program, cli);
   addSecretsVerbs(program, cli);
   addTokenVerbs(program, cli);
+  addMintedVerbs(program, cli);
+  addApiKeyVerbs(program, cli);
+  addDserverVerbs(program, cli);
   addConfigVerb(program, cli);
   addUrlsVerb(program, cli);
   addPruneVerb(program, cli);

@@ -129,6 +129,16 @@ function startJobs(jobs: ReturnType<typeof createJobs>, container: Container): v
     everyMs: MINUTE,
     work: (signal) => prune(container, signal).then(() => undefined),
   });
+  const { sync, key } = container.dserver;
+  // Made before anybody asks for a token: a dserver beside us waits for its public half.
+  key.publicJwk().catch((err: unknown) => container.log.warn({ err }, 'the dserver key cannot be read'));
+  if (sync.on) {
+    jobs.start({
+      name: 'dserver names',
+      everyMs: MINUTE,
+      work: (signal) => sync.run(signal).then(() => undefined),
+    });
+  }
   jobs.start({
     name: 'delete accounts',
     everyMs: 10 * MINUTE,
