@@ -255,7 +255,6 @@ async function assemble(
     audit: { row: audit.row, requestInfo },
     fetch: guardedFetch,
     pages: web,
-    signedIn: async () => {},
     sessionSeen: (ctx, { accountId, uid }) =>
       ownSessions
         .saw({ sessionUid: uid, accountId, ip: ctx.ip, userAgent: ctx.get('User-Agent') })
