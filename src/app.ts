@@ -20,8 +20,6 @@ import { clientCard } from './interactions/consent.js';
 import { createInteractionRoutes } from './interactions/routes.js';
 import { publicJwks } from './keys/jwks.js';
 import type { RequestInfo } from './platform/audit/audit.js';
-import { UpstreamError } from './platform/errors/errors.js';
-import type { LoginDoors, Upstreams } from './relying-party/doors.js';
 import { createSecretBox } from './platform/crypto/secret-box.js';
 import { createAccessLog } from './platform/observe/access-log.js';
 import type { Health } from './platform/observe/health.js';
@@ -34,23 +32,13 @@ import { createWellKnownRoutes } from './platform/web/well-known.js';
 import { scopeText } from './platform/web/scope-texts.js';
 import { createBackchannelRoutes } from './relying-party/backchannel-routes.js';
 import { createRedirectUris } from './relying-party/redirect-uris.js';
-import { createUpstreamPages } from './relying-party/routes.js';
+import { toIdentity } from './relying-party/connectors/identity.js';
+import { signInWay } from './relying-party/page-routes.js';
+import { createUpstreamPages, type UpstreamPages } from './relying-party/routes.js';
 import { createResourceServer } from './resource-server/me.js';
 import { createUpstreamTokenRoutes } from './resource-server/upstream-token.js';
 
 const ADMIN = 'admin';
-
-const NO_UPSTREAMS: Upstreams = { find: () => undefined, list: () => [], visible: () => [] };
-const nowhere = async (): Promise<void> => {
-  throw new UpstreamError('state', 'This sign-in is not known here. Please start again.');
-};
-const NO_DOORS: LoginDoors = {
-  begin: nowhere,
-  callback: nowhere,
-  deliver: nowhere,
-  fail: nowhere,
-  browserOf: () => undefined,
-};
 
 function healthRoutes(health: Health): Router {
   const router = new Router();
@@ -138,14 +126,24 @@ function pages(container: Container): Record<string, Router> {
     renderView,
     forgotHref: container.byMail.postman.available ? '/forgot-password' : undefined,
   });
-  const upstreamPages = createUpstreamPages({
+  const { sessions: upstreamSessions } = container.upstreamSide.login;
+  const dserver = createDserverRoutes({
+    ...container,
+    doors: () => upstreamPages.doors,
+    sessions,
+    signInArrival: (ctx, arrival) =>
+      sessions.signIn(ctx, arrival.account.id, signInWay(upstreamSessions, arrival)),
+    beganUpstream: (session) => upstreamSessions.of(session),
+    toIdentity,
+  });
+  const upstreamPages: UpstreamPages = createUpstreamPages({
     ...config,
     upstreams: container.upstreams,
     oneProvider: () => container.upstreams.find(config.upstreams.oneProviderId ?? ''),
     redirectUris: createRedirectUris({ issuer: config.issuer, ...config.callbacks }),
     byUpstream: container.upstreamSide.login,
     upstreamSignOut: container.upstreamSide.endings.signOut,
-    ends: {},
+    ends: { dserver: dserver.end },
     sessions,
     interactions,
     accounts,
@@ -232,17 +230,7 @@ function pages(container: Container): Record<string, Router> {
       renderView,
       requestInfo,
     }),
-    ...createDserverRoutes({
-      ...container,
-      upstreams: NO_UPSTREAMS,
-      doors: NO_DOORS,
-      sessions,
-      signInArrival: async (ctx, { account }) => {
-        await sessions.signIn(ctx, account.id);
-        return (await sessions.current(ctx))?.uid;
-      },
-      selfOfSession: async () => undefined,
-    }).routers,
+    ...dserver.routers,
     interactions: createInteractionRoutes({
       interactions,
       signInPages,

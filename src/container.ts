@@ -41,12 +41,7 @@ import { withSecretKey } from './platform/config/secret-key.js';
 import { type Clock, systemClock } from './platform/crypto/clock.js';
 import type { SealedPlace } from './platform/crypto/rekey.js';
 import { createSecretBox } from './platform/crypto/secret-box.js';
-import {
-  type MigrationResult,
-  migrateUp,
-  migrationStatus,
-  requireCurrentSchema,
-} from './platform/database/migrate.js';
+import { type MigrationResult, migrateUp, requireCurrentSchema } from './platform/database/migrate.js';
 import { type OpenDatabase, openDatabase } from './platform/database/open.js';
 import { openPostman } from './platform/mail/open-postman.js';
 import { createGuardedFetch } from './platform/net/guarded-fetch.js';
@@ -232,12 +227,7 @@ async function assemble(
     config,
     secrets: secretKeys,
     signingKeys: loadedKeys,
-    // A dserver key that cannot be read must not take the others away from those who verify ID Tokens.
-    otherPublicKeys: () =>
-      dserver.key.publicJwk().then(
-        (key) => [key],
-        () => [],
-      ),
+    otherPublicKeys: dserver.key.published,
     payloads,
     clients: clientStore,
     redirectLeases: leaseStore,
@@ -405,10 +395,4 @@ async function assemble(
       await database.close();
     },
   };
-}
-
-/** Whether every migration this program knows has been applied. For `/readyz`. */
-export async function requireMigrated(config: Config): Promise<void> {
-  const { pending } = await migrationStatus(config.database);
-  if (pending.length > 0) throw new Error(`pending migrations: ${pending.join(', ')}`);
 }

@@ -10,8 +10,11 @@ import type { Clock } from '../platform/crypto/clock.js';
 export interface BrowserSessions {
   /** Who is signed in in this browser. */
   current(ctx: ParameterizedContext): Promise<BrowserSession | undefined>;
-  /** Signs in. The session id is renewed; a session of another account ends first, with its tokens. */
-  signIn(ctx: ParameterizedContext, accountId: string, way?: SignInWay): Promise<void>;
+  /**
+   * Signs in. The session id is renewed; a session of another account ends first, with its tokens.
+   * Resolves to the uid, by which the session is known inside.
+   */
+  signIn(ctx: ParameterizedContext, accountId: string, way?: SignInWay): Promise<string>;
   /** Ends the session and whatever is bound to it. Harmless when nobody is signed in. */
   signOut(ctx: ParameterizedContext): Promise<void>;
 }
@@ -109,6 +112,7 @@ export function createBrowserSessions(current: () => Provider, options: Options)
       const expires = transient ? undefined : new Date(options.clock.now() + options.ttl * 1000);
       setCookie(ctx, session.jti, expires);
       await options.seen(ctx, { accountId, uid: session.uid });
+      return session.uid;
     },
     async signOut(ctx) {
       const session = await sessionOf(ctx);

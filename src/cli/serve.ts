@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { createApp } from '../app.js';
-import { type Container, createContainer, requireMigrated } from '../container.js';
+import { type Container, createContainer } from '../container.js';
 import type { Bootstrapped } from '../accounts/bootstrap-admin.js';
+import { requireMigrated } from '../platform/database/migrate.js';
 import type { Config, ParsedConfig } from '../platform/config/config.js';
 import { createHealth } from '../platform/observe/health.js';
 import { createLogger } from '../platform/observe/logger.js';
@@ -97,7 +98,7 @@ async function listen(container: Container, tls: TlsFiles | undefined): Promise<
   const health = createHealth({
     checks: [
       { name: 'database', check: () => container.database.ping() },
-      { name: 'migrations', check: () => requireMigrated(container.config) },
+      { name: 'migrations', check: () => requireMigrated(container.config.database) },
     ],
     draining: () => draining,
     onFailure: (name, error) => log.warn({ check: name, err: error }, 'not ready'),

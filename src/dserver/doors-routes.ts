@@ -10,24 +10,39 @@ import { createCredentialedCors } from '../platform/web/credentialed-cors.js';
 import type { Web } from '../platform/web/web.js';
 import type { DoorEnd, LoginDoors, Upstreams } from '../relying-party/doors.js';
 import type { Arrival } from '../relying-party/relying-party.js';
+import type { Mapping, Upstream } from '../relying-party/upstream.js';
 import type { AccountStore } from '../stores/account-store.js';
 import { createApiKeyPages } from './api-key-pages.js';
 import { createDelivery } from './deliver-routes.js';
 import type { Dserver } from './dserver.js';
-import type { UpstreamSelf } from './issue.js';
+import type { SessionName, UpstreamSelf } from './issue.js';
 import { createKeyRoutes } from './key-routes.js';
 import { createLoginRoutes } from './login-routes.js';
 import { createTokenRoutes } from './token-routes.js';
+import type { NamedIdentity } from './upstream-name.js';
+
+interface Began {
+  readonly upstreamId: string;
+  readonly issuer: string;
+  readonly claims: Readonly<Record<string, unknown>>;
+}
 
 export interface DserverRoutesDeps {
   readonly config: Config;
   readonly dserver: Dserver;
   readonly upstreams: Upstreams;
-  readonly doors: LoginDoors;
+  /** Made after us, since they need the end of our door. */
+  readonly doors: () => LoginDoors;
   readonly sessions: BrowserSessions;
   /** Signs the browser in as who arrived, and remembers through which upstream; the session's uid. */
   readonly signInArrival: (ctx: Context, arrival: Arrival) => Promise<string | undefined>;
-  readonly selfOfSession: (sessionUid: string) => Promise<UpstreamSelf | undefined>;
+  /** What the relying party keeps of a session that began at an upstream. */
+  readonly beganUpstream: (session: SessionName) => Promise<Began | undefined>;
+  readonly toIdentity: (
+    upstream: Upstream,
+    mapping: Mapping,
+    began: { readonly issuer: string; readonly said: Record<string, unknown> },
+  ) => NamedIdentity;
   readonly accounts: AccountStore;
   readonly authenticate: Authenticate;
   readonly web: Web;
@@ -40,17 +55,25 @@ export function createDserverRoutes(deps: DserverRoutesDeps): {
   readonly routers: Readonly<Record<string, Router>>;
   readonly end: DoorEnd;
 } {
-  const { config, dserver, accounts, sessions, selfOfSession, web } = deps;
+  const { config, dserver, accounts, sessions, upstreams, web } = deps;
   const { dserver: settings, allowedOrigins } = config;
   const { csrf, renderView, requestInfo, origin } = web;
   const secure = config.issuer.startsWith('https:');
   const findAccount = (id: string): Promise<Account | undefined> => accounts.findById(id);
+  /** Who the session's person is at the upstream it began at; `undefined` where it began with a password. */
+  async function selfOfSession(session: SessionName): Promise<UpstreamSelf | undefined> {
+    const began = await deps.beganUpstream(session);
+    const upstream = began && upstreams.find(began.upstreamId);
+    if (!began || !upstream) return undefined;
+    const said = { issuer: began.issuer, said: { ...began.claims } };
+    return { upstream, identity: deps.toIdentity(upstream, upstream.mappings.dserver, said) };
+  }
   const cors = createCredentialedCors(allowedOrigins);
   const shared = { ...dserver, ...settings, sessions, findAccount, selfOfSession, cors, requestInfo };
   const login = createLoginRoutes({
     ...shared,
     delivery: createDelivery(settings, { allowedOrigins, secure }),
-    upstreams: deps.upstreams,
+    upstreams,
     doors: deps.doors,
     signInArrival: deps.signInArrival,
     origin,

@@ -20,6 +20,12 @@ export interface UpstreamSelf {
   readonly identity: NamedIdentity;
 }
 
+/** A browser session, as far as it says who is in it. */
+export interface SessionName {
+  readonly uid: string;
+  readonly accountId: string;
+}
+
 export interface Issued extends Minted {
   /** The dserver name. */
   readonly username: string;

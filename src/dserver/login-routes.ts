@@ -14,7 +14,7 @@ import type { DoorEnd, LoginDoors, Upstreams } from '../relying-party/doors.js';
 import type { Arrival } from '../relying-party/relying-party.js';
 import { isConfigured } from './upstream-name.js';
 import type { Delivery } from './deliver-routes.js';
-import { type Issue, LOCAL, type UpstreamSelf } from './issue.js';
+import { type Issue, LOCAL, type SessionName, type UpstreamSelf } from './issue.js';
 import type { Ledger } from './ledger.js';
 import { MintRefused } from './refused.js';
 
@@ -27,12 +27,12 @@ export interface LoginRoutesDeps {
   readonly errorRedirect: string;
   readonly delivery: Delivery;
   readonly upstreams: Upstreams;
-  readonly doors: LoginDoors;
+  readonly doors: () => LoginDoors;
   readonly sessions: BrowserSessions;
   /** Signs the browser in as who arrived, and remembers through which upstream; the session's uid. */
   readonly signInArrival: (ctx: Context, arrival: Arrival) => Promise<string | undefined>;
   readonly findAccount: (id: string) => Promise<Account | undefined>;
-  readonly selfOfSession: (sessionUid: string) => Promise<UpstreamSelf | undefined>;
+  readonly selfOfSession: (session: SessionName) => Promise<UpstreamSelf | undefined>;
   readonly issue: Issue;
   readonly ledger: Ledger;
   readonly cors: CredentialedCors;
@@ -51,7 +51,7 @@ const query = (ctx: Context, name: string): string | undefined => {
 const wantsJson = (ctx: Context): boolean => !ctx.accepts('html') && Boolean(ctx.accepts('json'));
 
 export function createLoginRoutes(deps: LoginRoutesDeps): { router: Router; end: DoorEnd } {
-  const { delivery, upstreams, doors, sessions, audit, requestInfo } = deps;
+  const { delivery, upstreams, sessions, audit, requestInfo } = deps;
 
   const here = (provider: string, next: string | undefined): string =>
     `/auth/login?${new URLSearchParams({ provider, ...(next === undefined ? {} : { next }) })}`;
@@ -97,7 +97,7 @@ export function createLoginRoutes(deps: LoginRoutesDeps): { router: Router; end:
     const account = session && (await deps.findAccount(session.accountId));
     if (!session || !account || account.disabled) return toOwnSignIn(ctx, next);
     await orFail(ctx, async () => {
-      const self = await deps.selfOfSession(session.uid);
+      const self = await deps.selfOfSession(session);
       const who = { account, sessionUid: session.uid, self };
       delivery.send(ctx, await deps.issue.forBrowser(who, 'login', requestInfo(ctx)), next);
     });
@@ -129,7 +129,9 @@ export function createLoginRoutes(deps: LoginRoutesDeps): { router: Router; end:
     const upstream = asked === undefined ? choices[0] : choices.find(({ id }) => id === asked);
     if (asked === undefined && choices.length > 1) return choose(ctx, returnTo);
     if (upstream) {
-      return orFail(ctx, () => doors.begin(ctx, { door: 'dserver', upstream, returnTo, purpose: 'sign_in' }));
+      return orFail(ctx, () =>
+        deps.doors().begin(ctx, { door: 'dserver', upstream, returnTo, purpose: 'sign_in' }),
+      );
     }
     if (asked !== undefined) {
       throw new PosternError(404, 'unknown_provider', 'There is no such way to sign in.');
@@ -203,7 +205,7 @@ export function createLoginRoutes(deps: LoginRoutesDeps): { router: Router; end:
   const router = new Router();
   const { middleware: cors } = deps.cors;
   router.get('/auth/login', login);
-  router.get('/auth/callback', (ctx) => doors.callback(ctx, 'dserver'));
+  router.get('/auth/callback', (ctx) => deps.doors().callback(ctx, 'dserver'));
   router.get('/auth/info', cors, info);
   router.get('/auth/logout', cors, getLogout);
   router.post('/auth/logout', cors, postLogout);

@@ -8,7 +8,7 @@ import { TooManyAttempts } from '../platform/errors/errors.js';
 import type { CredentialedCors } from '../platform/web/credentialed-cors.js';
 import { type JsonBody, readJson, textMember } from '../platform/web/json-body.js';
 import { isAccountKey } from './api-keys.js';
-import type { Issue, UpstreamSelf } from './issue.js';
+import type { Issue, SessionName, UpstreamSelf } from './issue.js';
 import type { Refresh } from './refresh.js';
 import { MintRefused } from './refused.js';
 import type { ServerKey } from './server-key.js';
@@ -22,7 +22,7 @@ export interface TokenRoutesDeps {
   readonly baseUrl: string;
   readonly sessions: BrowserSessions;
   readonly findAccount: (id: string) => Promise<Account | undefined>;
-  readonly selfOfSession: (sessionUid: string) => Promise<UpstreamSelf | undefined>;
+  readonly selfOfSession: (session: SessionName) => Promise<UpstreamSelf | undefined>;
   readonly authenticate: Authenticate;
   readonly serverKey: ServerKey;
   readonly issue: Issue;
@@ -59,7 +59,7 @@ export function createTokenRoutes(deps: TokenRoutesDeps): Router {
     if (!who) {
       return answer(ctx, 401, { error: 'Not authenticated', login_url: `${deps.baseUrl}/auth/login` });
     }
-    const self = await deps.selfOfSession(who.sessionUid);
+    const self = await deps.selfOfSession({ uid: who.sessionUid, accountId: who.account.id });
     const { token, username, provider } = await issue.forBrowser(
       { ...who, self },
       'session',

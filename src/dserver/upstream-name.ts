@@ -24,8 +24,9 @@ export const providerUserId = ({ claims, subject }: NamedIdentity): string =>
 /** The attributes by the mapping of dserver's door, whatever door the identity came through. */
 function attributesOf({ mappings }: Upstream, identity: NamedIdentity): Record<string, string> {
   const found: Record<string, string> = { provider_user_id: providerUserId(identity) };
-  for (const [claim, attribute] of mappings.dserver.attributes) {
-    const value = Object.hasOwn(identity.claims, claim) ? textOf(identity.claims[claim]) : undefined;
+  for (const [claim, attribute, part] of mappings.dserver.attributes) {
+    const whole = Object.hasOwn(identity.claims, claim) ? textOf(identity.claims[claim]) : undefined;
+    const value = part === 'local' ? whole?.replace(/@.*$/s, '') : whole;
     if (value !== undefined) found[attribute] = value;
   }
   return found;

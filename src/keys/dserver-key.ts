@@ -26,6 +26,8 @@ export interface DserverKey {
   publicPem(): Promise<string>;
   /** With `kid`, `alg` and `use`. @throws {KeyUnavailable} */
   publicJwk(): Promise<JWK>;
+  /** For the key set: none while it cannot be read, which must not take the other keys from their readers. */
+  published(): Promise<readonly JWK[]>;
 }
 
 export type DserverAlg =
@@ -132,5 +134,10 @@ export function createDserverKey(source: DserverKeySource, alg: DserverAlg): Dse
       return (await current()).publicKey.export({ type: 'spki', format: 'pem' }).toString();
     },
     publicJwk: async () => (await current()).jwk,
+    published: () =>
+      current().then(
+        ({ jwk }) => [jwk],
+        () => [],
+      ),
   };
 }

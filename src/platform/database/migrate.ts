@@ -177,3 +177,9 @@ async function copyExisting(
   report(`Copied the database to ${copy} before changing it`);
   return { copy };
 }
+
+/** Throws unless every migration this program knows has been applied. For `/readyz`. */
+export async function requireMigrated(settings: DatabaseSettings): Promise<void> {
+  const { pending } = await migrationStatus(settings);
+  if (pending.length > 0) throw new Error(`pending migrations: ${pending.join(', ')}`);
+}
