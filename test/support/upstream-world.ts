@@ -1,92 +1,78 @@
-/** Postern beside upstreams it signs people in through: real OpenID providers on ports of their own. */
-import { type Browser, createBrowser, type Page } from './browser.js';
-import { freePort, startServer, type TestServer } from './server.js';
-import { type OidcUpstream, type Person, startOidcUpstream } from './upstreams.js';
+/** A Postern with two upstreams at one real provider, whose tokens a client of ours may fetch. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Upstream } from '../../src/relying-party/upstream.js';
+import { startServer, type TestClient, type TestServer } from './server.js';
+import { createBench, CALLBACK } from './upstream-login.js';
+import { type OidcUpstream, startOidcUpstream } from './upstreams.js';
 
-export interface World {
+export const SECRET_KEY = 'the secret key of the upstream world, long enough';
+
+export interface UpstreamWorld {
+  readonly there: OidcUpstream;
   readonly server: TestServer;
-  readonly upstreams: Readonly<Record<string, OidcUpstream>>;
+  /** Other processes may serve with it. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Named by the upstream `lab`. */
+  readonly named: TestClient;
+  /** Named by the upstream `other` alone. */
+  readonly second: TestClient;
+  /** Registered the scope, named by nobody. */
+  readonly unnamed: TestClient;
+  /** Signs in at the provider and keeps what it gave. */
+  keepFor(accountId: string, upstreamId?: string): Promise<void>;
   close(): Promise<void>;
 }
 
-export const ADA: Person = {
-  sub: 'ada-there',
-  name: 'Ada Lovelace',
-  preferred_username: 'ada',
-  email: 'ada@there.example',
-  email_verified: true,
-};
+const SCOPE = 'openid profile upstream_token';
 
-export interface WorldOptions {
-  readonly env?: Record<string, string>;
-  /** Name → further options of the upstream, as `UPSTREAM_<NAME>_<OPTION>`. */
-  readonly upstreams?: Readonly<Record<string, Readonly<Record<string, string>>>>;
-  readonly person?: Person;
-}
-
-export async function startWorld({
-  env = {},
-  upstreams: named = { other: {} },
-  person = ADA,
-}: WorldOptions = {}): Promise<World> {
-  const port = await freePort();
-  const issuer = `http://localhost:${port}`;
-  const upstreams: Record<string, OidcUpstream> = {};
-  const settings: Record<string, string> = {};
-  for (const [id, options] of Object.entries(named)) {
-    const upstream = await startOidcUpstream({
-      redirectUris: [
-        `${issuer}/oauth/authorized/${id}/`,
-        `${issuer}/api/oauth/authorized/${id}/`,
-        `${issuer}/auth/callback`,
-        `${issuer}/login/authorize`,
-      ],
-      person,
-    });
-    upstreams[id] = upstream;
-    const own = {
-      ISSUER: upstream.issuer,
-      CLIENT_ID: upstream.clientId,
-      CLIENT_SECRET: upstream.clientSecret,
-      TITLE: `The ${id} server`,
-      ...options,
-    };
-    for (const [option, value] of Object.entries(own))
-      settings[`UPSTREAM_${id.toUpperCase()}_${option}`] = value;
-  }
-  const server = await startServer({ ...settings, ...env }, port);
+/** @param more settings, such as a `DATABASE_URL` */
+export async function startUpstreamWorld(more: Record<string, string> = {}): Promise<UpstreamWorld> {
+  const there = await startOidcUpstream({ redirectUris: [CALLBACK] });
+  const folder = mkdtempSync(join(tmpdir(), 'postern-world-'));
+  const base = {
+    DATABASE_URL: `sqlite:${join(folder, 'postern.sqlite')}`,
+    KEYS_DIR: join(folder, 'keys'),
+    SECRET_KEY,
+    LEGACY_FLOWS: 'password',
+    ...more,
+  };
+  // Ids of clients are known once they are registered.
+  const before = await startServer(base);
+  const grants = ['authorization_code', 'refresh_token', 'password', 'client_credentials'];
+  const [named, second, unnamed] = await Promise.all(
+    ['Named', 'Second', 'Unnamed'].map((client_name) =>
+      before.createClient({ client_name, scope: SCOPE, grant_types: grants }),
+    ),
+  );
+  await before.close();
+  const entry = (id: string, client: TestClient | undefined) => ({
+    [`UPSTREAM_${id}_ISSUER`]: there.issuer,
+    [`UPSTREAM_${id}_TITLE`]: id === 'LAB' ? 'The Lab' : 'The other one',
+    [`UPSTREAM_${id}_CLIENT_ID`]: there.clientId,
+    [`UPSTREAM_${id}_CLIENT_SECRET`]: there.clientSecret,
+    [`UPSTREAM_${id}_SCOPE`]: 'openid profile email offline_access',
+    [`UPSTREAM_${id}_TOKEN_CLIENTS`]: client?.clientId ?? '',
+  });
+  const env = { ...base, ...entry('LAB', named), ...entry('OTHER', second) };
+  const server = await startServer(env);
   return {
+    there,
     server,
-    upstreams,
+    env: { ...env, ISSUER: server.issuer },
+    named: named as TestClient,
+    second: second as TestClient,
+    unnamed: unnamed as TestClient,
+    async keepFor(accountId, upstreamId = 'lab') {
+      const upstream = server.container.upstreams.find(upstreamId) as Upstream;
+      const { tokens } = await createBench().login(upstream);
+      await server.container.upstreamSide.access.vault.keep(accountId, upstreamId, tokens);
+    },
     async close() {
       await server.close();
-      for (const one of Object.values(upstreams)) await one.close();
+      await there.close();
+      rmSync(folder, { recursive: true, force: true });
     },
   };
-}
-
-/** Goes through the upstream and back: ends with the callback's address, not yet visited. */
-export async function upstreamOf(browser: Browser, begun: Page, issuer: string): Promise<string> {
-  if (begun.location === undefined)
-    throw new Error(`did not begin: ${begun.status} ${begun.text.slice(0, 400)}`);
-  const there = new URL(begun.location).origin;
-  let page = await browser.get(begun.location);
-  for (let hops = 0; page.location?.startsWith(there) && hops < 8; hops += 1) {
-    page = await browser.get(page.location);
-  }
-  if (!page.location?.startsWith(issuer))
-    throw new Error(`stranded at ${page.url}: ${page.text.slice(0, 400)}`);
-  return page.location;
-}
-
-/** A whole login by a door of ours: the first answer after the callback. */
-export async function loginThrough(
-  { server }: World,
-  path: string,
-  browser: Browser = createBrowser(),
-  headers: Record<string, string> = {},
-): Promise<Page & { readonly browser: Browser; readonly callback: string }> {
-  const begun = await browser.get(server.url(path), headers);
-  const callback = await upstreamOf(browser, begun, server.issuer);
-  return { ...(await browser.get(callback)), browser, callback };
 }
