@@ -39,7 +39,8 @@ export async function startUpstreamWorld(more: Record<string, string> = {}): Pro
     ...more,
   };
   // Ids of clients are known once they are registered.
-  const before = await startServer(base);
+  const plain = Object.entries(base).filter(([name]) => !name.startsWith('UPSTREAM_'));
+  const before = await startServer(Object.fromEntries(plain));
   const grants = ['authorization_code', 'refresh_token', 'password', 'client_credentials'];
   const [named, second, unnamed] = await Promise.all(
     ['Named', 'Second', 'Unnamed'].map((client_name) =>
