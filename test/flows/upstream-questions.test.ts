@@ -4,7 +4,7 @@ import { type Browser, createBrowser, type Page } from '../support/browser.js';
 import { answerOf, authorizeUrl, newPkce, signIn, walk } from '../support/flow.js';
 import { linkIn, type MailServer, startMailServer } from '../support/mail-server.js';
 import { PASSWORD } from '../support/server.js';
-import { ADA, loginThrough, startWorld, upstreamOf, type World } from '../support/upstream-world.js';
+import { ADA, loginThrough, startWorld, upstreamOf, type World } from '../support/login-world.js';
 import type { OidcUpstream } from '../support/upstreams.js';
 
 let world: World;
