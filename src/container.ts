@@ -346,6 +346,7 @@ async function assemble(
       ownSessions,
       clientsOf: (accountId) => clients.listOf(accountId),
       dserverOf: (accountId) => dserverExportOf(dserver, accountId),
+      identitiesOf: (accountId) => identities.listOf(accountId),
       audit: auditStore,
     }),
     ownSessions,

@@ -74,6 +74,11 @@ export function sourceText(of: Credentials, part: keyof Profile | 'email'): stri
   const { account, createdBy, sources } = of;
   if (part === 'email' && of.emailByMail) return 'verified by mail';
   const source = (part === 'email' ? undefined : sources[part]) ?? createdBy;
-  const by = source === 'self' || source === account.id ? 'typed by you' : 'set by an administrator';
+  const by = byWhom(source, account.id);
   return part === 'email' && !account.emailVerified ? `${by}, not verified` : by;
+}
+
+function byWhom(source: string, accountId: string): string {
+  if (source === 'self' || source === accountId) return 'typed by you';
+  return source.startsWith('upstream:') ? 'from a linked account' : 'set by an administrator';
 }

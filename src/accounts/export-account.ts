@@ -17,8 +17,22 @@ interface Dependencies {
   >;
   /** Name, keys and tokens of dserver. */
   readonly dserverOf: (accountId: string) => Promise<object>;
+  readonly identitiesOf: (accountId: string) => Promise<readonly ExportedIdentity[]>;
   readonly audit: Pick<AuditStore, 'list'>;
 }
+
+/** A connection to an account elsewhere, as far as it is the person's own data. */
+export interface ExportedIdentity {
+  readonly upstreamId: string;
+  readonly issuer: string;
+  readonly subject: string;
+  readonly attributes: Readonly<Record<string, unknown>>;
+  readonly extra: Readonly<Record<string, unknown>>;
+  readonly createdAt: number;
+}
+
+const makerOf = (createdBy: string): string =>
+  createdBy === 'self' || createdBy.startsWith('upstream:') ? createdBy : 'administrator';
 
 /** The newest of them; what is older is the operator's to give. */
 const MAX_EVENTS = 10_000;
@@ -30,11 +44,12 @@ export function createExportAccount(deps: Dependencies): ExportAccount {
     const found = await deps.accounts.findCredentials({ id: accountId });
     if (found === undefined) return {};
     const { account, createdBy, sources, password } = found;
-    const [consents, sessions, clients, dserver, events] = await Promise.all([
+    const [consents, sessions, clients, dserver, identities, events] = await Promise.all([
       deps.consents.listOf(accountId),
       deps.ownSessions.list(accountId),
       deps.clientsOf(accountId),
       deps.dserverOf(accountId),
+      deps.identitiesOf(accountId),
       deps.audit.list({ accountId, limit: MAX_EVENTS }),
     ]);
     return {
@@ -43,7 +58,7 @@ export function createExportAccount(deps: Dependencies): ExportAccount {
         createdAt: time(account.createdAt),
         updatedAt: time(account.updatedAt),
         deleteAt: account.deleteAt === undefined ? undefined : time(account.deleteAt),
-        createdBy: createdBy === 'self' ? 'self' : 'administrator',
+        createdBy: makerOf(createdBy),
         sources: Object.fromEntries(
           Object.entries(sources).map(([part, by]) => [part, by === 'self' ? 'self' : 'administrator']),
         ),
@@ -66,6 +81,14 @@ export function createExportAccount(deps: Dependencies): ExportAccount {
         metadata,
       })),
       dserver,
+      linkedAccounts: identities.map(({ upstreamId, issuer, subject, attributes, extra, createdAt }) => ({
+        upstreamId,
+        issuer,
+        subject,
+        attributes,
+        extra,
+        connectedAt: time(createdAt),
+      })),
       events: events.map(({ at, event, outcome, actorId, clientId, ip, detail }) => {
         const byOneself = actorId === undefined || actorId === accountId;
         return {

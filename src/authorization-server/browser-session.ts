@@ -106,7 +106,12 @@ export function createBrowserSessions(current: () => Provider, options: Options)
       } else if (!session.new) {
         session.resetIdentifier();
       }
-      session.loginAccount({ accountId, amr: [...amr], transient });
+      session.loginAccount({
+        accountId,
+        amr: [...amr],
+        transient,
+        loginTs: Math.floor(options.clock.now() / 1000),
+      });
       await session.save(options.ttl);
       await options.signedIn({ accountId, uid: session.uid }, upstream);
       const expires = transient ? undefined : new Date(options.clock.now() + options.ttl * 1000);

@@ -28,9 +28,8 @@ export function createLinkedEnd({ sessions, upstreamSessions }: EndDependencies)
       if (purpose !== 'link' || !arrival.linked) {
         await sessions.signIn(ctx, arrival.account.id, signInWay(upstreamSessions, arrival));
       }
-      ctx.redirect(
-        returnTo === LINKED_ACCOUNTS && arrival.linked ? `${LINKED_ACCOUNTS}?done=linked` : returnTo,
-      );
+      const news = purpose === 'link' && arrival.linked && returnTo === LINKED_ACCOUNTS;
+      ctx.redirect(news ? `${LINKED_ACCOUNTS}?done=linked` : returnTo);
     },
     async failed(ctx, error, transaction) {
       const { fault } = error;

@@ -49,6 +49,10 @@ export function createLeavingStore(database: Database): LeavingStore {
         { query: sql('clients').where('owner_id', accountId).delete() },
         { query: sql('links').where('account_id', accountId).delete() },
         { query: sql('session_facts').where('account_id', accountId).delete() },
+        // Whoever comes back through an upstream is somebody new then.
+        ...['federated_identities', 'upstream_tokens', 'upstream_sessions'].map((table) => ({
+          query: sql(table).where('account_id', accountId).delete(),
+        })),
         { query: sql('federated_identities').where('account_id', accountId).delete() },
         { query: sql('upstream_tokens').where('account_id', accountId).delete() },
         { query: sql('upstream_sessions').where('account_id', accountId).delete() },

@@ -76,9 +76,9 @@ describe('A80: a callback that does not belong to a login of this browser', () =
     ['two codes', (url) => url.searchParams.append('code', 'b')],
     ['no code', (url) => url.searchParams.delete('code')],
     ['another issuer', (url) => url.searchParams.set('iss', 'https://evil.example')],
-    ['another app', (url) => void (url.pathname = '/oauth/authorized/second/')],
-    ['the REST door', (url) => void (url.pathname = '/api/oauth/authorized/other/')],
-    ['the one-provider door', (url) => void (url.pathname = '/login/authorize')],
+    ['another app', (url) => void Object.assign(url, { pathname: '/oauth/authorized/second/' })],
+    ['the REST door', (url) => void Object.assign(url, { pathname: '/api/oauth/authorized/other/' })],
+    ['the one-provider door', (url) => void Object.assign(url, { pathname: '/login/authorize' })],
   ])('%s', async (_name, change) => {
     const { browser, callback } = await begun();
     const url = new URL(callback);
