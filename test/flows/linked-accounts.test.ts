@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { type Browser, createBrowser, formOf, type Page } from '../support/browser.js';
 import { signIn } from '../support/flow.js';
 import { PASSWORD } from '../support/server.js';
-import { ADA, loginThrough, startWorld, upstreamOf, type World } from '../support/upstream-world.js';
+import { ADA, loginThrough, startWorld, upstreamOf, type World } from '../support/login-world.js';
 import type { OidcUpstream } from '../support/upstreams.js';
 
 const SPA = 'https://spa.example';

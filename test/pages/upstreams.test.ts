@@ -13,7 +13,7 @@ import {
   watch,
 } from '../support/pages.js';
 import { PASSWORD } from '../support/server.js';
-import { ADA, startWorld, type World } from '../support/upstream-world.js';
+import { ADA, startWorld, type World } from '../support/login-world.js';
 import type { OidcUpstream } from '../support/upstreams.js';
 
 let browser: Browser;
