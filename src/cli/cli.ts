@@ -15,6 +15,7 @@ import { addDserverVerbs } from './dserver-sync.js';
 import { addKeysVerbs } from './keys.js';
 import { addMigrateVerbs } from './migrate.js';
 import { addMintedVerbs } from './minted/verbs.js';
+import { addOauth2Verbs } from './oauth2/verbs.js';
 import { addPruneVerb } from './prune.js';
 import { addResourceVerbs } from './resource.js';
 import { addSecretsVerbs } from './secrets.js';
@@ -53,6 +54,7 @@ function createProgram(cli: Cli): Command {
   addMintedVerbs(program, cli);
   addApiKeyVerbs(program, cli);
   addDserverVerbs(program, cli);
+  addOauth2Verbs(program, cli);
   addConfigVerb(program, cli);
   addUrlsVerb(program, cli);
   addPruneVerb(program, cli);

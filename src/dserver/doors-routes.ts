@@ -73,6 +73,7 @@ export function createDserverRoutes(deps: DserverRoutesDeps): {
   const login = createLoginRoutes({
     ...shared,
     delivery: createDelivery(settings, { allowedOrigins, secure }),
+    pluginId: config.upstreams.pluginId,
     upstreams,
     doors: deps.doors,
     signInArrival: deps.signInArrival,

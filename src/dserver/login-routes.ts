@@ -22,6 +22,8 @@ import { MintRefused } from './refused.js';
 export interface LoginRoutesDeps {
   /** `OAUTH2_PROVIDER_NAME`, for where there is no upstream. */
   readonly providerName: string;
+  /** The upstream of the plugin's own settings. */
+  readonly pluginId: string | undefined;
   readonly baseUrl: string;
   /** Where a failed login leads; one that leads to our own pages can say why. */
   readonly errorRedirect: string;
@@ -142,7 +144,8 @@ export function createLoginRoutes(deps: LoginRoutesDeps): { router: Router; end:
   }
 
   function info(ctx: Context): void {
-    const [first] = upstreams.visible();
+    const visible = upstreams.visible();
+    const first = visible.find(({ id }) => id === deps.pluginId) ?? visible[0];
     ctx.set('Cache-Control', 'no-store');
     ctx.body = {
       provider: first?.id ?? deps.providerName,
