@@ -75,3 +75,10 @@ export function findPreset(name: string, place: PresetPlace = {}): Preset | unde
   const known = ALIASES[lower] ?? lower;
   return Object.hasOwn(MAKERS, known) ? MAKERS[known]?.(place) : undefined;
 }
+
+/** A place to show a preset at, where it needs one: for lists and examples. */
+export const examplePlace = (name: string): PresetPlace =>
+  ({
+    keycloak: { baseUrl: 'https://keycloak.example.org', realm: 'main' },
+    entra: { tenant: '00000000-0000-0000-0000-000000000000' },
+  })[name.toLowerCase()] ?? {};

@@ -1,8 +1,8 @@
 /** The OIDC connector against a real provider on another port, which is made to lie in every way we know of. */
-import { createHmac, randomUUID } from 'node:crypto';
+import { createHash, createHmac, randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { exportSPKI, importJWK, type JWTPayload, SignJWT } from 'jose';
+import { exportJWK, exportSPKI, generateKeyPair, importJWK, type JWTPayload, SignJWT } from 'jose';
 import type { Upstream } from '../../src/relying-party/upstream.js';
 import { type Bench, CALLBACK, createBench } from '../support/upstream-login.js';
 import { entryOf, newSigningPair, type OidcUpstream, startOidcUpstream } from '../support/upstreams.js';
@@ -128,6 +128,50 @@ describe('a proper provider', () => {
     expect(await authorizationOf('client_secret_post', both)).toBeUndefined();
     expect(await authorizationOf('client_secret_post', ['client_secret_basic'])).toBe('Basic');
     expect(await authorizationOf('client_secret_basic', ['client_secret_post'])).toBeUndefined();
+  });
+});
+
+describe('row 105: signatures that are good', () => {
+  const publishing = (...keys: object[]) => ({
+    '/jwks': (_req: IncomingMessage, res: ServerResponse) => {
+      res.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ keys }));
+    },
+  });
+
+  test.each(['RS512', 'PS256', 'ES256', 'ES384', 'EdDSA'])(
+    '%s, with the hash that goes with it',
+    async (alg) => {
+      const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true });
+      const half = (token: string): string => {
+        const hash = createHash(alg === 'EdDSA' ? 'sha512' : `sha${alg.slice(2)}`)
+          .update(token)
+          .digest();
+        return hash.subarray(0, hash.length / 2).toString('base64url');
+      };
+      there.wrong = {
+        answer: publishing({ ...(await exportJWK(publicKey)), alg, kid: 'k' }),
+        idToken: (_token, claims, accessToken) =>
+          new SignJWT({ ...claims, at_hash: half(accessToken) })
+            .setProtectedHeader({ alg, kid: 'k' })
+            .sign(privateKey),
+      };
+      await expect(bench.login(entry)).resolves.toMatchObject({ identity: { subject: 'ada-at-upstream' } });
+    },
+  );
+
+  test('without kid, by one of several keys that would fit', async () => {
+    const pairs = [await newSigningPair('a'), await newSigningPair('b')];
+    const keys = pairs.map(({ publicJwk: { kid: _kid, ...key } }) => key);
+    const signedBy = (pair: (typeof pairs)[number]) => {
+      there.wrong = {
+        answer: publishing(...keys),
+        idToken: (_token, claims) =>
+          new SignJWT(claims).setProtectedHeader({ alg: 'RS256' }).sign(pair.privateKey),
+      };
+      return bench.login(entry);
+    };
+    for (const pair of pairs) await expect(signedBy(pair)).resolves.toBeDefined();
+    await expect(signedBy(await newSigningPair('c'))).rejects.toMatchObject(refusedAs('invalid'));
   });
 });
 

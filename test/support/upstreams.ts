@@ -32,8 +32,8 @@ export interface Person {
 export interface Misbehaviour {
   /** Other claims in the ID Token, properly signed. */
   claims?: (claims: JWTPayload) => JWTPayload;
-  /** Another token in place of the ID Token, which is handed in. */
-  idToken?: (idToken: string, claims: JWTPayload) => string | Promise<string>;
+  /** Another token in place of the ID Token, which is handed in with what goes with it. */
+  idToken?: (idToken: string, claims: JWTPayload, accessToken: string) => string | Promise<string>;
   /** Changes to the discovery document. */
   metadata?: Readonly<Record<string, unknown>>;
   /** Answers one path by itself. */
@@ -185,7 +185,10 @@ export async function startOidcUpstream(options: OidcUpstreamOptions): Promise<O
     if (ctx.path === '/token' && typeof body?.id_token === 'string') {
       const claims = decodeJwt(body.id_token);
       const token = await upstream.sign(changed ? changed(claims) : claims);
-      ctx.body = { ...body, id_token: forged ? await forged(token, claims) : token };
+      ctx.body = {
+        ...body,
+        id_token: forged ? await forged(token, claims, String(body.access_token)) : token,
+      };
     }
   });
   const callback = provider.callback();

@@ -30,7 +30,13 @@ import { toIdentity } from './identity.js';
 import { readLogoutToken } from './logout-token.js';
 import { isInsecure, type Published, type UpstreamMetadata } from './metadata.js';
 import { plainSignOut, required } from './oauth2.js';
-import { bindsAccessToken, CLOCK_TOLERANCE, type SignedToken, verifySigned } from './signed-token.js';
+import {
+  ALGORITHMS,
+  bindsAccessToken,
+  CLOCK_TOLERANCE,
+  type SignedToken,
+  verifySigned,
+} from './signed-token.js';
 import { refreshTokens, tokensOf } from './token-endpoint.js';
 import { invalid, type UpstreamFetch } from './upstream-fetch.js';
 import { askUserInfo } from './userinfo.js';
@@ -70,7 +76,8 @@ export function createOidcConnector({ published, fetchOf, clock, warn }: OidcDep
     const clientId = required(upstream, upstream.clientId, 'client id');
     const metadata = await published(upstream).metadata();
     const config = new Configuration(
-      metadata,
+      // What it may sign with is for us to say; the library would take RS256 alone.
+      { ...metadata, id_token_signing_alg_values_supported: ALGORITHMS },
       clientId,
       {
         ...(clientSecret === undefined ? {} : { client_secret: clientSecret }),

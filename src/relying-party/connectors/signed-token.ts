@@ -11,7 +11,7 @@ import {
 import type { Clock } from '../../platform/crypto/clock.js';
 
 /** Asymmetric ones alone: with HS256 whoever knows our secret, or a public key, could sign. */
-const ALGORITHMS = [
+export const ALGORITHMS: string[] = [
   ...['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'],
   ...['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'],
 ];

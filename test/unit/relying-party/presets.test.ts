@@ -1,15 +1,11 @@
 /** The presets against the tables of the seed systems: 1.6 (dserver), 2.4 (permission service), 4.7 (Invenio). */
 import { describe, expect, test } from '@jest/globals';
 import { PresetFault } from '../../../src/relying-party/preset.js';
-import { findPreset, PRESET_NAMES } from '../../../src/relying-party/presets.js';
+import { examplePlace, findPreset, PRESET_NAMES } from '../../../src/relying-party/presets.js';
 import type { Dialect } from '../../../src/relying-party/upstream.js';
 
-const place = (name: string) => {
-  if (name === 'keycloak') return { baseUrl: 'https://kc.example', realm: 'main' };
-  return name === 'entra' ? { tenant: '8eaef023-2b34-4da1-9baa-8bc8c9d6a490' } : {};
-};
 const preset = (name: string) => {
-  const found = findPreset(name, place(name));
+  const found = findPreset(name, examplePlace(name));
   if (found === undefined) throw new Error(`no preset ${name}`);
   return found;
 };
@@ -145,7 +141,7 @@ describe('table 4.7, Invenio (row 104)', () => {
     [
       'keycloak',
       ['auth', 'token', 'userinfo'].map(
-        (end) => `https://kc.example/realms/main/protocol/openid-connect/${end}`,
+        (end) => `https://keycloak.example.org/realms/main/protocol/openid-connect/${end}`,
       ),
     ],
     ['openaire', ['authorize', 'token', 'userinfo'].map((end) => `https://aai.openaire.eu/oidc/${end}`)],
@@ -218,7 +214,7 @@ describe('row 34: upstreams that many people run', () => {
 
   test('entra: one directory, never all of them', () => {
     expect(preset('entra').issuer).toBe(
-      'https://login.microsoftonline.com/8eaef023-2b34-4da1-9baa-8bc8c9d6a490/v2.0',
+      'https://login.microsoftonline.com/00000000-0000-0000-0000-000000000000/v2.0',
     );
     for (const tenant of ['common', 'organizations', 'contoso.onmicrosoft.com', '../x']) {
       expect(() => findPreset('entra', { tenant })).toThrow(PresetFault);
