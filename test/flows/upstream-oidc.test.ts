@@ -4,7 +4,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { exportJWK, exportSPKI, generateKeyPair, importJWK, type JWTPayload, SignJWT } from 'jose';
 import type { Upstream } from '../../src/relying-party/upstream.js';
-import { type Bench, CALLBACK, createBench } from '../support/upstream-login.js';
+import { startServer } from '../support/server.js';
+import { type Bench, CALLBACK, createBench, loginThrough } from '../support/upstream-login.js';
 import { entryOf, newSigningPair, type OidcUpstream, startOidcUpstream } from '../support/upstreams.js';
 
 let there: OidcUpstream;
@@ -129,6 +130,19 @@ describe('a proper provider', () => {
     expect(await authorizationOf('client_secret_post', ['client_secret_basic'])).toBe('Basic');
     expect(await authorizationOf('client_secret_basic', ['client_secret_post'])).toBeUndefined();
   });
+});
+
+test('a new OpenID provider needs configuration only', async () => {
+  const server = await startServer({
+    UPSTREAM_UNI_ISSUER: there.issuer,
+    UPSTREAM_UNI_CLIENT_ID: there.clientId,
+    UPSTREAM_UNI_CLIENT_SECRET: there.clientSecret,
+  });
+  const { upstreams, connectorOf } = server.container;
+  const [upstream] = upstreams.visible();
+  const { identity } = await loginThrough(connectorOf, upstream as Upstream);
+  expect(identity).toMatchObject({ issuer: there.issuer, subject: 'ada-at-upstream', username: 'ada' });
+  await server.close();
 });
 
 describe('row 105: signatures that are good', () => {
@@ -447,10 +461,19 @@ describe('what is said about the person', () => {
   });
 
   test('row 36: UserInfo overrides the ID Token, but not who it is', async () => {
-    there.wrong = { claims: (claims) => ({ ...claims, name: 'Old Name', email_verified: true }) };
-    saying({ name: 'New Name', email_verified: false, iss: 'https://evil.example' });
+    const said = {
+      sub: 'ada-at-upstream',
+      name: 'New Name',
+      email_verified: false,
+      iss: 'https://evil.example',
+    };
+    there.wrong = {
+      claims: (claims) => ({ ...claims, name: 'Old Name', email_verified: true }),
+      answer: { '/me': (_req, res) => res.end(JSON.stringify(said)) },
+    };
     const { identity } = await bench.login(entry);
     expect(identity).toMatchObject({ displayName: 'New Name', emailVerified: false, issuer: there.issuer });
+    expect(identity.claims.iss).toBe(there.issuer);
   });
 });
 
@@ -503,26 +526,36 @@ describe('R19: an upstream that does not answer', () => {
     there.wrong = { answer: { '/token': () => undefined } };
   };
 
-  test('costs a bounded time, opens its circuit, leaves others alone, and is tried again later', async () => {
-    const impatient = createBench({ timeoutMs: 150 });
+  test('others are served while it stalls', async () => {
+    const other = await startOidcUpstream({ redirectUris: [CALLBACK] });
+    const patient = createBench({ timeoutMs: 3_000 });
+    await patient.login(entry);
+    stall();
+    let over = 0;
+    const stalled = Array.from({ length: 20 }, () =>
+      patient.login(entry).catch((error: unknown) => {
+        over += 1;
+        return error;
+      }),
+    );
+    await expect(patient.login(entryOf(other, { id: 'another' }))).resolves.toBeDefined();
+    expect(over).toBe(0);
+    for (const outcome of await Promise.all(stalled)) expect(outcome).toMatchObject(refusedAs('unreachable'));
+    await other.close();
+  });
+
+  test('costs a bounded time, opens its circuit, and is tried again later', async () => {
+    const impatient = createBench({ timeoutMs: 1_000 });
     await impatient.login(entry);
     stall();
     there.requests.length = 0;
     const outcomes = await Promise.allSettled(Array.from({ length: 5 }, () => impatient.login(entry)));
-    for (const outcome of outcomes)
+    for (const outcome of outcomes) {
       expect(outcome).toMatchObject({ status: 'rejected', reason: refusedAs('unreachable') });
+    }
     const asked = there.count('POST /token');
     await expect(impatient.login(entry)).rejects.toMatchObject(refusedAs('unreachable'));
     expect(there.count('POST /token')).toBe(asked);
-
-    const other = await startOidcUpstream({ redirectUris: [CALLBACK] });
-    await expect(impatient.login(entryOf(other, { id: 'another' }))).resolves.toBeDefined();
-    await other.close();
-
-    there.wrong = {};
-    impatient.clock.advance(31);
-    await expect(impatient.login(entry)).resolves.toBeDefined();
-    await expect(impatient.login(entry)).resolves.toBeDefined();
   });
 
   test('half open, one failure closes it again', async () => {
@@ -536,6 +569,16 @@ describe('R19: an upstream that does not answer', () => {
       await expect(bench.login(entry)).rejects.toMatchObject(refusedAs('unreachable'));
     }
     expect(there.count('POST /token')).toBe(6);
+  });
+
+  test('half open, one success opens it wide', async () => {
+    there.wrong = { answer: { '/token': (_req, res) => res.writeHead(500).end() } };
+    for (let round = 0; round < 5; round += 1) await bench.login(entry).catch(() => undefined);
+    there.wrong = {};
+    await expect(bench.login(entry)).rejects.toMatchObject(refusedAs('unreachable'));
+    bench.clock.advance(31);
+    await expect(bench.login(entry)).resolves.toBeDefined();
+    await expect(bench.login(entry)).resolves.toBeDefined();
   });
 
   test('an upstream that cuts the line', async () => {

@@ -45,19 +45,26 @@ export function createBench(settings: Partial<GuardedFetchSettings> = {}): Bench
     clock,
     connectorOf,
     warnings,
-    async login(upstream, { dialect = 'linked', outward, inward, returned, maxAge } = {}) {
-      const secrets = { state: randomToken(), nonce: randomToken(), codeVerifier: randomToken() };
-      const shared = { upstream, dialect, redirectUri: CALLBACK, ...secrets, maxAge };
-      const { location, temporarySecret } = await connectorOf(upstream).start(shared);
-      const url = new URL(location);
-      outward?.(url);
-      const browser = createBrowser();
-      const page = await browser.follow(await browser.get(url.href), url.origin);
-      if (!page.location?.startsWith(CALLBACK)) throw new Error(`stranded at ${page.url}: ${page.text}`);
-      const back = new URL(page.location);
-      inward?.(back);
-      const answer = { ...shared, params: back.searchParams, temporarySecret, ...returned };
-      return { ...(await connectorOf(upstream).redeem(answer)), location: new URL(location) };
-    },
+    login: (upstream, walk) => loginThrough(connectorOf, upstream, walk),
   };
+}
+
+/** From the connector's start to its proof, with a browser in between. */
+export async function loginThrough(
+  connectorOf: ConnectorOf,
+  upstream: Upstream,
+  { dialect = 'linked', outward, inward, returned, maxAge }: Walk = {},
+): Promise<Proven & { readonly location: URL }> {
+  const secrets = { state: randomToken(), nonce: randomToken(), codeVerifier: randomToken() };
+  const shared = { upstream, dialect, redirectUri: CALLBACK, ...secrets, maxAge };
+  const { location, temporarySecret } = await connectorOf(upstream).start(shared);
+  const url = new URL(location);
+  outward?.(url);
+  const browser = createBrowser();
+  const page = await browser.follow(await browser.get(url.href), url.origin);
+  if (!page.location?.startsWith(CALLBACK)) throw new Error(`stranded at ${page.url}: ${page.text}`);
+  const back = new URL(page.location);
+  inward?.(back);
+  const answer = { ...shared, params: back.searchParams, temporarySecret, ...returned };
+  return { ...(await connectorOf(upstream).redeem(answer)), location: new URL(location) };
 }
