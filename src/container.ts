@@ -125,12 +125,13 @@ async function migrate({ database }: Config, report: ContainerOptions['report'])
 }
 
 export async function createContainer(given: Config, options: ContainerOptions): Promise<Container> {
-  // First of all: a database this program cannot use leaves no keys behind.
+  // First of all: neither upstreams nor a database this program cannot use leave anything behind.
+  const upstreams = createUpstreams(given);
   const migrated = await migrate(given, options.report);
   const config = withSecretKey(given);
   const database = await openDatabase(config.database, options.log);
   try {
-    return await assemble(config, database, migrated, options);
+    return await assemble(config, database, { migrated, upstreams }, options);
   } catch (error) {
     // A pool left open would keep the process from ending.
     await database.close();
@@ -141,11 +142,10 @@ export async function createContainer(given: Config, options: ContainerOptions):
 async function assemble(
   config: Config,
   database: OpenDatabase,
-  migrated: MigrationResult,
+  { migrated, upstreams }: Pick<Container, 'migrated' | 'upstreams'>,
   { log, clock = systemClock }: ContainerOptions,
 ): Promise<Container> {
   const { secretKeys } = config;
-  const upstreams = createUpstreams(config);
   const guardedFetch = createGuardedFetch({ allow: config.upstreamAllowPrivate, loopback: config.loopback });
   const auditStore = createAuditStore(database);
   const audit = createAudit({ store: auditStore, clock });

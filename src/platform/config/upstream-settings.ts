@@ -11,7 +11,7 @@ import { type UpstreamOptions, upstreamOptions, VARIABLE_OPTIONS } from './upstr
 
 export interface UpstreamEntry extends UpstreamOptions {
   readonly id: string;
-  /** Where it was named first, for whoever has to mend it. */
+  /** Its preset's variable, or where it was named first, for whoever has to mend it. */
   readonly variable: string;
   /** An unfinished one of the plugin's names is no fault: it answers that it is not set up. */
   readonly lenient: boolean;
@@ -96,7 +96,7 @@ const toId = (name: string): string =>
   name
     .toLowerCase()
     .replace(/[^a-z0-9_-]+/g, '-')
-    .replace(/^[-_]+/, '')
+    .replace(/^[-_]+|[-_]+$/g, '')
     .slice(0, 63) || 'oauth2';
 
 /** The dserver token plugin: one upstream by `OAUTH2_*` (seed §1.5), or by `OAUTH2_PRESET` and a client. */
@@ -186,7 +186,8 @@ function withSecretFile(to: Gathering, { id, options }: Draft): void {
 
 function finished(to: Gathering, draft: Draft): UpstreamEntry[] {
   withSecretFile(to, draft);
-  const { id, variable, lenient = false, options } = draft;
+  const { id, lenient = false, options } = draft;
+  const variable = options.get('preset')?.variable ?? draft.variable;
   const given = Object.fromEntries([...options].map(([name, option]) => [name, option.given]));
   const parsed = upstreamOptions.safeParse(given);
   if (parsed.success) return [{ ...parsed.data, id, variable, lenient }];

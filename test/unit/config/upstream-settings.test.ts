@@ -240,7 +240,7 @@ describe('the names of the dserver plugin (seed 1.5)', () => {
 
   test('its name is the id and the title, whatever letters it has', () => {
     const { upstreams } = parse({ ...env, OAUTH2_PROVIDER_NAME: 'Our Keycloak!' }).config;
-    expect(upstreams.pluginId).toBe('our-keycloak-');
+    expect(upstreams.pluginId).toBe('our-keycloak');
     expect(upstreams.entries[0]?.title).toBe('Our Keycloak!');
   });
 
