@@ -5,7 +5,7 @@ import { createBrowser, type Page } from '../support/browser.js';
 import { acceptedByDserver } from '../support/flask-jwt.js';
 import { getJson, postJson } from '../support/json-calls.js';
 import { PASSWORD, startServer } from '../support/server.js';
-import { ADA, loginThrough, startWorld, upstreamOf, type World } from '../support/upstream-world.js';
+import { ADA, loginThrough, startWorld, upstreamOf, type World } from '../support/login-world.js';
 import type { OidcUpstream, Person } from '../support/upstreams.js';
 
 const FRONTEND = 'https://lookup.example';
@@ -226,7 +226,10 @@ describe('whose name it is (contract §7)', () => {
   test('an account made by an upstream has no name of its own choosing', async () => {
     const { id } = await local('from-elsewhere', 'upstream:other');
     expect(id).toBeTruthy();
-    expect(await passwordToken('from-elsewhere')).toMatchObject({ status: 403, body: { code: 'name_unsettled' } });
+    expect(await passwordToken('from-elsewhere')).toMatchObject({
+      status: 403,
+      body: { code: 'name_unsettled' },
+    });
   });
 
   test('of two first mints of one account at once, both end with the same name', async () => {
@@ -260,7 +263,10 @@ describe('several upstreams', () => {
     expect(page.text).not.toContain('The hidden server');
     const program = await getJson(many.server, '/auth/login');
     expect(program.status).toBe(400);
-    expect(program.body.providers.map(({ provider }: { provider: string }) => provider)).toEqual(['one', 'two']);
+    expect(program.body.providers.map(({ provider }: { provider: string }) => provider)).toEqual([
+      'one',
+      'two',
+    ]);
     expect((await browser.get(many.server.url('/auth/login?provider=nobody'))).status).toBe(404);
     const done = await loginThrough(many, '/auth/login?provider=two&next=%2Fdatasets');
     expect(done.location).toContain('/datasets#token=');

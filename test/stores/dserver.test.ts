@@ -32,7 +32,12 @@ describeOnBothDatabases('dserver stores', (open) => {
     clock = movingClock();
     accounts = createAccountStore(database);
     audit = createAudit({ store: createAuditStore(database), clock });
-    register = createRegister({ store: accounts, passwords: createPasswords(countingArgon2()), audit, clock });
+    register = createRegister({
+      store: accounts,
+      passwords: createPasswords(countingArgon2()),
+      audit,
+      clock,
+    });
     tokens = createMintedTokenStore(database);
     names = createDserverNameStore(database);
   });
@@ -89,7 +94,10 @@ describeOnBothDatabases('dserver stores', (open) => {
       expect(await tokens.revoke({}, clock.now())).toBe(false);
       expect(await tokens.revoke({ accountId: undefined }, clock.now())).toBe(false);
       expect(await tokens.revoke({ sessionUid: 's' }, clock.now())).toBe(true);
-      expect((await tokens.list({ liveAt: clock.now(), limit: 9 })).map(({ jti }) => jti).sort()).toEqual(['2', '3']);
+      expect((await tokens.list({ liveAt: clock.now(), limit: 9 })).map(({ jti }) => jti).sort()).toEqual([
+        '2',
+        '3',
+      ]);
       expect(await tokens.revoke({ apiKeyId: 'k' }, clock.now())).toBe(true);
       expect((await tokens.listLiveFamilies({ accountId: 'a' }, clock.now())).length).toBe(0);
       expect((await tokens.list({ accountId: 'b', limit: 9 })).map(({ jti }) => jti)).toEqual(['3']);
@@ -217,7 +225,15 @@ describeOnBothDatabases('dserver stores', (open) => {
       expect((await use.findLive(secret))?.id).toBe(apiKey.id);
       expect(await use.findLive(`${secret}x`)).toBeUndefined();
       const of = { id: 'f', accountId: 'a', apiKeyId: apiKey.id, beganAt: 1, endsAt: 9e15 };
-      const minted = { jti: '1', family: of, subject: 's', kind: 'dserver', reason: 'api_key', audience: 'd', createdAt: 1 };
+      const minted = {
+        jti: '1',
+        family: of,
+        subject: 's',
+        kind: 'dserver',
+        reason: 'api_key',
+        audience: 'd',
+        createdAt: 1,
+      };
       await tokens.write(tokens.insertSteps(minted, 'new'));
       expect(await use.revoke('somebody-else', apiKey.id, 'x')).toBe(false);
       expect((await tokens.find('1'))?.family.revokedAt).toBeUndefined();
