@@ -320,6 +320,7 @@ async function assemble(
     boxFor: (purpose) => createSecretBox(secretKeys, purpose),
     handlersDir: config.handlersDir,
     tokenLeeway: config.linked.tokenLeeway,
+    issuer,
     sessionTtl: config.ttl.session,
     fetch: guardedFetch,
     audit,

@@ -61,6 +61,7 @@ export interface ByUpstreamDeps {
   readonly undoDeletion: (accountId: string, info: RequestInfo) => Promise<boolean>;
   readonly endAccess: (accountId: string) => Promise<unknown>;
   readonly boxFor: (purpose: string) => SecretBox;
+  readonly issuer: string;
   /** Seconds. */
   readonly sessionTtl: number;
   readonly audit: Audit;
@@ -113,6 +114,11 @@ export function createByUpstream(deps: ByUpstreamDeps): ByUpstream {
     transactions,
     async sendVerification(account, info) {
       if (postman.available) await emailAddress.sendVerification(account, info).catch(laterOnly);
+    },
+    sendWelcome(email) {
+      if (!postman.available) return;
+      const model = { link: `${deps.issuer}/account` };
+      postman.later(() => postman.send('welcome', email, model).then(() => undefined));
     },
   });
   const linkIdentity = createLinkIdentity({

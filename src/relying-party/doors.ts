@@ -67,6 +67,8 @@ interface Dependencies {
   readonly relyingParty: RelyingParty;
   readonly ends: DoorEnds;
   readonly redirectUris: RedirectUris;
+  /** Seconds at the linked-account doors (`OAUTHCLIENT_STATE_EXPIRES`). */
+  readonly linkedTtl: number;
   /** Whether the issuer is https: then the cookie is `Secure` and carries the `__Host-` prefix. */
   readonly secure: boolean;
   readonly currentAccountId: (ctx: Context) => Promise<string | undefined>;
@@ -74,11 +76,9 @@ interface Dependencies {
 }
 
 /** Seconds that a person may stay at the upstream (seed §6.2). */
-const TTL: Readonly<Record<DoorName, number>> = {
+const TTL: Readonly<Partial<Record<DoorName, number>>> = {
   dserver: 600,
   permission: 600,
-  linked: 300,
-  rest: 300,
   page: 600,
   oidc: 3600,
 };
@@ -120,7 +120,7 @@ export function createLoginDoors(deps: Dependencies): LoginDoors {
       // A proof for the link desk comes back to the pages, whatever door the desk's own login came by.
       const redirectUri = redirectUris(login.question === undefined ? door : 'page', upstream.id);
       const browser = cookie.give(ctx);
-      const begun: Begin = { ...login, purpose, redirectUri, browser, ttl: TTL[door] };
+      const begun: Begin = { ...login, purpose, redirectUri, browser, ttl: TTL[door] ?? deps.linkedTtl };
       try {
         const { location } = await relyingParty.begin(begun);
         ctx.redirect(location);

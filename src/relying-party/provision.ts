@@ -48,6 +48,8 @@ interface Dependencies {
   readonly transactions: Pick<LoginTransactions, 'ask'>;
   /** Mails the link that proves the address, where mails can be sent. */
   readonly sendVerification: (account: Account, info: RequestInfo) => Promise<void>;
+  /** Mails a word of welcome to a proven address, where mails can be sent. */
+  readonly sendWelcome: (email: string) => void;
 }
 
 export const HOLDERS = 5;
@@ -97,7 +99,11 @@ export function createProvision(deps: Dependencies): Provision {
       also: tie.steps,
       ...(guards ? { guards } : {}),
     });
-    if (email !== undefined && !emailVerified) await deps.sendVerification(account, info);
+    if (email !== undefined) {
+      // The mail that asks for a confirmation is a word of welcome, too.
+      if (!emailVerified) await deps.sendVerification(account, info);
+      else if (upstream.signUp.sendRegisterMessage) deps.sendWelcome(email);
+    }
     return arrivals.tied(login, tie, account, { created: true }, info);
   }
 

@@ -52,6 +52,8 @@ interface Dependencies {
   /** `ALLOWED_ORIGINS`. */
   readonly allowedOrigins: readonly string[];
   readonly linked: {
+    /** Seconds. */
+    readonly stateTtl: number;
     readonly autoRedirect: boolean;
     readonly restErrorRedirect: string;
     readonly restResponse: 'redirect' | 'postmessage';
@@ -110,6 +112,7 @@ export function createUpstreamPages(deps: Dependencies): UpstreamPages {
     relyingParty: byUpstream.relyingParty,
     ends,
     redirectUris: deps.redirectUris,
+    linkedTtl: deps.linked.stateTtl,
     secure,
     currentAccountId: async (ctx) => (await currentSession(ctx))?.accountId,
     requestInfo,

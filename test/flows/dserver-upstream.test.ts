@@ -5,7 +5,7 @@ import { createBrowser, type Page } from '../support/browser.js';
 import { acceptedByDserver } from '../support/flask-jwt.js';
 import { getJson, postJson } from '../support/json-calls.js';
 import { PASSWORD, startServer } from '../support/server.js';
-import { ADA, loginThrough, startWorld, upstreamOf, type World } from '../support/upstream-world.js';
+import { ADA, loginThrough, startWorld, upstreamOf, type World } from '../support/login-world.js';
 import type { OidcUpstream, Person } from '../support/upstreams.js';
 
 const FRONTEND = 'https://lookup.example';

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Browser, createBrowser } from '../support/browser.js';
 import { freePort, startServer, type TestServer } from '../support/server.js';
-import { ADA, upstreamOf } from '../support/upstream-world.js';
+import { ADA, upstreamOf } from '../support/login-world.js';
 import { type OidcUpstream, startOidcUpstream } from '../support/upstreams.js';
 
 let server: TestServer;

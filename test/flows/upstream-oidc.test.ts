@@ -138,9 +138,9 @@ test('a new OpenID provider needs configuration only', async () => {
     UPSTREAM_UNI_CLIENT_ID: there.clientId,
     UPSTREAM_UNI_CLIENT_SECRET: there.clientSecret,
   });
-  const { upstreams, connectorOf } = server.container;
+  const { upstreams, upstreamSide } = server.container;
   const [upstream] = upstreams.visible();
-  const { identity } = await loginThrough(connectorOf, upstream as Upstream);
+  const { identity } = await loginThrough(upstreamSide.connectorOf, upstream as Upstream);
   expect(identity).toMatchObject({ issuer: there.issuer, subject: 'ada-at-upstream', username: 'ada' });
   await server.close();
 });

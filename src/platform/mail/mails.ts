@@ -19,6 +19,8 @@ export interface MailModels {
   readonly 'password-changed': { readonly username: string; readonly link: string };
   /** To the account's proven address, with the link that undoes it. `title`: the upstream's. */
   readonly 'account-linked': LinkMail & { readonly username: string; readonly title: string };
+  /** After a first sign-in through an upstream that asks for it. */
+  readonly welcome: Pick<LinkMail, 'link'>;
   readonly invitation: LinkMail;
 }
 
@@ -31,6 +33,7 @@ export const MAIL_SUBJECTS: Readonly<Record<MailName, string>> = {
   'email-changed': 'Your e-mail address was changed',
   'password-changed': 'Your password was changed',
   'account-linked': 'Another way to sign in was connected',
+  welcome: 'Your account is ready',
   invitation: 'You are invited to make an account',
 };
 
