@@ -10,6 +10,7 @@ import { createSignIn } from './accounts/sign-in.js';
 import { createSignInPages } from './accounts/sign-in-pages.js';
 import { createAdminPages } from './admin/admin-pages.js';
 import { createAdminRoutes } from './admin/routes.js';
+import { createServicePages, SERVICES } from './admin/service-pages.js';
 import { LIBRARY_ROUTES } from './authorization-server/library-routes.js';
 import { createClientRoutes } from './clients/routes.js';
 import type { Container } from './container.js';
@@ -21,6 +22,7 @@ import { createInteractionRoutes } from './interactions/routes.js';
 import { publicJwks } from './keys/jwks.js';
 import type { RequestInfo } from './platform/audit/audit.js';
 import { createSecretBox } from './platform/crypto/secret-box.js';
+import { createPermissionDoors } from './permission-service/doors-routes.js';
 import { createAccessLog } from './platform/observe/access-log.js';
 import type { Health } from './platform/observe/health.js';
 import { errorBoundary } from './platform/web/error-boundary.js';
@@ -136,6 +138,8 @@ function pages(container: Container): Record<string, Router> {
     beganUpstream: (session) => upstreamSessions.of(session),
     toIdentity,
   });
+  const permissions = createPermissionDoors({ ...container, doors: () => upstreamPages.doors });
+  const adminPages = createAdminPages({ currentAccount });
   const upstreamPages: UpstreamPages = createUpstreamPages({
     ...config,
     upstreams: container.upstreams,
@@ -143,7 +147,7 @@ function pages(container: Container): Record<string, Router> {
     redirectUris: createRedirectUris({ issuer: config.issuer, ...config.callbacks }),
     byUpstream: container.upstreamSide.login,
     upstreamSignOut: container.upstreamSide.endings.signOut,
-    ends: { dserver: dserver.end },
+    ends: { dserver: dserver.end, permission: permissions.end },
     sessions,
     interactions,
     accounts,
@@ -230,6 +234,8 @@ function pages(container: Container): Record<string, Router> {
       renderView,
       requestInfo,
     }),
+    // Before dserver's doors: a log-out there ends the user token that comes along.
+    ...permissions.routers,
     ...dserver.routers,
     interactions: createInteractionRoutes({
       interactions,
@@ -255,12 +261,19 @@ function pages(container: Container): Record<string, Router> {
       requestInfo,
     }),
     admin: createAdminRoutes({
-      pages: createAdminPages({ currentAccount }),
-      sections: [],
+      pages: adminPages,
+      sections: [SERVICES],
       accounts,
       identities: container.identities,
       upstreamTokens: container.upstreamSide.access.tokens,
       upstreamTitle: (id) => container.upstreams.find(id)?.title ?? id,
+      renderView,
+    }),
+    'admin services': createServicePages({
+      ...container.permissionService,
+      pages: adminPages,
+      allowed: config.permissions.services,
+      roles: container.roles,
       renderView,
     }),
     'upstream logout': createBackchannelRoutes({

@@ -35,6 +35,8 @@ import { exportOf as dserverExportOf } from './dserver/export.js';
 import { createFileKeys } from './keys/file-keys.js';
 import { publicJwks } from './keys/jwks.js';
 import type { PrivateSigningKey, SigningKeys } from './keys/signing-keys.js';
+import { exportOf as permissionExportOf } from './permission-service/export.js';
+import { createPermissionService, type PermissionService } from './permission-service/permission-service.js';
 import { type Audit, createAudit } from './platform/audit/audit.js';
 import type { Config } from './platform/config/config.js';
 import { withSecretKey } from './platform/config/secret-key.js';
@@ -68,6 +70,7 @@ import { createLoginTransactionStore } from './stores/login-transaction-store.js
 import { createDserverStores } from './stores/dserver-stores.js';
 import { createPayloadStore } from './stores/open-payload-store.js';
 import type { PayloadStore } from './stores/payload-store.js';
+import { createPermissionStores } from './stores/permission-stores.js';
 import { createRedirectLeaseStore } from './stores/redirect-lease-store.js';
 import { createResourceStore } from './stores/resource-store.js';
 import { createRoleStore } from './stores/role-store.js';
@@ -108,6 +111,7 @@ export interface Container {
   readonly throttles: ThrottleStore;
   readonly signingKeys: SigningKeys;
   readonly loadedKeys: readonly PrivateSigningKey[];
+  readonly permissionService: PermissionService;
   readonly authorizationServer: AuthorizationServer;
   readonly inspectToken: InspectToken;
   readonly web: Web;
@@ -213,6 +217,7 @@ async function assemble(
     config,
     stores: { ...createDserverStores(database), accounts },
     upstreams: () => upstreams.visible(),
+    granted: (accountId) => permissionService.dserverPermissionsOf(accountId),
     throttle,
     fetch: guardedFetch,
     audit,
@@ -270,10 +275,22 @@ async function assemble(
     clock,
   });
 
+  const permissionService = createPermissionService({
+    settings: config.permissions,
+    issuer: config.issuer,
+    key: dserver.key,
+    stores: createPermissionStores(database),
+    findAccount: (id) => accounts.findById(id),
+    audit,
+    clock,
+    log,
+  });
+
   const endAccess = async (accountId: string): Promise<void> => {
     await payloads.revokeGrants({ accountId }, clock.now());
     await payloads.endSessions(accountId);
     await dserver.tokens.revoke({ accountId }, clock.now());
+    await permissionService.tokens.revokeAll(accountId);
   };
   const links = createLinkStore(database);
   const postman = openPostman({ config, viewsDirs: web.viewsDirs, log });
@@ -348,6 +365,7 @@ async function assemble(
       clientsOf: (accountId) => clients.listOf(accountId),
       dserverOf: (accountId) => dserverExportOf(dserver, accountId),
       identitiesOf: (accountId) => identities.listOf(accountId),
+      permissionsOf: (accountId) => permissionExportOf(permissionService, accountId),
       audit: auditStore,
     }),
     ownSessions,
@@ -366,6 +384,7 @@ async function assemble(
     throttles,
     signingKeys,
     loadedKeys,
+    permissionService,
     authorizationServer,
     inspectToken: createInspectToken({
       issuer: config.issuer,

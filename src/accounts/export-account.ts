@@ -18,6 +18,8 @@ interface Dependencies {
   /** Name, keys and tokens of dserver. */
   readonly dserverOf: (accountId: string) => Promise<object>;
   readonly identitiesOf: (accountId: string) => Promise<readonly ExportedIdentity[]>;
+  /** Who the person is to other services, and what is granted to them there. */
+  readonly permissionsOf: (accountId: string) => Promise<object>;
   readonly audit: Pick<AuditStore, 'list'>;
 }
 
@@ -44,12 +46,13 @@ export function createExportAccount(deps: Dependencies): ExportAccount {
     const found = await deps.accounts.findCredentials({ id: accountId });
     if (found === undefined) return {};
     const { account, createdBy, sources, password } = found;
-    const [consents, sessions, clients, dserver, identities, events] = await Promise.all([
+    const [consents, sessions, clients, dserver, identities, permissions, events] = await Promise.all([
       deps.consents.listOf(accountId),
       deps.ownSessions.list(accountId),
       deps.clientsOf(accountId),
       deps.dserverOf(accountId),
       deps.identitiesOf(accountId),
+      deps.permissionsOf(accountId),
       deps.audit.list({ accountId, limit: MAX_EVENTS }),
     ]);
     return {
@@ -89,6 +92,7 @@ export function createExportAccount(deps: Dependencies): ExportAccount {
         extra,
         connectedAt: time(createdAt),
       })),
+      permissionService: permissions,
       events: events.map(({ at, event, outcome, actorId, clientId, ip, detail }) => {
         const byOneself = actorId === undefined || actorId === accountId;
         return {

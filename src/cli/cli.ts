@@ -19,11 +19,14 @@ import { addOauth2Verbs } from './oauth2/verbs.js';
 import { addPruneVerb } from './prune.js';
 import { addResourceVerbs } from './resource.js';
 import { addSecretsVerbs } from './secrets.js';
+import { addRoleVerbs } from './role/verbs.js';
 import { addServeVerb } from './serve.js';
+import { addServiceVerbs } from './service/verbs.js';
 import { processTerminal, type Terminal } from './terminal.js';
 import { addTokenVerbs } from './token-inspect.js';
 import { addUrlsVerb } from './urls.js';
 import { addUserVerbs } from './user/verbs.js';
+import { addVerifyVerb } from './verify.js';
 import { version } from './version.js';
 
 export interface Surroundings {
@@ -55,6 +58,9 @@ function createProgram(cli: Cli): Command {
   addApiKeyVerbs(program, cli);
   addDserverVerbs(program, cli);
   addOauth2Verbs(program, cli);
+  addServiceVerbs(program, cli);
+  addRoleVerbs(program, cli);
+  addVerifyVerb(program, cli);
   addConfigVerb(program, cli);
   addUrlsVerb(program, cli);
   addPruneVerb(program, cli);

@@ -48,6 +48,8 @@ export interface DserverDeps {
   readonly config: Config;
   readonly stores: DserverStores & { readonly accounts: AccountStore };
   readonly upstreams: () => readonly Upstream[];
+  /** What the permission service grants an account in the service `dserver`; `undefined`: no such service. */
+  readonly granted: (accountId: string) => Promise<readonly string[] | undefined>;
   readonly throttle: (rule: ThrottleRule) => Throttle;
   readonly fetch: GuardedFetch;
   readonly audit: Audit;
@@ -60,7 +62,7 @@ export function createDserver(deps: DserverDeps): Dserver {
   const { dserver: settings, keysDir } = config;
   const key = createDserverKey({ ...settings.key, keysDir }, settings.algorithm);
   const names = createNames({ store: stores.names, clock });
-  const rights = createRights({ store: stores.rights, settings, audit, clock });
+  const rights = createRights({ store: stores.rights, granted: deps.granted, settings, audit, clock });
   const ledger = createLedger({ store: stores.tokens, audit, clock });
   const apiKeys = createApiKeys({ store: stores.apiKeys, audit, clock });
   const { livingStep } = stores.rights;

@@ -39,6 +39,8 @@ const isMadeByAdministrator = (createdBy: string): boolean =>
 
 export function createRights(deps: {
   readonly store: DserverRightsStore;
+  /** What the permission service grants the account, or its roles, in the service `dserver`. */
+  readonly granted: (accountId: string) => Promise<readonly string[] | undefined>;
   readonly settings: {
     readonly localAccounts: boolean;
     readonly defaultPermissions: readonly string[];
@@ -67,7 +69,9 @@ export function createRights(deps: {
       const ofUpstream = asker.name ? isOfUpstream(asker.name) : asker.throughUpstream;
       const fault = ofUpstream ? undefined : localFault(asker, allowed);
       if (fault !== undefined) throw new MintRefused('not_allowed', fault);
-      return permissions ?? settings.defaultPermissions;
+      if (permissions !== undefined) return permissions;
+      const granted = (await deps.granted(asker.account.id)) ?? [];
+      return [...new Set([...settings.defaultPermissions, ...granted])];
     },
     async set(accountId, rights, actorId) {
       const step = audit.step({

@@ -12,12 +12,13 @@ import { generatedDserverKey } from './generated-dserver-key.js';
 export interface DserverKey {
   readonly alg: DserverAlg;
   /**
-   * A JWT (RFC 7519) with exactly these claims.
+   * A JWT (RFC 7519) with exactly these claims. `typ` tells the kinds apart (RFC 8725 §3.11); dserver tokens
+   * are plain `JWT`.
    * @throws {KeyUnavailable}
    */
-  sign(claims: JWTPayload): Promise<string>;
+  sign(claims: JWTPayload, typ?: string): Promise<string>;
   /**
-   * The claims of a JWT this key has signed. Issuer, audience and times are judged as told; what else a token
+   * The claims of a plain `JWT` this key has signed, and of no other type. Issuer, audience and times are judged as told; what else a token
    * must be is its reader's to say. Throws where it is no such JWT.
    * @throws {KeyUnavailable}
    */
@@ -114,15 +115,16 @@ export function createDserverKey(source: DserverKeySource, alg: DserverAlg): Dse
 
   return {
     alg,
-    async sign(claims) {
+    async sign(claims, typ = 'JWT') {
       const { privateKey, jwk } = await current();
-      const header = { alg, typ: 'JWT', kid: jwk.kid as string };
+      const header = { alg, typ, kid: jwk.kid as string };
       return new SignJWT(claims).setProtectedHeader(header).sign(privateKey);
     },
     async verify(token, { issuer, audience, now, tolerance }) {
       const { publicKey } = await current();
       const { payload } = await jwtVerify(token, publicKey, {
         algorithms: [alg],
+        typ: 'JWT',
         issuer,
         audience,
         currentDate: new Date(now),

@@ -22,6 +22,7 @@ export async function prune(
       readonly access: { readonly groupRoles: { prune(): Promise<number> } };
     };
     readonly dserver: { readonly tokens: Prunable };
+    readonly permissionService: Prunable;
     readonly clock: Clock;
   },
   signal?: AbortSignal,
@@ -31,7 +32,7 @@ export async function prune(
   let total = 0;
   const { login, access } = deps.upstreamSide;
   const ended = [deps.payloads, deps.throttles, deps.links, deps.sessionFacts, ...login.expiring];
-  for (const table of [...ended, deps.dserver.tokens]) {
+  for (const table of [...ended, deps.dserver.tokens, deps.permissionService]) {
     let removed = BATCH;
     while (removed === BATCH && !signal?.aborted) {
       removed = await table.prune(before, BATCH);

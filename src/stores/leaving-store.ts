@@ -60,6 +60,9 @@ export function createLeavingStore(database: Database): LeavingStore {
         { query: sql('dserver_names').where('account_id', accountId).update({ account_id: null }) },
         { query: sql('dserver_rights').where('account_id', accountId).delete() },
         { query: sql('api_keys').where('account_id', accountId).delete() },
+        { query: sql('permission_profiles').where('account_id', accountId).delete() },
+        { query: sql('permission_tokens').where('account_id', accountId).delete() },
+        { query: sql('service_permissions').where({ grantee_kind: 'account', grantee: accountId }).delete() },
       ];
       return database.write([...steps, ...also]);
     },

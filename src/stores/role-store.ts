@@ -13,9 +13,24 @@ export interface RoleGrant {
   readonly at: number;
 }
 
+export interface RoleFacts {
+  readonly name: string;
+  readonly description?: string | undefined;
+  /** How many accounts have it. */
+  readonly holders: number;
+}
+
 export interface RoleStore {
   /** Names, in order. */
   list(): Promise<string[]>;
+  listFacts(): Promise<RoleFacts[]>;
+  /** `false`: there is such a role. */
+  create(
+    role: { name: string; description?: string | undefined; at: number },
+    also: readonly Step[],
+  ): Promise<boolean>;
+  /** Takes it from everybody, with what services grant to it. `false`: there is no such role. */
+  remove(role: string, also: readonly Step[]): Promise<boolean>;
   isHeld(role: string): Promise<boolean>;
   /** Makes the role where it is missing. `false`: the account has it already; nothing is written. */
   grant(grant: RoleGrant, also: readonly Step[]): Promise<boolean>;
@@ -30,6 +45,34 @@ export function createRoleStore(database: Database): RoleStore {
       const rows = await database.all<{ name: string }>(sql('roles').select('name').orderBy('name'));
       return rows.map((row) => row.name);
     },
+    async listFacts() {
+      const query = sql('roles as r')
+        .leftJoin('account_roles as a', 'a.role', 'r.name')
+        .select('r.name', 'r.description')
+        .count({ holders: 'a.account_id' })
+        .groupBy('r.name', 'r.description')
+        .orderBy('r.name');
+      const rows = await database.all<{ name: string; description: string | null; holders: number | string }>(
+        query,
+      );
+      return rows.map(({ name, description, holders }) => ({
+        name,
+        description: description ?? undefined,
+        holders: Number(holders),
+      }));
+    },
+    create({ name, description, at }, also) {
+      const row = { name, description: description ?? null, created_at: at };
+      const query = sql('roles').insert(row).onConflict('name').ignore();
+      return database.write([{ query, guard: true }, ...also]);
+    },
+    remove: (role, also) =>
+      database.write([
+        { query: sql('roles').where({ name: role }).delete(), guard: true },
+        { query: sql('account_roles').where({ role }).delete() },
+        { query: sql('service_permissions').where({ grantee_kind: 'role', grantee: role }).delete() },
+        ...also,
+      ]),
     async isHeld(role) {
       const query = sql('account_roles').select('account_id').where({ role }).limit(1);
       return (await database.first(query)) !== undefined;

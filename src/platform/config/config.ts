@@ -5,6 +5,7 @@
 import { ConfigFault, type SettingFault } from './config-fault.js';
 import { dserverOf } from './dserver-settings.js';
 import { judgeNamedKeys } from './named-keys.js';
+import { permissionAdvice, permissionSettings } from './permission-settings.js';
 import { productionFaults } from './production-rules.js';
 import { type Environment, gatherTexts, type ReadFile, type SettingSource } from './sources.js';
 import { type SettingValues, settingRows, settingsSchema } from './settings.js';
@@ -105,6 +106,7 @@ function group(values: SettingValues, { upstreams, linked }: ReturnType<typeof r
     allowedOrigins: values.ALLOWED_ORIGINS ?? [],
     upstreamAllowPrivate: values.UPSTREAM_ALLOW_PRIVATE ?? [],
     dserver: dserverOf(values, issuer),
+    permissions: permissionSettings(values, issuer),
     /** Seconds. */
     ttl: lifetimesOf(values),
     log: { level: values.LOG_LEVEL },
@@ -138,7 +140,7 @@ function contradictions(values: SettingValues, sources: ReadonlyMap<string, Sett
 }
 
 function advice(values: SettingValues, config: Config): string[] {
-  const warnings: string[] = [];
+  const warnings = permissionAdvice(values);
   const port = new URL(config.issuer).port || (config.issuer.startsWith('https:') ? '443' : '80');
   if (config.loopback && values.ISSUER !== undefined && values.PORT !== 0 && port !== String(values.PORT)) {
     warnings.push(

@@ -260,7 +260,11 @@ export const settings = {
     ...maybe(v.text),
     help: 'Folder of handlers: modules <upstream id>.mjs that take part in sign-ins.',
   },
-  EXTENSIONS_DIR: { ...upstreams, ...maybe(v.text), ...later, help: 'Folder of extensions.' },
+  EXTENSIONS_DIR: {
+    ...upstreams,
+    ...maybe(v.text),
+    help: 'Folder of the modules that ALLOWED_SERVICES and INSTALLED_EXTENSIONS name.',
+  },
 
   DSERVER_LOCAL_ACCOUNTS: {
     ...dserver,
@@ -411,8 +415,36 @@ export const settings = {
     ...maybe(v.externalAddress),
     help: 'Public host of the permission service, with or without https://; it is accepted too.',
   },
-  ALLOWED_SERVICES: { ...services, ...maybe(v.text), ...later, help: 'Semicolon list of [alias:]service.' },
-  INSTALLED_EXTENSIONS: { ...services, ...maybe(v.text), ...later, help: 'Semicolon list of extensions.' },
+  ALLOWED_SERVICES: {
+    ...services,
+    ...maybe(v.serviceModules),
+    help: 'Semicolon list of [alias:]provider: services and the modules that say what people may do in them.',
+  },
+  INSTALLED_EXTENSIONS: {
+    ...services,
+    ...maybe(v.moduleNames),
+    help: 'Semicolon list of modules that are told of new users, log-ins and log-outs.',
+  },
+  PERMISSION_TOKEN_DELIVERY: {
+    ...services,
+    ...or(v.oneOf('query', 'fragment'), 'query'),
+    help: 'Where the permission service puts jwt into the return address: query, as the original, or fragment.',
+  },
+  SERVICE_TOKEN_TTL: {
+    ...services,
+    ...or(seconds(1, DAY), '900'),
+    help: 'Service token of /auth/authorize, seconds (15 minutes).',
+  },
+  SERVICE_TOKEN_AUDIENCE: {
+    ...services,
+    ...or(v.yesOrNo, 'on'),
+    help: 'Service tokens name their service in aud: on, or off for services that use the original helper.',
+  },
+  PROFILE_LOOKUPS: {
+    ...services,
+    ...or(v.yesOrNo, 'on'),
+    help: 'Anybody may look profiles up at /auth/resolve and /auth/get_profile: on or off.',
+  },
 
   'OAUTHCLIENT_*': {
     ...linked,

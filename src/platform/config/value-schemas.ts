@@ -130,6 +130,39 @@ export const networks = listOf(
 
 export const textList = reads((value) => items(value));
 
+const semicolonItems = (value: string): string[] =>
+  value
+    .split(';')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+
+/** Of a file in a folder of the operator's: no path leads out of it. */
+const isModuleName = (name: string): boolean => /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(name);
+
+export const moduleNames = reads((value, refuse) => {
+  const names = [...new Set(semicolonItems(value))];
+  const bad = names.find((name) => !isModuleName(name));
+  return bad === undefined ? names : refuse(`${quote(bad)} is not the name of a module, without its ending`);
+});
+
+/** `[alias:]module`: without an alias the service is named like its module. */
+export const serviceModules = reads((value, refuse) => {
+  const found: { name: string; module: string }[] = [];
+  for (const item of semicolonItems(value)) {
+    const [head = '', tail, ...rest] = item.split(':').map((part) => part.trim());
+    const entry = { name: head, module: tail ?? head };
+    if (
+      rest.length > 0 ||
+      !/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/.test(entry.name) ||
+      !isModuleName(entry.module)
+    )
+      return refuse(`${quote(item)} is not a service; write each like provider or alias:provider`);
+    if (found.some(({ name }) => name === entry.name)) return refuse(`${quote(entry.name)} is named twice`);
+    found.push(entry);
+  }
+  return found;
+});
+
 export const databaseAddress = reads((value, refuse) => {
   const address = readDatabaseUrl(value);
   return 'problem' in address ? refuse(address.problem) : address;

@@ -11,7 +11,7 @@ export interface CredentialedCors {
 }
 
 const METHODS = 'GET, POST, OPTIONS';
-const HEADERS = 'Authorization, Content-Type, X-API-Key';
+const HEADERS = 'Authorization, Content-Type, X-API-Key, auth-token';
 const MAX_AGE = '600';
 
 export function createCredentialedCors(allowedOrigins: readonly string[]): CredentialedCors {

@@ -8,6 +8,7 @@ import type { AdminViews } from './admin-views.js';
 import type { DserverViews } from './dserver-views.js';
 import type { MailViews } from './mail-views.js';
 import type { UpstreamLink, UpstreamViews } from './upstream-views.js';
+import type { PermissionViews } from './permission-views.js';
 
 /** Hidden fields of a form besides the CSRF token, which every form carries by itself. */
 export type HiddenFields = Readonly<Record<string, string>>;
@@ -291,7 +292,13 @@ export interface DemoModel {
   readonly commands: readonly CommandLine[];
 }
 
-export interface ViewModels extends AccountViews, AdminViews, DserverViews, MailViews, UpstreamViews {
+export interface ViewModels
+  extends AccountViews,
+    AdminViews,
+    DserverViews,
+    MailViews,
+    UpstreamViews,
+    PermissionViews {
   readonly home: HomeModel;
   readonly login: LoginModel;
   readonly signup: SignupModel;
@@ -355,6 +362,7 @@ export const VIEW_FRAMES: Readonly<Record<ViewName, ViewFrame>> = {
   'account-sessions': { title: 'Where you are signed in', shape: 'page', popup: false },
   'account-applications': { title: 'Connected applications', shape: 'page', popup: false },
   'account-delete': { title: 'Delete your account', shape: 'card', popup: false },
+  'admin-services': { title: 'Services and permissions', shape: 'page', popup: false },
   'keep-account': { title: 'Keep your account?', shape: 'card', popup: true },
   'upstream-signup': { title: 'Complete your account', shape: 'card', popup: true },
   'link-desk': { title: 'You have an account here', shape: 'card', popup: true },

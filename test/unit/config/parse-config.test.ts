@@ -191,6 +191,8 @@ const goodTexts: Readonly<Record<string, string>> = {
   CLIENT_CREATION: 'admins',
   ALLOWED_ORIGINS: 'https://app.example.org',
   DSERVER_SYNC_URL: 'https://dserver.example.org',
+  ALLOWED_SERVICES: 'editor:rights; viewer',
+  INSTALLED_EXTENSIONS: 'welcome; accounting',
   UPSTREAM_ALLOW_PRIVATE: '10.0.0.0/8',
   TRUST_PROXY: '::1',
   INTERNAL_HOSTS: 'auth.internal',

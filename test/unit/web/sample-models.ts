@@ -46,6 +46,15 @@ export const SAMPLES: { readonly [N in ViewName]: ViewModels[N] } = {
     minutes: 15,
     commands: [{ title: HOSTILE, text: HOSTILE, command: HOSTILE }],
   },
+  'admin-services': {
+    services: [
+      { name: 'editor', title: HOSTILE, grants: [{ permission: 'read', to: [HOSTILE] }] },
+      { name: 'viewer', grants: [] },
+    ],
+    modules: [{ name: 'wiki', module: HOSTILE, state: HOSTILE }],
+    roles: [{ name: HOSTILE, description: HOSTILE, holders: HOSTILE, permissions: [HOSTILE] }],
+    commands: [{ title: HOSTILE, text: HOSTILE }],
+  },
   login: {
     ...form,
     username: HOSTILE,

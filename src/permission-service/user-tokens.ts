@@ -1,0 +1,86 @@
+import type { Audit, AuditDetail, RequestInfo } from '../platform/audit/audit.js';
+import type { Clock } from '../platform/crypto/clock.js';
+import { newId } from '../platform/crypto/ids.js';
+import type { PermissionTokenStore } from '../stores/permission-token-store.js';
+import { USER_AUDIENCE } from './service.js';
+import type { TokenKey } from './token-key.js';
+import type { VerifyToken } from './verify-token.js';
+
+/**
+ * Says who somebody is, to this service alone. No `sub`: dserver looks at nothing but the signature and that
+ * claim, and would take the token for one of its own.
+ */
+export const USER_TOKEN_TYP = 'postern-user+jwt';
+
+const LIFETIME_MS = 14 * 86_400_000;
+
+/** Whom a live user token stands for. */
+export interface Bearer {
+  readonly accountId: string;
+  readonly jti: string;
+}
+
+export interface UserTokens {
+  /** @throws when the key is gone */
+  mint(
+    of: { readonly accountId: string; readonly userId: string },
+    info: RequestInfo,
+    detail: AuditDetail,
+  ): Promise<string>;
+  /** `undefined`: not one of ours, or ended. */
+  findBearer(token: string): Promise<Bearer | undefined>;
+  /** `false`: it had ended already. */
+  revoke(bearer: Bearer, info: RequestInfo): Promise<boolean>;
+  revokeAll(accountId: string): Promise<void>;
+}
+
+export function createUserTokens(deps: {
+  readonly key: TokenKey;
+  readonly verify: VerifyToken;
+  readonly store: PermissionTokenStore;
+  readonly issuer: string;
+  readonly audit: Audit;
+  readonly clock: Clock;
+}): UserTokens {
+  const { key, verify, store, issuer, audit, clock } = deps;
+  return {
+    async mint({ accountId, userId }, info, detail) {
+      const now = clock.now();
+      const row = { jti: newId(), accountId, createdAt: now, expiresAt: now + LIFETIME_MS };
+      const iat = Math.floor(now / 1000);
+      const token = await key.sign(
+        {
+          iss: issuer,
+          aud: USER_AUDIENCE,
+          userid: userId,
+          jti: row.jti,
+          iat,
+          nbf: iat,
+          exp: Math.floor(row.expiresAt / 1000),
+        },
+        USER_TOKEN_TYP,
+      );
+      await store.insert(row, [
+        audit.step({
+          event: 'permission.signed_in',
+          accountId,
+          ...info,
+          detail: { ...detail, jti: row.jti },
+        }),
+      ]);
+      return token;
+    },
+    async findBearer(token) {
+      const verified = await verify(token, { typ: USER_TOKEN_TYP, audience: USER_AUDIENCE });
+      if (!verified.valid) return undefined;
+      const { jti = '' } = verified.claims;
+      const accountId = await store.findOwner(jti, clock.now());
+      return accountId === undefined ? undefined : { accountId, jti };
+    },
+    revoke({ accountId, jti }, info) {
+      const step = audit.step({ event: 'permission.signed_out', accountId, ...info, detail: { jti } });
+      return store.revoke(jti, clock.now(), [step]);
+    },
+    revokeAll: (accountId) => store.revokeAll(accountId, clock.now()),
+  };
+}
