@@ -35,7 +35,6 @@ import { exportOf as dserverExportOf } from './dserver/export.js';
 import { createFileKeys } from './keys/file-keys.js';
 import { publicJwks } from './keys/jwks.js';
 import type { PrivateSigningKey, SigningKeys } from './keys/signing-keys.js';
-import { exportOf as permissionExportOf } from './permission-service/export.js';
 import { createPermissionService, type PermissionService } from './permission-service/permission-service.js';
 import { type Audit, createAudit } from './platform/audit/audit.js';
 import type { Config } from './platform/config/config.js';
@@ -60,13 +59,9 @@ import { type AuditStore, createAuditStore } from './stores/audit-store.js';
 import { createClientStore } from './stores/client-store.js';
 import { type ClientUsageStore, createClientUsageStore } from './stores/client-usage-store.js';
 import { type ConsentStore, createConsentStore } from './stores/consent-store.js';
-import {
-  createFederatedIdentityStore,
-  type FederatedIdentityStore,
-} from './stores/federated-identity-store.js';
+import type { FederatedIdentityStore } from './stores/federated-identity-store.js';
 import { createLinkStore, type LinkStore } from './stores/link-store.js';
 import { createLeavingStore } from './stores/leaving-store.js';
-import { createLoginTransactionStore } from './stores/login-transaction-store.js';
 import { createDserverStores } from './stores/dserver-stores.js';
 import { createPayloadStore } from './stores/open-payload-store.js';
 import type { PayloadStore } from './stores/payload-store.js';
@@ -77,9 +72,7 @@ import { createRoleStore } from './stores/role-store.js';
 import { createSealedRows } from './stores/sealed-rows.js';
 import { createSessionFactStore, type SessionFactStore } from './stores/session-fact-store.js';
 import { createThrottleStore, type ThrottleStore } from './stores/throttle-store.js';
-import { createUpstreamRoleStore } from './stores/upstream-role-store.js';
-import { createUpstreamSessionStore } from './stores/upstream-session-store.js';
-import { createUpstreamTokenStore } from './stores/upstream-token-store.js';
+import { createUpstreamStores } from './stores/upstream-stores.js';
 
 export interface Container {
   readonly config: Config;
@@ -185,10 +178,7 @@ async function assemble(
   const authenticate = createAuthenticate({
     store: accounts,
     passwords,
-    throttles: {
-      account: throttle(SIGN_IN_BY_ACCOUNT),
-      address: throttle(SIGN_IN_BY_ADDRESS),
-    },
+    throttles: { account: throttle(SIGN_IN_BY_ACCOUNT), address: throttle(SIGN_IN_BY_ADDRESS) },
     audit,
     clock,
   });
@@ -217,7 +207,7 @@ async function assemble(
     config,
     stores: { ...createDserverStores(database), accounts },
     upstreams: () => upstreams.visible(),
-    granted: (accountId) => permissionService.dserverPermissionsOf(accountId),
+    granted: (id) => permissionService.dserverPermissionsOf(id),
     throttle,
     fetch: guardedFetch,
     audit,
@@ -314,19 +304,10 @@ async function assemble(
     clock,
   });
 
-  const identities = createFederatedIdentityStore(database);
+  const upstreamStores = createUpstreamStores(database);
   const upstreamSide = await createUpstreamSide({
     upstreams,
-    stores: {
-      accounts,
-      identities,
-      transactions: createLoginTransactionStore(database),
-      sessions: createUpstreamSessionStore(database),
-      tokens: createUpstreamTokenStore(database),
-      roles: createUpstreamRoleStore(database),
-      facts: sessionFacts,
-      payloads,
-    },
+    stores: { ...upstreamStores, accounts, facts: sessionFacts, payloads },
     write: (steps) => database.write(steps),
     register: register.register,
     authenticate,
@@ -364,8 +345,8 @@ async function assemble(
       ownSessions,
       clientsOf: (accountId) => clients.listOf(accountId),
       dserverOf: (accountId) => dserverExportOf(dserver, accountId),
-      identitiesOf: (accountId) => identities.listOf(accountId),
-      permissionsOf: (accountId) => permissionExportOf(permissionService, accountId),
+      identitiesOf: (accountId) => upstreamStores.identities.listOf(accountId),
+      permissionsOf: permissionService.exportOf,
       audit: auditStore,
     }),
     ownSessions,
@@ -396,7 +377,7 @@ async function assemble(
     }),
     web,
     upstreams,
-    identities,
+    identities: upstreamStores.identities,
     upstreamSide,
     sealedPlaces: [
       sealedUpstreamTokens(

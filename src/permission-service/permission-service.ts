@@ -4,6 +4,7 @@ import type { PermissionSettings } from '../platform/config/permission-settings.
 import type { Clock } from '../platform/crypto/clock.js';
 import type { PermissionStores } from '../stores/permission-stores.js';
 import { type Authorize, createAuthorize } from './authorize.js';
+import { exportOf } from './export.js';
 import { createExtensions, type Extensions } from './extensions.js';
 import { createModules, type Modules } from './modules.js';
 import { createPermissionProviders } from './permission-providers.js';
@@ -30,6 +31,8 @@ export interface PermissionService {
   readonly verifyToken: VerifyToken;
   /** What an account may do in dserver, for its dserver tokens; `undefined`: no service has that name. */
   dserverPermissionsOf(accountId: string): Promise<string[] | undefined>;
+  /** What is held here of an account, for the person it is about. */
+  exportOf(this: void, accountId: string): Promise<object>;
   /** Removes at most `limit` user tokens that ended before `before` (ms); resolves to how many. */
   prune(before: number, limit: number): Promise<number>;
 }
@@ -82,6 +85,7 @@ export function createPermissionService(deps: {
     }),
     verifyToken,
     dserverPermissionsOf: (accountId) => services.permissionsOf(DSERVER, accountId),
+    exportOf: (accountId) => exportOf({ profiles, services }, accountId),
     prune: (before, limit) => stores.tokens.prune(before, limit),
   };
 }
