@@ -11,6 +11,8 @@ import type { PermissionProfile, ServiceUser } from './profile.js';
 export interface ProfileHints {
   readonly username?: string | undefined;
   readonly email?: string | undefined;
+  /** Shown where the account has none of its own. */
+  readonly picture?: string | undefined;
   /** `google:<id>`. */
   readonly providerId: string;
 }
@@ -56,6 +58,7 @@ export function createProfiles(deps: {
         userId: account.id,
         username,
         chosen: false,
+        avatarUrl: account.picture === undefined ? hints.picture : undefined,
         providerId: hints.providerId,
         createdAt: at,
         updatedAt: at,

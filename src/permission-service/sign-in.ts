@@ -24,6 +24,7 @@ export function createSignIn(deps: {
     const found = await profiles.ensure(account, {
       username: identity.username,
       email,
+      picture: identity.picture,
       providerId: `${upstream.id}:${identity.subject}`,
     });
     let { profile } = found;
