@@ -564,6 +564,43 @@ describe('rows 53, 54: public look-ups', () => {
   });
 });
 
+describe('A118: whatever is sent, nothing breaks', () => {
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const HOSTILE = [
+    ['a long text', 'x'.repeat(6000)],
+    ['dots', '..'],
+    ['five parts', 'a.b.c.d.e'],
+    ['no signature', `${part({ alg: 'none', typ: 'postern-user+jwt' })}.${part({ userid: 'x' })}.`],
+    ['an unencoded payload', `${part({ alg: 'RS256', b64: false, crit: ['b64'] })}.x.y`],
+    ['an unknown crit', `${part({ alg: 'RS256', typ: 'postern-user+jwt', crit: ['x'], x: 1 })}.e30.YQ`],
+    ['a list for a header', `${part(['RS256'])}.e30.YQ`],
+    ['a key in the header', `${part({ alg: 'RS256', typ: 'postern-user+jwt', jwk: { kty: 'RSA' } })}.e30.YQ`],
+    ['a NUL', 'a\0b'],
+    ['half a surrogate', '\ud800'],
+    ['quotes', `'" OR 1=1 --`],
+  ] as const;
+
+  test.each(HOSTILE)('%s as token, service, user name and next', async (_, value) => {
+    const { token } = await newUser(server, `h${Math.random().toString(36).slice(2)}`);
+    for (const [path, params] of [
+      ['/auth/check', { jwt: value, next: value }],
+      ['/auth/authorize', { jwt: value, service: 'rights' }],
+      ['/auth/authorize', { jwt: token, service: value }],
+      ['/auth/resolve', { username: value }],
+      ['/auth/get_profile', { username: value }],
+    ] as const) {
+      expect([path, (await call(path, params)).status]).toEqual([path, 200]);
+    }
+    const update = await call('/auth/update', { jwt: token, username: value }, { method: 'POST' });
+    expect(update.status).toBe(200);
+    const begun = await fetch(
+      server.url(`/auth/begin?${new URLSearchParams({ provider: value, next: value })}`),
+    );
+    expect(begun.status).toBe(404);
+    expect(server.logs.filter((line) => line.includes('a request failed'))).toEqual([]);
+  });
+});
+
 describe('pages of other origins', () => {
   const from = (origin: string, init: RequestInit = {}, path = '/auth/check') =>
     fetch(server.url(path), { ...init, headers: { origin, ...init.headers } });
