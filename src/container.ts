@@ -266,8 +266,7 @@ async function assemble(
   });
 
   const permissionService = createPermissionService({
-    settings: config.permissions,
-    issuer: config.issuer,
+    config,
     key: dserver.key,
     stores: createPermissionStores(database),
     findAccount: (id) => accounts.findById(id),

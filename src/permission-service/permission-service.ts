@@ -1,6 +1,6 @@
 import type { Account } from '../accounts/account.js';
 import type { Audit } from '../platform/audit/audit.js';
-import type { PermissionSettings } from '../platform/config/permission-settings.js';
+import type { Config } from '../platform/config/config.js';
 import type { Clock } from '../platform/crypto/clock.js';
 import type { PermissionStores } from '../stores/permission-stores.js';
 import { type Authorize, createAuthorize } from './authorize.js';
@@ -40,8 +40,7 @@ export interface PermissionService {
 const DSERVER = 'dserver';
 
 export function createPermissionService(deps: {
-  readonly settings: PermissionSettings;
-  readonly issuer: string;
+  readonly config: Pick<Config, 'issuer' | 'permissions'>;
   readonly key: TokenKey;
   readonly stores: PermissionStores;
   readonly findAccount: (id: string) => Promise<Account | undefined>;
@@ -50,7 +49,8 @@ export function createPermissionService(deps: {
   readonly timer?: Timer;
   readonly log: { warn(fields: object, message: string): void };
 }): PermissionService {
-  const { settings, issuer, key, stores, findAccount, audit, clock, timer = systemTimer, log } = deps;
+  const { config, key, stores, findAccount, audit, clock, timer = systemTimer, log } = deps;
+  const { issuer, permissions: settings } = config;
   const services = createServices({ store: stores.services, audit, clock });
   const profiles = createProfiles({ store: stores.profiles, audit, clock, log });
   const modules = createModules({ folder: settings.extensionsDir, log });

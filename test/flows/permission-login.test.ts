@@ -8,7 +8,7 @@ import { decodeJwt } from 'jose';
 import { createBrowser, type Browser, type Page } from '../support/browser.js';
 import { freePort, PASSWORD, startServer, type TestServer } from '../support/server.js';
 import { type OAuth2Fake, startOAuth2Fake } from '../support/upstream-fakes.js';
-import { upstreamOf } from '../support/upstream-world.js';
+import { upstreamOf } from '../support/login-world.js';
 import { type OidcUpstream, startOidcUpstream } from '../support/upstreams.js';
 
 const APP = 'https://app.example';
