@@ -189,6 +189,27 @@ const PAGES: readonly [name: string, heading: RegExp, open: (page: Page) => Prom
       await signIn(page, 'connected');
     },
   ],
+  [
+    'admin-services',
+    /Services and permissions/,
+    async (page) => {
+      const { services } = server.container.permissionService;
+      const by = { actorId: 'cli' };
+      const chief = await server
+        .createAccount('chief', { roles: ['admin'] })
+        .catch(() => server.container.accounts.findByUsernameKey('chief'));
+      const name = 'w'.repeat(60);
+      await services.create({ name, title: 'W'.repeat(100) }, by).catch(() => {});
+      for (const grantee of [
+        { kind: 'account', accountId: chief?.id ?? '' },
+        { kind: 'role', role: 'admin' },
+      ] as const) {
+        await services.grant({ service: name, permission: 'p'.repeat(90), grantee }, by);
+      }
+      await page.goto(server.url('/login?next=/admin/services'));
+      await signIn(page, 'chief');
+    },
+  ],
   ['account-delete', /Delete your account/, signedIn('/account/delete')],
   [
     'account-delete-refused',
