@@ -9,9 +9,11 @@ import { type BannerFacts, renderBanner } from '../serve/banner.js';
 import { createJobs } from '../serve/jobs.js';
 import type { TlsFiles } from '../serve/listen.js';
 import { prune } from '../serve/prune.js';
-import { type Serving, serve } from '../serve/serve.js';
+import { type SignalSource, serve } from '../serve/serve.js';
+import { isWorker, workerCount } from '../serve/cluster.js';
 import type { Cli } from './desk.js';
 import { UsageFault } from './faults.js';
+import { runPrimary, runWorker, type ServingNode } from './serve-workers.js';
 import { version } from './version.js';
 
 const MINUTE = 60_000;
@@ -61,37 +63,50 @@ function settingsFor(cli: Cli, { host, port, debug }: Options, tls: TlsFiles | u
   return cli.settings({ ...said, ISSUER: parsed.config.issuer.replace('http:', 'https:') });
 }
 
-/** The server: everything is made, the port is opened, a few lines say what to do. Answers the exit code. */
+/** Alone, or as the primary of several, or as one of these. Answers the exit code. */
 async function runServer(cli: Cli, { config, warnings }: ParsedConfig, tls?: TlsFiles): Promise<number> {
   // With --json standard output is for the one document.
   const log = createLogger({
     level: config.log.level,
     stream: cli.json ? cli.terminal.stderr : cli.terminal.stdout,
   });
+  if (isWorker()) return runWorker(config, log, (container, signals) => listen(container, tls, signals));
   for (const warning of warnings) log.warn(warning);
   const container = await createContainer(config, { log, report: (line) => log.info(line) });
-  let serving: Serving;
+  const tell = (administrator: Bootstrapped, port: number) => announce(cli, container, administrator, port);
+  if (workerCount(config.operation.workers) === 1) return runAlone(container, tls, tell);
+  return runPrimary(container, { count: () => workerCount(cli.settings().config.operation.workers), tell });
+}
+
+/** Everything is made, the port is opened, a few lines say what to do. */
+async function runAlone(
+  container: Container,
+  tls: TlsFiles | undefined,
+  tell: (administrator: Bootstrapped, port: number) => void,
+): Promise<number> {
+  let node: ServingNode;
   try {
-    serving = await listen(container, tls);
+    node = await listen(container, tls, process);
   } catch (error) {
     await container.close();
     throw error;
   }
+  node.lead();
   try {
     // After the port is ours: a password that is shown once must not be made by a start that then fails.
-    const administrator = await container.bootstrap();
-    announce(cli, container, administrator, serving.port);
-    if (administrator.outcome === 'name_taken') {
-      log.warn({ username: administrator.username }, 'no administrator: this name is held by somebody else');
-    }
+    tell(await container.bootstrap(), node.serving.port);
   } catch (error) {
-    await serving.stop('the start failed');
+    await node.serving.stop('the start failed');
     throw error;
   }
-  return serving.ended;
+  return node.serving.ended;
 }
 
-async function listen(container: Container, tls: TlsFiles | undefined): Promise<Serving> {
+async function listen(
+  container: Container,
+  tls: TlsFiles | undefined,
+  signals: SignalSource,
+): Promise<ServingNode> {
   const { config, log } = container;
   let draining = false;
   const health = createHealth({
@@ -108,7 +123,7 @@ async function listen(container: Container, tls: TlsFiles | undefined): Promise<
     config,
     tls,
     log,
-    signals: process,
+    signals,
     ready: {
       drain: () => {
         draining = true;
@@ -119,10 +134,10 @@ async function listen(container: Container, tls: TlsFiles | undefined): Promise<
       await container.close();
     },
   });
-  startJobs(jobs, container);
-  return serving;
+  return { serving, lead: () => startJobs(jobs, container) };
 }
 
+/** Work for one process of a machine. Several machines do it beside one another: it is made for that. */
 function startJobs(jobs: ReturnType<typeof createJobs>, container: Container): void {
   jobs.start({
     name: 'prune',
@@ -145,7 +160,10 @@ function databaseName({ database }: Config): string {
 
 /** Straight to standard output, never through the logger: a one-time password is shown this once. */
 function announce(cli: Cli, container: Container, administrator: Bootstrapped, port: number): void {
-  const { config, migrated, loadedKeys } = container;
+  const { config, migrated, loadedKeys, log } = container;
+  if (administrator.outcome === 'name_taken') {
+    log.warn({ username: administrator.username }, 'no administrator: this name is held by somebody else');
+  }
   const made = administrator.outcome === 'created' || administrator.outcome === 'renewed';
   const facts: BannerFacts = {
     url: config.issuer,

@@ -184,7 +184,11 @@ export const settings = {
     ...maybe(v.oneOf('production', 'development', 'test')),
     help: 'production switches the production rules on, for a loopback ISSUER too.',
   },
-  WORKERS: { ...operation, ...or(v.workers, '1'), ...later, help: 'Number of processes, or auto.' },
+  WORKERS: {
+    ...operation,
+    ...or(v.workers, '1'),
+    help: 'Processes that serve together, or auto: one for each processor. With 2 or more, SIGHUP reloads.',
+  },
   MIGRATE: {
     ...operation,
     ...or(v.yesOrNo, 'on'),

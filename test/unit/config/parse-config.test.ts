@@ -244,7 +244,6 @@ describe('warnings', () => {
   });
 
   test.each([
-    ['WORKERS', '2'],
     ['OAUTHCLIENT_STATE_EXPIRES', '300'],
     ['UPSTREAM_ORCID_CLIENT_ID', 'x'],
   ])('%s: a setting whose part is not built yet', (name, value) => {

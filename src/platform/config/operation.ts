@@ -1,0 +1,9 @@
+import type { SettingValues } from './settings.js';
+
+/** What the person who runs the server decides about its processes. */
+export function operationOf(values: SettingValues) {
+  return {
+    /** Processes of this machine; `auto` is one for each processor. */
+    workers: values.WORKERS === 'auto' ? ('auto' as const) : Number(values.WORKERS),
+  };
+}
