@@ -20,6 +20,7 @@ import type { RequestInfo } from './platform/audit/audit.js';
 import { createSecretBox } from './platform/crypto/secret-box.js';
 import { createAccessLog } from './platform/observe/access-log.js';
 import type { Health } from './platform/observe/health.js';
+import { createRouteLabels } from './platform/observe/route-label.js';
 import { errorBoundary } from './platform/web/error-boundary.js';
 import { hosts } from './platform/web/hosts.js';
 import { pinRequest } from './platform/web/pinned-request.js';
@@ -245,9 +246,10 @@ export function listRoutes(container: Container, health: Health): Route[] {
 const middlewareOf = (router: Router): Middleware => router.routes() as unknown as Middleware;
 
 export function createApp(container: Container, health: Health): RequestListener {
-  const { config, authorizationServer, web, log, clock } = container;
+  const { config, authorizationServer, web, log, clock, metrics } = container;
   const proxies = createTrustedProxies(config.http.trustProxy);
   const logAccess = createAccessLog(log);
+  const routeOf = createRouteLabels(LIBRARY_ROUTES.map(({ rule }) => rule));
   const issuer = new URL(config.issuer);
 
   const app = new Koa({ proxy: true });
@@ -260,7 +262,9 @@ export function createApp(container: Container, health: Health): RequestListener
       clock,
       renderError: web.renderError,
       finished: ({ requestId, method, path, status, milliseconds }, ctx) => {
-        const routePath = String((ctx as Context & { _matchedRoute?: unknown })._matchedRoute ?? path);
+        const { _matchedRoute: matched } = ctx as Context & { _matchedRoute?: unknown };
+        const routePath = String(matched ?? path);
+        if (metrics.on) metrics.request(routeOf(matched, path), status, milliseconds);
         logAccess({ method, routePath, status, durationMs: milliseconds, requestId });
       },
     }),

@@ -47,6 +47,7 @@ import { type OpenDatabase, openDatabase } from './platform/database/open.js';
 import { openPostman } from './platform/mail/open-postman.js';
 import { createGuardedFetch } from './platform/net/guarded-fetch.js';
 import type { Logger } from './platform/observe/logger.js';
+import { type Metrics, noMetrics } from './platform/observe/metrics.js';
 import { createThrottle } from './platform/throttle/throttle.js';
 import { createWeb, type Web } from './platform/web/web.js';
 import { type AccountStore, createAccountStore } from './stores/account-store.js';
@@ -68,6 +69,7 @@ export interface Container {
   readonly config: Config;
   readonly log: Logger;
   readonly clock: Clock;
+  readonly metrics: Metrics;
   readonly database: OpenDatabase;
   readonly audit: Audit;
   readonly auditStore: AuditStore;
@@ -105,6 +107,8 @@ export interface Container {
 export interface ContainerOptions {
   readonly log: Logger;
   readonly clock?: Clock;
+  /** None where absent. */
+  readonly metrics?: Metrics;
   /** Told each step of a migration. */
   readonly report?: (line: string) => void;
 }
@@ -122,7 +126,7 @@ export async function createContainer(given: Config, options: ContainerOptions):
   // First of all: a database this program cannot use leaves no keys behind.
   const migrated = await migrate(given, options.report);
   const config = withSecretKey(given);
-  const database = await openDatabase(config.database, options.log);
+  const database = await openDatabase(config.database, options.log, options.metrics);
   try {
     return await assemble(config, database, migrated, options);
   } catch (error) {
@@ -136,11 +140,11 @@ async function assemble(
   config: Config,
   database: OpenDatabase,
   migrated: MigrationResult,
-  { log, clock = systemClock }: ContainerOptions,
+  { log, clock = systemClock, metrics = noMetrics }: ContainerOptions,
 ): Promise<Container> {
   const { secretKeys } = config;
   const auditStore = createAuditStore(database);
-  const audit = createAudit({ store: auditStore, clock });
+  const audit = createAudit({ store: auditStore, clock, heard: metrics.audited });
   const throttles = createThrottleStore(database);
   const payloads = createPayloadStore(database, clock);
   const consents = createConsentStore(database, clock);
@@ -208,6 +212,7 @@ async function assemble(
       browserOf: (ctx) => ctx.cookies.get(cookieNames(config.issuer.startsWith('https:')).session),
     }),
     audit: { row: audit.row, requestInfo },
+    tokensIssued: metrics.tokensIssued,
     fetch: createGuardedFetch({ allow: config.upstreamAllowPrivate, loopback: config.loopback }),
     pages: web,
     sessionSeen: (ctx, { accountId, uid }) =>
@@ -255,6 +260,7 @@ async function assemble(
     config,
     log,
     clock,
+    metrics,
     database,
     audit,
     auditStore,

@@ -111,6 +111,7 @@ export interface AuthorizationServerDependencies {
   readonly password: PasswordGrantDependencies;
   readonly deviceLimits: DeviceLimits;
   readonly audit: AuditNotes;
+  readonly tokensIssued: (grantType: string) => void;
   /** The way to what clients publish: their key sets. */
   readonly fetch: GuardedFetch;
   /** Told of each signed-in browser that comes by; never throws. */
@@ -196,6 +197,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     clock,
     grace,
     note: issuedRow(deps.audit),
+    issued: deps.tokensIssued,
     noteReplay: replayRow(deps.audit),
   });
   /** False once the client of a token was deleted, or the person it stands for deleted or disabled. */

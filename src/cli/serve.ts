@@ -5,15 +5,24 @@ import type { Bootstrapped } from '../accounts/bootstrap-admin.js';
 import type { Config, ParsedConfig } from '../platform/config/config.js';
 import { createHealth } from '../platform/observe/health.js';
 import { createLogger } from '../platform/observe/logger.js';
+import { mergeMetrics, noMetrics } from '../platform/observe/metrics.js';
 import { type BannerFacts, renderBanner } from '../serve/banner.js';
 import { createJobs } from '../serve/jobs.js';
 import type { TlsFiles } from '../serve/listen.js';
 import { prune } from '../serve/prune.js';
-import { type SignalSource, serve } from '../serve/serve.js';
+import { beforeApplication } from '../serve/metrics.js';
+import { serve } from '../serve/serve.js';
 import { isWorker, workerCount } from '../serve/cluster.js';
 import type { Cli } from './desk.js';
 import { UsageFault } from './faults.js';
-import { runPrimary, runWorker, type ServingNode } from './serve-workers.js';
+import {
+  metricsOf,
+  openMetrics,
+  type Outside,
+  runPrimary,
+  runWorker,
+  type ServingNode,
+} from './serve-workers.js';
 import { version } from './version.js';
 
 const MINUTE = 60_000;
@@ -70,11 +79,14 @@ async function runServer(cli: Cli, { config, warnings }: ParsedConfig, tls?: Tls
     level: config.log.level,
     stream: cli.json ? cli.terminal.stderr : cli.terminal.stdout,
   });
-  if (isWorker()) return runWorker(config, log, (container, signals) => listen(container, tls, signals));
+  if (isWorker()) return runWorker(config, log, (container, outside) => listen(container, tls, outside));
   for (const warning of warnings) log.warn(warning);
-  const container = await createContainer(config, { log, report: (line) => log.info(line) });
+  const alone = workerCount(config.operation.workers) === 1;
+  const report = (line: string) => log.info(line);
+  const metrics = alone ? metricsOf(config) : noMetrics;
+  const container = await createContainer(config, { log, metrics, report });
   const tell = (administrator: Bootstrapped, port: number) => announce(cli, container, administrator, port);
-  if (workerCount(config.operation.workers) === 1) return runAlone(container, tls, tell);
+  if (alone) return runAlone(container, tls, tell);
   return runPrimary(container, { count: () => workerCount(cli.settings().config.operation.workers), tell });
 }
 
@@ -84,13 +96,18 @@ async function runAlone(
   tls: TlsFiles | undefined,
   tell: (administrator: Bootstrapped, port: number) => void,
 ): Promise<number> {
+  const scrape = async () => mergeMetrics([await container.metrics.snapshot()]);
+  let closeMetrics = () => {};
   let node: ServingNode;
   try {
-    node = await listen(container, tls, process);
+    closeMetrics = await openMetrics(container.config, scrape);
+    node = await listen(container, tls, { signals: process, scrape });
   } catch (error) {
+    closeMetrics();
     await container.close();
     throw error;
   }
+  void node.serving.ended.then(closeMetrics);
   node.lead();
   try {
     // After the port is ours: a password that is shown once must not be made by a start that then fails.
@@ -105,7 +122,7 @@ async function runAlone(
 async function listen(
   container: Container,
   tls: TlsFiles | undefined,
-  signals: SignalSource,
+  { signals, scrape }: Outside,
 ): Promise<ServingNode> {
   const { config, log } = container;
   let draining = false;
@@ -118,8 +135,13 @@ async function listen(
     onFailure: (name, error) => log.warn({ check: name, err: error }, 'not ready'),
   });
   const jobs = createJobs({ log, random: Math.random });
+  const application = createApp(container, health);
+  const { token, port } = config.operation.metrics;
   const serving = await serve({
-    handler: createApp(container, health),
+    handler:
+      token === undefined || port !== undefined
+        ? application
+        : beforeApplication(application, { scrape, token }),
     config,
     tls,
     log,

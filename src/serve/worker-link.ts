@@ -5,9 +5,15 @@ export type ToWorker =
   /** Stop as on SIGTERM. */
   | { readonly postern: 'stop'; readonly reason: string }
   /** You are the one that does the background work. */
-  | { readonly postern: 'lead' };
+  | { readonly postern: 'lead' }
+  | { readonly postern: 'measure'; readonly id: number }
+  | { readonly postern: 'scraped'; readonly id: number; readonly text: string };
 
-export type FromWorker = { readonly postern: 'ready'; readonly port: number };
+export type FromWorker =
+  | { readonly postern: 'ready'; readonly port: number }
+  | { readonly postern: 'measured'; readonly id: number; readonly metrics: readonly object[] }
+  /** It was asked for `/metrics` and wants those of all. */
+  | { readonly postern: 'scrape'; readonly id: number };
 
 /** A worker as its primary sees it; `node:cluster` has one, a test another. */
 export interface WorkerProcess {

@@ -5,5 +5,7 @@ export function operationOf(values: SettingValues) {
   return {
     /** Processes of this machine; `auto` is one for each processor. */
     workers: values.WORKERS === 'auto' ? ('auto' as const) : Number(values.WORKERS),
+    /** Off while neither is set. With a port they are served there alone. */
+    metrics: { port: values.METRICS_PORT, token: values.METRICS_TOKEN },
   };
 }

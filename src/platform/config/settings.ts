@@ -234,8 +234,17 @@ export const settings = {
     help: 'Longest wait for the database before a 503, milliseconds.',
   },
 
-  METRICS_PORT: { ...care, ...maybe(v.whole(1, 65_535)), ...later, help: 'Own port for /metrics.' },
-  METRICS_TOKEN: { ...care, ...maybe(v.text), ...later, ...hidden, help: 'Bearer token for /metrics.' },
+  METRICS_PORT: {
+    ...care,
+    ...maybe(v.whole(1, 65_535)),
+    help: 'Own port for /metrics, on HOST. Without this and METRICS_TOKEN there is none.',
+  },
+  METRICS_TOKEN: {
+    ...care,
+    ...maybe(v.text),
+    ...hidden,
+    help: 'Bearer token that /metrics asks for; on the own port too.',
+  },
   KEY_ROTATION_DAYS: {
     ...care,
     ...or(v.whole(0, 3650, 'days'), '90'),
