@@ -8,6 +8,7 @@ import { Command, CommanderError } from 'commander';
 import type { Environment } from '../platform/config/sources.js';
 import { addClientVerbs } from './client/verbs.js';
 import { addConfigVerb } from './config.js';
+import { addDbVerbs } from './db.js';
 import { type Cli, createDesk } from './desk.js';
 import { isUnexpected, tell, UnknownCommand } from './faults.js';
 import { addKeysVerbs } from './keys.js';
@@ -48,6 +49,7 @@ function createProgram(cli: Cli): Command {
   addConfigVerb(program, cli);
   addUrlsVerb(program, cli);
   addPruneVerb(program, cli);
+  addDbVerbs(program, cli);
   return program;
 }
 
