@@ -15,7 +15,6 @@ import { createDemoRoutes } from './home/demo.js';
 import { createHomeRoutes } from './home/routes.js';
 import { clientCard } from './interactions/consent.js';
 import { createInteractionRoutes } from './interactions/routes.js';
-import { publicJwks } from './keys/jwks.js';
 import type { RequestInfo } from './platform/audit/audit.js';
 import { createSecretBox } from './platform/crypto/secret-box.js';
 import { createAccessLog } from './platform/observe/access-log.js';
@@ -140,7 +139,7 @@ function pages(container: Container): Record<string, Router> {
       mayCreateClients,
       everybodyCreates,
       database: () => container.database.ping(),
-      signingKeys: container.loadedKeys.map(({ alg, kid }) => ({ alg, kid })),
+      signingKeys: () => container.loadedKeys.map(({ alg, kid }) => ({ alg, kid })),
       accountPages,
       renderView,
     }),
@@ -149,7 +148,7 @@ function pages(container: Container): Record<string, Router> {
           demo: createDemoRoutes({
             issuer: config.issuer,
             redeem: authorizationServer.ownTokenEndpoint,
-            publicKeys: publicJwks(container.loadedKeys),
+            publicKeys: container.keyring.publicKeys,
             currentAccount,
             box: createSecretBox(config.secretKeys, 'demo'),
             clock: container.clock,

@@ -29,9 +29,10 @@ import { type Clients, createClients } from './clients/register.js';
 import { createRedirectLeases, type RedirectLeases } from './clients/leases.js';
 import { createResources, type Resources } from './clients/resources.js';
 import { createClientSecrets } from './clients/secrets.js';
-import { createFileKeys } from './keys/file-keys.js';
-import { publicJwks } from './keys/jwks.js';
-import type { PrivateSigningKey, SigningKeys } from './keys/signing-keys.js';
+import { readFileKeys } from './keys/file-keys.js';
+import { createKeyring, type Keyring } from './keys/keyring.js';
+import type { PrivateSigningKey } from './keys/signing-keys.js';
+import { createStoredKeys, type StoredKeys } from './keys/stored-keys.js';
 import { type Audit, createAudit } from './platform/audit/audit.js';
 import type { Config } from './platform/config/config.js';
 import { withSecretKey } from './platform/config/secret-key.js';
@@ -62,6 +63,7 @@ import type { PayloadStore } from './stores/payload-store.js';
 import { createRedirectLeaseStore } from './stores/redirect-lease-store.js';
 import { createResourceStore } from './stores/resource-store.js';
 import { createRoleStore } from './stores/role-store.js';
+import { createSigningKeyStore } from './stores/signing-key-store.js';
 import { createSessionFactStore, type SessionFactStore } from './stores/session-fact-store.js';
 import { createThrottleStore, type ThrottleStore } from './stores/throttle-store.js';
 
@@ -93,7 +95,9 @@ export interface Container {
   readonly consents: ConsentStore;
   readonly payloads: PayloadStore;
   readonly throttles: ThrottleStore;
-  readonly signingKeys: SigningKeys;
+  readonly signingKeys: StoredKeys;
+  readonly keyring: Keyring;
+  /** Those of the keyring at the time. */
   readonly loadedKeys: readonly PrivateSigningKey[];
   readonly authorizationServer: AuthorizationServer;
   readonly inspectToken: InspectToken;
@@ -109,6 +113,8 @@ export interface ContainerOptions {
   readonly clock?: Clock;
   /** None where absent. */
   readonly metrics?: Metrics;
+  /** Withdraws the signing keys that no configured secret opens, in the name of this actor. */
+  readonly revokeLostKeys?: string;
   /** Told each step of a migration. */
   readonly report?: (line: string) => void;
 }
@@ -140,7 +146,7 @@ async function assemble(
   config: Config,
   database: OpenDatabase,
   migrated: MigrationResult,
-  { log, clock = systemClock, metrics = noMetrics }: ContainerOptions,
+  { log, clock = systemClock, metrics = noMetrics, revokeLostKeys }: ContainerOptions,
 ): Promise<Container> {
   const { secretKeys } = config;
   const auditStore = createAuditStore(database);
@@ -179,16 +185,17 @@ async function assemble(
     ttl: config.ttl.session,
   });
 
-  const signingKeys = createFileKeys({ keysDir: config.keysDir, clock, warn: (line) => log.warn(line) });
-  for (const { alg, kid } of await signingKeys.ensure()) {
-    await audit.record({
-      event: 'keys.generated',
-      outcome: 'success',
-      actorId: 'system',
-      detail: { alg, kid },
-    });
-  }
-  const loadedKeys = await signingKeys.list();
+  const signingKeys = createStoredKeys({
+    store: createSigningKeyStore(database),
+    box: createSecretBox(secretKeys, 'signing-key'),
+    inFiles: () => readFileKeys(config.keysDir),
+    rotationDays: config.operation.keyRotationDays,
+    audit,
+    clock,
+  });
+  if (revokeLostKeys !== undefined) await signingKeys.revokeLost(revokeLostKeys);
+  await signingKeys.ensure();
+  const keyring = await createKeyring(signingKeys);
 
   const web = createWeb(config, log);
   const requestInfo = (ctx: object) => web.requestInfo(ctx as Context);
@@ -196,7 +203,7 @@ async function assemble(
   const authorizationServer = createAuthorizationServer({
     config,
     secrets: secretKeys,
-    signingKeys: loadedKeys,
+    signingKeys: keyring.keys(),
     payloads,
     clients: clientStore,
     redirectLeases: leaseStore,
@@ -223,6 +230,8 @@ async function assemble(
     clock,
     log,
   });
+
+  keyring.onChange(authorizationServer.useKeys);
 
   const clients = createClients({
     store: clientStore,
@@ -298,12 +307,15 @@ async function assemble(
     payloads,
     throttles,
     signingKeys,
-    loadedKeys,
+    keyring,
+    get loadedKeys() {
+      return keyring.keys();
+    },
     authorizationServer,
     inspectToken: createInspectToken({
       issuer: config.issuer,
       payloads,
-      publicKeys: publicJwks(loadedKeys),
+      publicKeys: keyring.publicKeys,
       tokens: authorizationServer.tokens,
       findAccount: (id) => accounts.findById(id),
       clock,

@@ -93,6 +93,8 @@ export interface AuthorizationServer {
   readonly clientTests: ClientTests;
   /** For the demo, which is a client inside this process. */
   readonly ownTokenEndpoint: OwnTokenEndpoint;
+  /** From now on these sign and are published, the first of an algorithm being the one that signs. */
+  useKeys(keys: readonly PrivateSigningKey[]): void;
   /** @throws {InvalidInput} when the library would refuse a client with this metadata */
   judge(document: ClientDocument): Promise<void>;
 }
@@ -226,7 +228,6 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
       clock,
       grace,
     }),
-    jwks: { keys: deps.signingKeys.map((key) => key.jwk) },
     findAccount: createFindAccount(deps.findAccount),
     fetch: (url, options) => deps.fetch(String(url), options),
     loadExistingGrant: (ctx) => grants.load(ctx),
@@ -260,28 +261,41 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     },
   };
 
-  const provider = createPosternProvider(config.issuer, configuration, {
-    grant: (grantType, handler) => grantUnits.wrap(grantType, deps.deviceLimits.paced(grantType, handler)),
-    formPost: formPostMode(pages.renderView),
-  });
-  cache.install(provider);
-  installScopeNarrowing(provider, cache.recordOf);
-  installOfflineAccess(provider);
-  installReplayDetection(provider, payloads);
-  installSessionRules(provider, {
-    units,
-    ttl: anonymousSession(config),
-    secure,
-    names: createSecretBox(secrets, 'session-uid'),
-  });
-  if (config.legacyFlows.includes('password')) {
-    provider.registerGrantType(GRANT_TYPE, createPasswordGrant(provider, deps.password), PARAMETERS, [
-      'resource',
-    ]);
+  /** The library takes its keys once and for all, so other keys mean another instance. */
+  function build(keys: readonly PrivateSigningKey[]) {
+    const jwks = { keys: keys.map((key) => key.jwk) };
+    const provider = createPosternProvider(
+      config.issuer,
+      { ...configuration, jwks },
+      {
+        grant: (grantType, handler) =>
+          grantUnits.wrap(grantType, deps.deviceLimits.paced(grantType, handler)),
+        formPost: formPostMode(pages.renderView),
+      },
+    );
+    cache.install(provider);
+    installScopeNarrowing(provider, cache.recordOf);
+    installOfflineAccess(provider);
+    installReplayDetection(provider, payloads);
+    installSessionRules(provider, {
+      units,
+      ttl: anonymousSession(config),
+      secure,
+      names: createSecretBox(secrets, 'session-uid'),
+    });
+    if (config.legacyFlows.includes('password')) {
+      provider.registerGrantType(GRANT_TYPE, createPasswordGrant(provider, deps.password), PARAMETERS, [
+        'resource',
+      ]);
+    }
+    watchEvents(provider, { units, nonces, audit: deps.audit, grants, restarts, log: deps.log });
+    return { provider, library: compose(provider.middleware as never) };
   }
-  watchEvents(provider, { units, nonces, audit: deps.audit, grants, restarts, log: deps.log });
 
-  const current = (): Provider => provider;
+  let active = build(deps.signingKeys);
+  const current = (): Provider => active.provider;
+  // Asked anew for each request; one that is under way ends where it began.
+  const library: Middleware = (ctx, next) => active.library(ctx as never, next);
   const publicAddresses = async () => [
     ...(await deps.clients.publicAddresses()),
     ...(await deps.redirectLeases.listOfPublic(clock.now())).map(({ redirectUri }) => redirectUri),
@@ -307,7 +321,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     noNestedPush,
     dressLibraryForms(pages.renderView),
     noteSession(deps.sessionSeen) as never,
-    compose(current().middleware as never),
+    library as never,
   ] as never) as unknown as Middleware;
 
   const ownTokenEndpoint = createOwnTokenEndpoint(middleware);
@@ -332,6 +346,9 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     tokens: createTokens(current),
     clientTests: testRunner.tests({ current, askToken: ownTokenEndpoint }),
     ownTokenEndpoint,
+    useKeys: (keys) => {
+      active = build(keys);
+    },
     judge: (document) => cache.judge(current(), document),
   };
 }

@@ -26,6 +26,8 @@ import {
 import { version } from './version.js';
 
 const MINUTE = 60_000;
+/** Well below the minute within which every node signs with a new key, or drops a withdrawn one. */
+const LOOK_FOR_KEYS_MS = 15_000;
 
 interface Options {
   readonly host?: string;
@@ -156,6 +158,12 @@ async function listen(
       await container.close();
     },
   });
+  // Every process looks for itself; what they find follows from dates, so they agree.
+  jobs.start({
+    name: 'look for new keys',
+    everyMs: LOOK_FOR_KEYS_MS,
+    work: () => container.keyring.refresh(),
+  });
   return { serving, lead: () => startJobs(jobs, container) };
 }
 
@@ -165,6 +173,11 @@ function startJobs(jobs: ReturnType<typeof createJobs>, container: Container): v
     name: 'prune',
     everyMs: MINUTE,
     work: (signal) => prune(container, signal).then(() => undefined),
+  });
+  jobs.start({
+    name: 'rotate keys',
+    everyMs: 10 * MINUTE,
+    work: () => container.signingKeys.tend(),
   });
   jobs.start({
     name: 'delete accounts',
@@ -194,7 +207,6 @@ function announce(cli: Cli, container: Container, administrator: Bootstrapped, p
     database: databaseName(config),
     backup: migrated.copy,
     signingKeys: loadedKeys.map(({ alg, kid }) => ({ alg, kid })),
-    keysDir: config.keysDir,
     ...(made && {
       administrator: { username: administrator.username, oneTimePassword: administrator.oneTimePassword },
     }),

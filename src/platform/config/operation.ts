@@ -7,5 +7,7 @@ export function operationOf(values: SettingValues) {
     workers: values.WORKERS === 'auto' ? ('auto' as const) : Number(values.WORKERS),
     /** Off while neither is set. With a port they are served there alone. */
     metrics: { port: values.METRICS_PORT, token: values.METRICS_TOKEN },
+    /** 0: by command only. */
+    keyRotationDays: values.KEY_ROTATION_DAYS,
   };
 }

@@ -248,7 +248,6 @@ export const settings = {
   KEY_ROTATION_DAYS: {
     ...care,
     ...or(v.whole(0, 3650, 'days'), '90'),
-    ...later,
     help: 'Age at which a signing key is replaced, days; 0 = by command only.',
   },
 
