@@ -15,6 +15,7 @@ import * as accountLife from './0007-account-life.js';
 import * as upstreams from './0008-upstreams.js';
 import * as dserver from './0009-dserver.js';
 import * as permissions from './0010-permissions.js';
+import * as signingKeys from './0011-signing-keys.js';
 
 export interface Migration {
   readonly name: string;
@@ -33,4 +34,5 @@ export const migrations: readonly Migration[] = [
   { name: '0008-upstreams', ...upstreams },
   { name: '0009-dserver', ...dserver },
   { name: '0010-permissions', ...permissions },
+  { name: '0011-signing-keys', ...signingKeys },
 ];

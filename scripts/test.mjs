@@ -1,6 +1,7 @@
 /**
  * `npm test`: everything, one jest run after the other, PostgreSQL and Chromium included.
- * `npm run drill [-- --full]` runs the race suite alone, with 100 (1000) rounds.
+ * `npm run drill [-- --full] [-- R04 …]` runs the races with 100 (1000) rounds and the drills with 30 (200) kills,
+ * or those whose titles begin with one of the names; a table at the end says what came of each.
  * Other arguments go to jest, as in `npm test -- test/flows/refresh.test.ts`.
  * The last line is always `N passed, N failed`.
  */
@@ -20,6 +21,8 @@ const EVERYTHING = [
   { projects: ['flows'], flags: ['--maxWorkers=2'] },
   // Alone: what it measures is several processes against one another.
   RACES,
+  // Alone too: they kill what they measure.
+  { projects: ['drills'], flags: ['--runInBand'] },
   { projects: ['pages'], flags: ['--maxWorkers=2'] },
 ];
 
@@ -47,17 +50,35 @@ async function runEverything() {
 
 async function runDrill() {
   const rounds = process.env.RACE_ROUNDS || (full ? '1000' : '100');
-  tell(`Race drill with ${rounds} rounds`);
+  const kills = process.env.DRILL_KILLS || (full ? '200' : '30');
+  const names = extra.filter((arg) => /^R\d\d$/.test(arg));
+  const others = extra.filter((arg) => !names.includes(arg));
+  const chosen = names.length > 0 ? ['--testNamePattern', names.join('|')] : [];
+  tell(
+    `Drill: ${rounds} rounds of each race, ${kills} kills${names.length > 0 ? `; only ${names.join(', ')}` : ''}`,
+  );
   const began = Date.now();
   const pulse = setInterval(() => {
-    tell(`  still racing, ${Math.round((Date.now() - began) / 1000)} s`);
+    tell(`  still at it, ${Math.round((Date.now() - began) / 1000)} s`);
   }, 30_000);
   try {
-    const flags = [...RACES.flags, '--verbose', `--testTimeout=${3_600_000}`];
-    return await runJest({ ...RACES, flags, extra, env: { RACE_ROUNDS: rounds } });
+    const flags = [...RACES.flags, '--verbose', `--testTimeout=${3_600_000}`, ...chosen];
+    const env = { RACE_ROUNDS: rounds, DRILL_KILLS: kills, DRILL: '1' };
+    const result = await runJest({ projects: ['races', 'drills'], flags, extra: others, env });
+    tell(`\n${summary(result.tests)}`);
+    return result;
   } finally {
     clearInterval(pulse);
   }
+}
+
+/** One line a test that ran, those that failed first. */
+function summary(tests) {
+  const ran = tests.filter(({ status }) => status !== 'pending');
+  ran.sort((one, other) => Number(one.status === 'passed') - Number(other.status === 'passed'));
+  return ran
+    .map(({ status, seconds, name }) => `${status.padEnd(7)} ${seconds.toFixed(1).padStart(8)} s  ${name}`)
+    .join('\n');
 }
 
 function add(total, result) {

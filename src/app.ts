@@ -19,12 +19,12 @@ import { createDserverRoutes } from './dserver/doors-routes.js';
 import { createHomeRoutes } from './home/routes.js';
 import { clientCard } from './interactions/consent.js';
 import { createInteractionRoutes } from './interactions/routes.js';
-import { publicJwks } from './keys/jwks.js';
 import type { RequestInfo } from './platform/audit/audit.js';
 import { createSecretBox } from './platform/crypto/secret-box.js';
 import { createPermissionDoors } from './permission-service/doors-routes.js';
 import { createAccessLog } from './platform/observe/access-log.js';
 import type { Health } from './platform/observe/health.js';
+import { createRouteLabels } from './platform/observe/route-label.js';
 import { errorBoundary } from './platform/web/error-boundary.js';
 import { hosts } from './platform/web/hosts.js';
 import { pinRequest } from './platform/web/pinned-request.js';
@@ -180,7 +180,7 @@ function pages(container: Container): Record<string, Router> {
       mayCreateClients,
       everybodyCreates,
       database: () => container.database.ping(),
-      signingKeys: container.loadedKeys.map(({ alg, kid }) => ({ alg, kid })),
+      signingKeys: () => container.loadedKeys.map(({ alg, kid }) => ({ alg, kid })),
       upstreamClaims: upstreamPages.claimsOf,
       accountPages,
       renderView,
@@ -191,7 +191,7 @@ function pages(container: Container): Record<string, Router> {
           demo: createDemoRoutes({
             issuer: config.issuer,
             redeem: authorizationServer.ownTokenEndpoint,
-            publicKeys: publicJwks(container.loadedKeys),
+            publicKeys: container.keyring.publicKeys,
             currentAccount,
             box: createSecretBox(config.secretKeys, 'demo'),
             clock: container.clock,
@@ -321,9 +321,10 @@ export function listRoutes(container: Container, health: Health): Route[] {
 const middlewareOf = (router: Router): Middleware => router.routes() as unknown as Middleware;
 
 export function createApp(container: Container, health: Health): RequestListener {
-  const { config, authorizationServer, web, log, clock } = container;
+  const { config, authorizationServer, web, log, clock, metrics } = container;
   const proxies = createTrustedProxies(config.http.trustProxy);
   const logAccess = createAccessLog(log);
+  const routeOf = createRouteLabels(LIBRARY_ROUTES.map(({ rule }) => rule));
   const issuer = new URL(config.issuer);
 
   const app = new Koa({ proxy: true });
@@ -336,7 +337,9 @@ export function createApp(container: Container, health: Health): RequestListener
       clock,
       renderError: web.renderError,
       finished: ({ requestId, method, path, status, milliseconds }, ctx) => {
-        const routePath = String((ctx as Context & { _matchedRoute?: unknown })._matchedRoute ?? path);
+        const { _matchedRoute: matched } = ctx as Context & { _matchedRoute?: unknown };
+        const routePath = String(matched ?? path);
+        if (metrics.on) metrics.request(routeOf(matched, path), status, milliseconds);
         logAccess({ method, routePath, status, durationMs: milliseconds, requestId });
       },
     }),

@@ -32,9 +32,10 @@ import { createResources, type Resources } from './clients/resources.js';
 import { createClientSecrets, sealedClientSecrets } from './clients/secrets.js';
 import { createDserver, type Dserver } from './dserver/dserver.js';
 import { exportOf as dserverExportOf } from './dserver/export.js';
-import { createFileKeys } from './keys/file-keys.js';
-import { publicJwks } from './keys/jwks.js';
-import type { PrivateSigningKey, SigningKeys } from './keys/signing-keys.js';
+import { readFileKeys } from './keys/file-keys.js';
+import { createKeyring, type Keyring } from './keys/keyring.js';
+import type { PrivateSigningKey } from './keys/signing-keys.js';
+import { createStoredKeys, type StoredKeys } from './keys/stored-keys.js';
 import { createPermissionService, type PermissionService } from './permission-service/permission-service.js';
 import { type Audit, createAudit } from './platform/audit/audit.js';
 import type { Config } from './platform/config/config.js';
@@ -47,6 +48,7 @@ import { type OpenDatabase, openDatabase } from './platform/database/open.js';
 import { openPostman } from './platform/mail/open-postman.js';
 import { createGuardedFetch } from './platform/net/guarded-fetch.js';
 import type { Logger } from './platform/observe/logger.js';
+import { type Metrics, noMetrics } from './platform/observe/metrics.js';
 import { createThrottle, type ThrottleRule } from './platform/throttle/throttle.js';
 import { createWeb, type Web } from './platform/web/web.js';
 import type { Upstreams } from './relying-party/doors.js';
@@ -70,6 +72,7 @@ import { createRedirectLeaseStore } from './stores/redirect-lease-store.js';
 import { createResourceStore } from './stores/resource-store.js';
 import { createRoleStore } from './stores/role-store.js';
 import { createSealedRows } from './stores/sealed-rows.js';
+import { createSigningKeyStore } from './stores/signing-key-store.js';
 import { createSessionFactStore, type SessionFactStore } from './stores/session-fact-store.js';
 import { createThrottleStore, type ThrottleStore } from './stores/throttle-store.js';
 import { createUpstreamStores } from './stores/upstream-stores.js';
@@ -78,6 +81,7 @@ export interface Container {
   readonly config: Config;
   readonly log: Logger;
   readonly clock: Clock;
+  readonly metrics: Metrics;
   readonly database: OpenDatabase;
   readonly audit: Audit;
   readonly auditStore: AuditStore;
@@ -102,7 +106,9 @@ export interface Container {
   readonly consents: ConsentStore;
   readonly payloads: PayloadStore;
   readonly throttles: ThrottleStore;
-  readonly signingKeys: SigningKeys;
+  readonly signingKeys: StoredKeys;
+  readonly keyring: Keyring;
+  /** Those of the keyring at the time. */
   readonly loadedKeys: readonly PrivateSigningKey[];
   readonly permissionService: PermissionService;
   readonly authorizationServer: AuthorizationServer;
@@ -122,6 +128,10 @@ export interface Container {
 export interface ContainerOptions {
   readonly log: Logger;
   readonly clock?: Clock;
+  /** None where absent. */
+  readonly metrics?: Metrics;
+  /** Withdraws the signing keys that no configured secret opens, in the name of this actor. */
+  readonly revokeLostKeys?: string;
   /** Told each step of a migration. */
   readonly report?: (line: string) => void;
 }
@@ -140,7 +150,7 @@ export async function createContainer(given: Config, options: ContainerOptions):
   const upstreams = createUpstreams(given);
   const migrated = await migrate(given, options.report);
   const config = withSecretKey(given);
-  const database = await openDatabase(config.database, options.log);
+  const database = await openDatabase(config.database, options.log, options.metrics);
   try {
     return await assemble(config, database, { migrated, upstreams }, options);
   } catch (error) {
@@ -154,12 +164,12 @@ async function assemble(
   config: Config,
   database: OpenDatabase,
   { migrated, upstreams }: Pick<Container, 'migrated' | 'upstreams'>,
-  { log, clock = systemClock }: ContainerOptions,
+  { log, clock = systemClock, metrics = noMetrics, revokeLostKeys }: ContainerOptions,
 ): Promise<Container> {
   const { secretKeys } = config;
   const guardedFetch = createGuardedFetch({ allow: config.upstreamAllowPrivate, loopback: config.loopback });
   const auditStore = createAuditStore(database);
-  const audit = createAudit({ store: auditStore, clock });
+  const audit = createAudit({ store: auditStore, clock, heard: metrics.audited });
   const throttles = createThrottleStore(database);
   const throttle = (rule: ThrottleRule) => createThrottle({ store: throttles, clock }, rule);
   const payloads = createPayloadStore(database, clock);
@@ -192,16 +202,17 @@ async function assemble(
     ttl: config.ttl.session,
   });
 
-  const signingKeys = createFileKeys({ keysDir: config.keysDir, clock, warn: (line) => log.warn(line) });
-  for (const { alg, kid } of await signingKeys.ensure()) {
-    await audit.record({
-      event: 'keys.generated',
-      outcome: 'success',
-      actorId: 'system',
-      detail: { alg, kid },
-    });
-  }
-  const loadedKeys = await signingKeys.list();
+  const signingKeys = createStoredKeys({
+    store: createSigningKeyStore(database),
+    box: createSecretBox(secretKeys, 'signing-key'),
+    inFiles: () => readFileKeys(config.keysDir),
+    rotationDays: config.operation.keyRotationDays,
+    audit,
+    clock,
+  });
+  if (revokeLostKeys !== undefined) await signingKeys.revokeLost(revokeLostKeys);
+  await signingKeys.ensure();
+  const keyring = await createKeyring(signingKeys);
 
   const dserver = createDserver({
     config,
@@ -221,7 +232,7 @@ async function assemble(
   const authorizationServer = createAuthorizationServer({
     config,
     secrets: secretKeys,
-    signingKeys: loadedKeys,
+    signingKeys: keyring.keys(),
     otherPublicKeys: dserver.key.published,
     payloads,
     clients: clientStore,
@@ -238,6 +249,7 @@ async function assemble(
       browserOf: (ctx) => ctx.cookies.get(cookieNames(config.issuer.startsWith('https:')).session),
     }),
     audit: { row: audit.row, requestInfo },
+    tokensIssued: metrics.tokensIssued,
     fetch: guardedFetch,
     pages: web,
     sessionSeen: (ctx, { accountId, uid }) =>
@@ -250,6 +262,8 @@ async function assemble(
     clock,
     log,
   });
+
+  keyring.onChange(authorizationServer.useKeys);
 
   const clients = createClients({
     store: clientStore,
@@ -329,6 +343,7 @@ async function assemble(
     config,
     log,
     clock,
+    metrics,
     database,
     audit,
     auditStore,
@@ -363,13 +378,16 @@ async function assemble(
     payloads,
     throttles,
     signingKeys,
-    loadedKeys,
+    keyring,
+    get loadedKeys() {
+      return keyring.keys();
+    },
     permissionService,
     authorizationServer,
     inspectToken: createInspectToken({
       issuer: config.issuer,
       payloads,
-      publicKeys: publicJwks(loadedKeys),
+      publicKeys: keyring.publicKeys,
       tokens: authorizationServer.tokens,
       findAccount: (id) => accounts.findById(id),
       clock,

@@ -45,6 +45,14 @@ export default {
     project('stores', withPostgres),
     project('flows', withPostgres),
     project('races', withPostgres),
+    project('drills', {
+      ...withPostgres,
+      // `*.drill.ts` needs a program from apt, so it is for `npm run drill` alone.
+      testMatch: [
+        '<rootDir>/test/drills/*.test.ts',
+        ...(process.env.DRILL ? ['<rootDir>/test/drills/*.drill.ts'] : []),
+      ],
+    }),
     project('pages', withPostgres),
   ],
   maxWorkers: 2,

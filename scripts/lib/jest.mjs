@@ -7,7 +7,7 @@ import { inRoot, root } from './paths.mjs';
 
 /**
  * @param {{ projects: string[], flags?: string[], extra?: string[], env?: Record<string, string> }} run
- * @returns {Promise<{ passed: number, failed: number, skipped: number }>}
+ * @returns {Promise<{ passed: number, failed: number, skipped: number, tests: { name: string, status: string, seconds: number }[] }>}
  */
 export async function runJest({ projects, flags = [], extra = [], env = {} }) {
   const folder = mkdtempSync(join(tmpdir(), 'postern-jest-'));
@@ -41,7 +41,7 @@ const exitCode = (child) =>
   });
 
 function counts(outputFile, code) {
-  if (!existsSync(outputFile)) return { passed: 0, failed: 1, skipped: 0 };
+  if (!existsSync(outputFile)) return { passed: 0, failed: 1, skipped: 0, tests: [] };
   const result = JSON.parse(readFileSync(outputFile, 'utf8'));
   // A suite that could not even be loaded holds no failed test, and is a failure all the same.
   const failed = result.numFailedTests + result.numRuntimeErrorTestSuites;
@@ -49,5 +49,12 @@ function counts(outputFile, code) {
     passed: result.numPassedTests,
     failed: failed === 0 && code !== 0 ? 1 : failed,
     skipped: result.numPendingTests + result.numTodoTests,
+    tests: result.testResults.flatMap(({ assertionResults }) =>
+      assertionResults.map(({ fullName, status, duration }) => ({
+        name: fullName,
+        status,
+        seconds: (duration ?? 0) / 1000,
+      })),
+    ),
   };
 }

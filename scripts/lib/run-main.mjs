@@ -8,5 +8,8 @@ import { main } from './paths.mjs';
 export async function runMain(args) {
   process.setSourceMapsEnabled(true);
   process.argv = [process.execPath, main, ...args];
+  // Workers (WORKERS=2) start the program anew, from these.
+  const hush = new URL('./hush-runtime-notice.mjs', import.meta.url).href;
+  process.execArgv.push('--enable-source-maps', '--import', hush);
   await import(pathToFileURL(main).href);
 }

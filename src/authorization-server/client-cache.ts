@@ -57,7 +57,7 @@ export function createClientCache(deps: Dependencies): ClientCache {
   const { clients, secrets, features, tests, clock } = deps;
   const records = new WeakMap<Client, ClientRecord>();
   const leases = new WeakMap<Client, readonly RedirectLease[]>();
-  const kept = new Map<string, { version: number; client: Client }>();
+  const kept = new Map<string, { version: number; client: Client; provider: Provider }>();
 
   function offered(metadata: ClientRecord['metadata']): AllClientMetadata {
     const { scope, grant_types, response_types, ...rest } = metadata;
@@ -103,8 +103,9 @@ export function createClientCache(deps: Dependencies): ClientCache {
     if (typeof clientId !== 'string' || clientId === '' || clientId.includes('\0')) return undefined;
     const version = await clients.findVersion(clientId);
     const known = kept.get(clientId);
-    if (version !== undefined && known?.version === version && !tests.isVouchedFor(clientId)) {
-      return known.client;
+    const current = known?.version === version && known?.provider === provider;
+    if (version !== undefined && current && !tests.isVouchedFor(clientId)) {
+      return known?.client;
     }
     kept.delete(clientId);
     const record = version === undefined ? undefined : await clients.find(clientId);
@@ -114,14 +115,16 @@ export function createClientCache(deps: Dependencies): ClientCache {
     if (tests.isVouchedFor(clientId)) return build(provider, withoutSecret(record), leased);
     const client = build(provider, record, leased);
     // client_secret_jwt keys are derived when the client is built, so they must not outlive a secret's end.
-    if (!keepsText(record.metadata.token_endpoint_auth_method)) keep(clientId, record.version, client);
+    if (!keepsText(record.metadata.token_endpoint_auth_method))
+      keep(clientId, { version: record.version, client, provider });
     return client;
   }
 
-  function keep(clientId: string, version: number, client: Client): void {
+  /** With the provider it belongs to: when keys change there is a new one, with a client class of its own. */
+  function keep(clientId: string, entry: { version: number; client: Client; provider: Provider }): void {
     const [oldest] = kept.keys();
     if (kept.size >= KEPT && oldest !== undefined) kept.delete(oldest);
-    kept.set(clientId, { version, client });
+    kept.set(clientId, entry);
   }
 
   return {

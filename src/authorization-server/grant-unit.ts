@@ -29,6 +29,8 @@ interface Dependencies {
   readonly grace: number;
   /** The audit row written with the tokens. */
   readonly note: (ctx: TokenEndpointGrantContext, grantType: string) => AuditRecord;
+  /** Told when tokens were issued, once they are stored. */
+  readonly issued: (grantType: string) => void;
   /** The one written when a replay ends a grant. */
   readonly noteReplay: (ctx: TokenEndpointGrantContext) => AuditRecord;
 }
@@ -80,7 +82,7 @@ export function createGrantUnits(deps: Dependencies) {
     if (grantType === REFRESH && grace > 0) await saveAnswer(ctx, unit);
     unit.notes.push(deps.note(ctx, grantType));
     const outcome = await store.apply(unit);
-    if (outcome === 'ok') return;
+    if (outcome === 'ok') return deps.issued(grantType);
     ctx.body = undefined;
     if (outcome === 'grant') throw new errors.InvalidGrant('grant not found');
     if (grantType === REFRESH) return answerAgain(ctx);

@@ -39,8 +39,8 @@ export type InspectToken = (token: string) => Promise<TokenView>;
 interface Dependencies {
   readonly issuer: string;
   readonly payloads: Pick<PayloadStore, 'find'>;
-  /** As published. */
-  readonly publicKeys: { keys: JWK[] };
+  /** As published at the time. */
+  readonly publicKeys: () => { keys: JWK[] };
   readonly tokens: Tokens;
   readonly findAccount: (id: string) => Promise<Account | undefined>;
   readonly clock: Clock;
@@ -61,7 +61,6 @@ const LIVE: Verdict = { status: 'live' };
 
 export function createInspectToken(deps: Dependencies): InspectToken {
   const { issuer, payloads, tokens, clock } = deps;
-  const keys = createLocalJWKSet(deps.publicKeys);
 
   async function judgeRow(token: string, row: StoredPayload, account: Account | undefined): Promise<Verdict> {
     const grant = row.grantKey === null ? undefined : await payloads.find(row.grantKey);
@@ -97,7 +96,7 @@ export function createInspectToken(deps: Dependencies): InspectToken {
   }
 
   async function judgeJwt(token: string, claims: JWTPayload): Promise<Verdict> {
-    const signed = await compactVerify(token, keys).then(
+    const signed = await compactVerify(token, createLocalJWKSet(deps.publicKeys())).then(
       () => true,
       () => false,
     );

@@ -106,6 +106,8 @@ export interface AuthorizationServer {
   readonly clientTests: ClientTests;
   /** For the demo, which is a client inside this process. */
   readonly ownTokenEndpoint: OwnTokenEndpoint;
+  /** From now on these sign and are published, the first of an algorithm being the one that signs. */
+  useKeys(keys: readonly PrivateSigningKey[]): void;
   /** @throws {InvalidInput} when the library would refuse a client with this metadata */
   judge(document: ClientDocument): Promise<void>;
 }
@@ -126,6 +128,7 @@ export interface AuthorizationServerDependencies {
   readonly password: PasswordGrantDependencies;
   readonly deviceLimits: DeviceLimits;
   readonly audit: AuditNotes;
+  readonly tokensIssued: (grantType: string) => void;
   /** The way to what clients publish: their key sets. */
   readonly fetch: GuardedFetch;
   /** Told of each signed-in browser that comes by; never throws. */
@@ -221,6 +224,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     clock,
     grace,
     note: issuedRow(deps.audit),
+    issued: deps.tokensIssued,
     noteReplay: replayRow(deps.audit),
   });
   /** False once the client of a token was deleted, or the person it stands for deleted or disabled. */
@@ -249,7 +253,6 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
       clock,
       grace,
     }),
-    jwks: { keys: deps.signingKeys.map((key) => key.jwk) },
     findAccount: createFindAccount(deps.findAccount),
     fetch: (url, options) => deps.fetch(String(url), options),
     loadExistingGrant: (ctx) => grants.load(ctx),
@@ -283,32 +286,45 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     },
   };
 
-  const provider = createPosternProvider(config.issuer, configuration, {
-    grant: (grantType, handler) => grantUnits.wrap(grantType, deps.deviceLimits.paced(grantType, handler)),
-    formPost: formPostMode(pages.renderView),
-  });
-  cache.install(provider);
-  installScopeNarrowing(
-    provider,
-    cache.recordOf,
-    (clientId, scope) => scope !== UPSTREAM_TOKEN_SCOPE || deps.upstreamTokenClients.has(clientId),
-  );
-  installOfflineAccess(provider);
-  installReplayDetection(provider, payloads);
-  installSessionRules(provider, {
-    units,
-    ttl: anonymousSession(config),
-    secure,
-    names: createSecretBox(secrets, 'session-uid'),
-  });
-  if (config.legacyFlows.includes('password')) {
-    provider.registerGrantType(GRANT_TYPE, createPasswordGrant(provider, deps.password), PARAMETERS, [
-      'resource',
-    ]);
+  /** The library takes its keys once and for all, so other keys mean another instance. */
+  function build(keys: readonly PrivateSigningKey[]) {
+    const jwks = { keys: keys.map((key) => key.jwk) };
+    const provider = createPosternProvider(
+      config.issuer,
+      { ...configuration, jwks },
+      {
+        grant: (grantType, handler) =>
+          grantUnits.wrap(grantType, deps.deviceLimits.paced(grantType, handler)),
+        formPost: formPostMode(pages.renderView),
+      },
+    );
+    cache.install(provider);
+    installScopeNarrowing(
+      provider,
+      cache.recordOf,
+      (clientId, scope) => scope !== UPSTREAM_TOKEN_SCOPE || deps.upstreamTokenClients.has(clientId),
+    );
+    installOfflineAccess(provider);
+    installReplayDetection(provider, payloads);
+    installSessionRules(provider, {
+      units,
+      ttl: anonymousSession(config),
+      secure,
+      names: createSecretBox(secrets, 'session-uid'),
+    });
+    if (config.legacyFlows.includes('password')) {
+      provider.registerGrantType(GRANT_TYPE, createPasswordGrant(provider, deps.password), PARAMETERS, [
+        'resource',
+      ]);
+    }
+    watchEvents(provider, { units, nonces, audit: deps.audit, grants, restarts, log: deps.log });
+    return { provider, library: compose(provider.middleware as never) };
   }
-  watchEvents(provider, { units, nonces, audit: deps.audit, grants, restarts, log: deps.log });
 
-  const current = (): Provider => provider;
+  let active = build(deps.signingKeys);
+  const current = (): Provider => active.provider;
+  // Asked anew for each request; one that is under way ends where it began.
+  const library: Middleware = (ctx, next) => active.library(ctx as never, next);
   const publicAddresses = async () => [
     ...(await deps.clients.publicAddresses()),
     ...(await deps.redirectLeases.listOfPublic(clock.now())).map(({ redirectUri }) => redirectUri),
@@ -335,7 +351,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     noNestedPush,
     dressLibraryForms(pages.renderView),
     noteSession(deps) as never,
-    compose(current().middleware as never),
+    library as never,
   ] as never) as unknown as Middleware;
 
   const ownTokenEndpoint = createOwnTokenEndpoint(middleware);
@@ -361,6 +377,9 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     tokens: createTokens(current),
     clientTests: testRunner.tests({ current, askToken: ownTokenEndpoint }),
     ownTokenEndpoint,
+    useKeys: (keys) => {
+      active = build(keys);
+    },
     judge: (document) => cache.judge(current(), document),
   };
 }

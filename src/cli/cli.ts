@@ -9,6 +9,7 @@ import type { Environment } from '../platform/config/sources.js';
 import { addApiKeyVerbs } from './api-key/verbs.js';
 import { addClientVerbs } from './client/verbs.js';
 import { addConfigVerb } from './config.js';
+import { addDbVerbs } from './db.js';
 import { type Cli, createDesk } from './desk.js';
 import { isUnexpected, tell, UnknownCommand } from './faults.js';
 import { addDserverVerbs } from './dserver-sync.js';
@@ -64,6 +65,7 @@ function createProgram(cli: Cli): Command {
   addConfigVerb(program, cli);
   addUrlsVerb(program, cli);
   addPruneVerb(program, cli);
+  addDbVerbs(program, cli);
   return program;
 }
 

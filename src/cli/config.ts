@@ -10,11 +10,7 @@ export function addConfigVerb(program: Command, cli: Cli): void {
     .action(() => {
       const parsed = cli.settings();
       const settings = effectiveSettings(parsed);
-      const rows = settings.map(({ name, value, source, later }) => [
-        name,
-        value ?? '',
-        later ? `${source} (not built yet)` : source,
-      ]);
+      const rows = settings.map(({ name, value, source }) => [name, value ?? '', source]);
       for (const warning of parsed.warnings) cli.progress(warning);
       cli.print({ settings, warnings: parsed.warnings }, table(['Setting', 'Value', 'Source'], rows));
     });

@@ -1,5 +1,5 @@
 import type { LevelWithSilent } from 'pino';
-import { type Container, createContainer } from '../container.js';
+import { type Container, type ContainerOptions, createContainer } from '../container.js';
 import type { ParsedConfig } from '../platform/config/config.js';
 import { loadConfig } from '../platform/config/load.js';
 import type { Environment } from '../platform/config/sources.js';
@@ -21,10 +21,12 @@ export interface Cli {
   /** A line about what is going on, to standard error; not with `--json`. */
   progress(line: string): void;
   /** Runs `work` with everything made, the database included, and undoes it. */
-  withContainer<T>(work: (container: Container) => Promise<T>): Promise<T>;
+  withContainer<T>(work: (container: Container) => Promise<T>, options?: ContainerChoices): Promise<T>;
   /** Logs what nobody foresaw, where `LOG_LEVEL=debug` asks for it. */
   explain(error: unknown): void;
 }
+
+type ContainerChoices = Pick<ContainerOptions, 'revokeLostKeys'>;
 
 interface Given {
   readonly terminal: Terminal;
@@ -61,14 +63,18 @@ export function createDesk({ terminal, json, env, folder }: Given): Cli {
         : lines.map((line) => `${line}\n`).join('');
       terminal.stdout.write(text);
     },
-    async withContainer(work) {
+    async withContainer(work, options = {}) {
       const parsed = settings();
       if (parsed.config.database.file === ':memory:') {
         throw new CliFault(
           'DATABASE_URL: memory is shared with no server; name a file or a PostgreSQL database',
         );
       }
-      const container = await createContainer(parsed.config, { log: logger(parsed), report: progress });
+      const container = await createContainer(parsed.config, {
+        ...options,
+        log: logger(parsed),
+        report: progress,
+      });
       try {
         return await work(container);
       } finally {

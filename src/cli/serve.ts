@@ -6,16 +6,29 @@ import { requireMigrated } from '../platform/database/migrate.js';
 import type { Config, ParsedConfig } from '../platform/config/config.js';
 import { createHealth } from '../platform/observe/health.js';
 import { createLogger } from '../platform/observe/logger.js';
+import { mergeMetrics, noMetrics } from '../platform/observe/metrics.js';
 import { type BannerFacts, renderBanner } from '../serve/banner.js';
 import { createJobs } from '../serve/jobs.js';
 import type { TlsFiles } from '../serve/listen.js';
 import { prune } from '../serve/prune.js';
-import { type Serving, serve } from '../serve/serve.js';
+import { beforeApplication } from '../serve/metrics.js';
+import { serve } from '../serve/serve.js';
+import { isWorker, workerCount } from '../serve/cluster.js';
 import type { Cli } from './desk.js';
 import { UsageFault } from './faults.js';
+import {
+  metricsOf,
+  openMetrics,
+  type Outside,
+  runPrimary,
+  runWorker,
+  type ServingNode,
+} from './serve-workers.js';
 import { version } from './version.js';
 
 const MINUTE = 60_000;
+/** Well below the minute within which every node signs with a new key, or drops a withdrawn one. */
+const LOOK_FOR_KEYS_MS = 15_000;
 
 interface Options {
   readonly host?: string;
@@ -62,37 +75,58 @@ function settingsFor(cli: Cli, { host, port, debug }: Options, tls: TlsFiles | u
   return cli.settings({ ...said, ISSUER: parsed.config.issuer.replace('http:', 'https:') });
 }
 
-/** The server: everything is made, the port is opened, a few lines say what to do. Answers the exit code. */
+/** Alone, or as the primary of several, or as one of these. Answers the exit code. */
 async function runServer(cli: Cli, { config, warnings }: ParsedConfig, tls?: TlsFiles): Promise<number> {
   // With --json standard output is for the one document.
   const log = createLogger({
     level: config.log.level,
     stream: cli.json ? cli.terminal.stderr : cli.terminal.stdout,
   });
+  if (isWorker()) return runWorker(config, log, (container, outside) => listen(container, tls, outside));
   for (const warning of warnings) log.warn(warning);
-  const container = await createContainer(config, { log, report: (line) => log.info(line) });
-  let serving: Serving;
+  const alone = workerCount(config.operation.workers) === 1;
+  const report = (line: string) => log.info(line);
+  const metrics = alone ? metricsOf(config) : noMetrics;
+  const container = await createContainer(config, { log, metrics, report });
+  const tell = (administrator: Bootstrapped, port: number) => announce(cli, container, administrator, port);
+  if (alone) return runAlone(container, tls, tell);
+  return runPrimary(container, { count: () => workerCount(cli.settings().config.operation.workers), tell });
+}
+
+/** Everything is made, the port is opened, a few lines say what to do. */
+async function runAlone(
+  container: Container,
+  tls: TlsFiles | undefined,
+  tell: (administrator: Bootstrapped, port: number) => void,
+): Promise<number> {
+  const scrape = async () => mergeMetrics([await container.metrics.snapshot()]);
+  let closeMetrics = () => {};
+  let node: ServingNode;
   try {
-    serving = await listen(container, tls);
+    closeMetrics = await openMetrics(container.config, scrape);
+    node = await listen(container, tls, { signals: process, scrape });
   } catch (error) {
+    closeMetrics();
     await container.close();
     throw error;
   }
+  void node.serving.ended.then(closeMetrics);
+  node.lead();
   try {
     // After the port is ours: a password that is shown once must not be made by a start that then fails.
-    const administrator = await container.bootstrap();
-    announce(cli, container, administrator, serving.port);
-    if (administrator.outcome === 'name_taken') {
-      log.warn({ username: administrator.username }, 'no administrator: this name is held by somebody else');
-    }
+    tell(await container.bootstrap(), node.serving.port);
   } catch (error) {
-    await serving.stop('the start failed');
+    await node.serving.stop('the start failed');
     throw error;
   }
-  return serving.ended;
+  return node.serving.ended;
 }
 
-async function listen(container: Container, tls: TlsFiles | undefined): Promise<Serving> {
+async function listen(
+  container: Container,
+  tls: TlsFiles | undefined,
+  { signals, scrape }: Outside,
+): Promise<ServingNode> {
   const { config, log } = container;
   let draining = false;
   const health = createHealth({
@@ -104,12 +138,17 @@ async function listen(container: Container, tls: TlsFiles | undefined): Promise<
     onFailure: (name, error) => log.warn({ check: name, err: error }, 'not ready'),
   });
   const jobs = createJobs({ log, random: Math.random });
+  const application = createApp(container, health);
+  const { token, port } = config.operation.metrics;
   const serving = await serve({
-    handler: createApp(container, health),
+    handler:
+      token === undefined || port !== undefined
+        ? application
+        : beforeApplication(application, { scrape, token }),
     config,
     tls,
     log,
-    signals: process,
+    signals,
     ready: {
       drain: () => {
         draining = true;
@@ -120,10 +159,16 @@ async function listen(container: Container, tls: TlsFiles | undefined): Promise<
       await container.close();
     },
   });
-  startJobs(jobs, container);
-  return serving;
+  // Every process looks for itself; what they find follows from dates, so they agree.
+  jobs.start({
+    name: 'look for new keys',
+    everyMs: LOOK_FOR_KEYS_MS,
+    work: () => container.keyring.refresh(),
+  });
+  return { serving, lead: () => startJobs(jobs, container) };
 }
 
+/** Work for one process of a machine. Several machines do it beside one another: it is made for that. */
 function startJobs(jobs: ReturnType<typeof createJobs>, container: Container): void {
   jobs.start({
     name: 'prune',
@@ -141,6 +186,11 @@ function startJobs(jobs: ReturnType<typeof createJobs>, container: Container): v
     });
   }
   jobs.start({
+    name: 'rotate keys',
+    everyMs: 10 * MINUTE,
+    work: () => container.signingKeys.tend(),
+  });
+  jobs.start({
     name: 'delete accounts',
     everyMs: 10 * MINUTE,
     work: (signal) => container.leaving.finish(signal).then(() => undefined),
@@ -156,7 +206,10 @@ function databaseName({ database }: Config): string {
 
 /** Straight to standard output, never through the logger: a one-time password is shown this once. */
 function announce(cli: Cli, container: Container, administrator: Bootstrapped, port: number): void {
-  const { config, migrated, loadedKeys } = container;
+  const { config, migrated, loadedKeys, log } = container;
+  if (administrator.outcome === 'name_taken') {
+    log.warn({ username: administrator.username }, 'no administrator: this name is held by somebody else');
+  }
   const made = administrator.outcome === 'created' || administrator.outcome === 'renewed';
   const facts: BannerFacts = {
     url: config.issuer,
@@ -165,7 +218,6 @@ function announce(cli: Cli, container: Container, administrator: Bootstrapped, p
     database: databaseName(config),
     backup: migrated.copy,
     signingKeys: loadedKeys.map(({ alg, kid }) => ({ alg, kid })),
-    keysDir: config.keysDir,
     ...(made && {
       administrator: { username: administrator.username, oneTimePassword: administrator.oneTimePassword },
     }),

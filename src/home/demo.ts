@@ -26,7 +26,8 @@ import { commandLines } from './command-lines.js';
 export interface DemoDependencies {
   readonly issuer: string;
   readonly redeem: OwnTokenEndpoint;
-  readonly publicKeys: JSONWebKeySet;
+  /** As published at the time. */
+  readonly publicKeys: () => JSONWebKeySet;
   readonly currentAccount: (ctx: Context) => Promise<Account | undefined>;
   /** Purpose `demo`. */
   readonly box: SecretBox;
@@ -66,7 +67,6 @@ export function createDemoRoutes(deps: DemoDependencies): Router {
   const { issuer, box, clock } = deps;
   const secure = issuer.startsWith('https:');
   const cookie = `${secure ? '__Secure-' : ''}postern_demo`;
-  const keys = createLocalJWKSet(deps.publicKeys);
 
   function setCookie(ctx: Context, value: string | null): void {
     ctx.cookies.set(cookie, value, {
@@ -116,7 +116,10 @@ export function createDemoRoutes(deps: DemoDependencies): Router {
   }
 
   async function verified(idToken: string, nonce: string): Promise<JWTPayload> {
-    const { payload } = await jwtVerify(idToken, keys, { issuer, audience: DEMO_CLIENT_ID });
+    const { payload } = await jwtVerify(idToken, createLocalJWKSet(deps.publicKeys()), {
+      issuer,
+      audience: DEMO_CLIENT_ID,
+    });
     if (payload.nonce !== nonce) throw STALE();
     return payload;
   }

@@ -17,7 +17,7 @@ interface Dependencies {
   readonly everybodyCreates: boolean;
   /** Rejects where the database does not answer. */
   readonly database: () => Promise<void>;
-  readonly signingKeys: HomeModel['status']['signingKeys'];
+  readonly signingKeys: () => HomeModel['status']['signingKeys'];
   /** What the upstream of this session says about the person. */
   readonly upstreamClaims: (ctx: Context) => Promise<HomeModel['upstream'] | undefined>;
   readonly accountPages: AccountPages;
@@ -56,7 +56,7 @@ export function createHomeRoutes(deps: Dependencies): Router {
     return {
       issuer,
       links: LINKS,
-      status: { database, signingKeys: deps.signingKeys },
+      status: { database, signingKeys: deps.signingKeys() },
       ...(deps.everybodyCreates ? { tryHref: '/demo' } : {}),
     };
   }

@@ -4,13 +4,12 @@ import { type PrivateSigningKey, SIGNING_ALGS, type SigningAlg } from './signing
 
 const RSA_BITS = 2048;
 
+const WAY_OUT = 'Restore it from a backup, or remove it to have a new one made.';
+
 /** A key that is kept but cannot be used; the message names where it is and what to do. */
 export class UnusableKey extends Error {
-  constructor(where: string, reason: string, cause?: unknown) {
-    super(
-      `The signing key ${where} ${reason}. Restore it from a backup, or remove it to have a new one made.`,
-      { cause },
-    );
+  constructor(where: string, reason: string, cause?: unknown, wayOut = WAY_OUT) {
+    super(`The signing key ${where} ${reason}. ${wayOut}`, { cause });
     this.name = 'UnusableKey';
   }
 }

@@ -1,8 +1,9 @@
 /**
- * The port of the folder `keys`: the private keys this server signs with, wherever they are kept. Only this
- * folder reads them; everybody else asks for the list and hands it to what signs.
+ * What a signing key is. Only this folder opens private keys (`stored-keys.ts`); the list of those in use is
+ * handed to what signs (`keyring.ts`).
  */
 import type { JWK } from 'jose';
+import type { KeyUse } from './key-uses.js';
 
 /** In the order they are made and listed. */
 export const SIGNING_ALGS = ['RS256', 'PS256', 'ES256', 'EdDSA'] as const;
@@ -20,13 +21,8 @@ export interface PrivateSigningKey {
 }
 
 /** What everybody may know of a key. */
-export type SigningKeyFacts = Omit<PrivateSigningKey, 'jwk'>;
-
-export interface SigningKeys {
-  /** By algorithm, oldest first: the first of an algorithm signs, later ones are announced. */
-  list(): Promise<readonly PrivateSigningKey[]>;
-  /** Makes one more key. */
-  generate(alg: SigningAlg): Promise<PrivateSigningKey>;
-  /** Makes a key of each algorithm that has none, and answers the ones it made. */
-  ensure(): Promise<readonly PrivateSigningKey[]>;
+export interface SigningKeyFacts extends Omit<PrivateSigningKey, 'jwk'> {
+  /** Milliseconds since the epoch. */
+  readonly signsAt: number;
+  readonly state: KeyUse;
 }

@@ -15,7 +15,6 @@ export interface BannerFacts {
   /** Where a copy was put before migrating, if one was. */
   readonly backup?: string | undefined;
   readonly signingKeys: readonly { readonly alg: string; readonly kid: string }[];
-  readonly keysDir: string;
 }
 
 const CLI = 'npm run -s cli --';
@@ -28,7 +27,7 @@ export function renderBanner(facts: BannerFacts): string {
     ...(facts.backup === undefined
       ? []
       : [['Backup', `${facts.backup} (made before migrating)`] as [string, string]]),
-    ['Signing keys', `${facts.keysDir}: ${keyList(facts)}`],
+    ['Signing keys', keyList(facts)],
     ...nextRows(facts),
   ];
   const width = Math.max(...rows.map(([label]) => label.length));

@@ -1,13 +1,16 @@
 import type { RequestListener, Server, ServerResponse } from 'node:http';
+import net from 'node:net';
 
 /** The requests being answered, so that stopping can wait for them and for nothing else. */
 export interface Traffic {
   readonly handler: RequestListener;
   /**
    * Stops listening at once, lets what is in flight be answered, and closes the connections behind it.
-   * After `limitMs` whatever is left is cut. Answers how many connections' requests had to be.
+   * Idle connections are kept for `lingerMs`: a request may be on its way there, and closing would lose it;
+   * it is answered and told to be the last. After `limitMs` whatever is left is cut. Answers how many
+   * connections' requests had to be.
    */
-  drain(servers: readonly Server[], limitMs: number): Promise<number>;
+  drain(servers: readonly Server[], limitMs: number, lingerMs?: number): Promise<number>;
 }
 
 const SWEEP_MS = 50;
@@ -23,13 +26,16 @@ export function createTraffic(handler: RequestListener): Traffic {
     handler(request, response);
   };
 
-  async function drain(servers: readonly Server[], limitMs: number): Promise<number> {
+  async function drain(servers: readonly Server[], limitMs: number, lingerMs = 0): Promise<number> {
     draining = true;
     for (const response of open) lastOfItsConnection(response);
     let cut = 0;
     const closed = Promise.all(servers.map(closing));
-    // `close` drops connections that are idle now; those that fall idle later have to be swept up.
-    const sweep = setInterval(() => each(servers, 'closeIdleConnections'), SWEEP_MS);
+    const lingersUntil = performance.now() + lingerMs;
+    // Again and again: connections fall idle when what they wait for has been answered.
+    const sweep = setInterval(() => {
+      if (performance.now() >= lingersUntil) each(servers, 'closeIdleConnections');
+    }, SWEEP_MS);
     const limit = setTimeout(() => {
       cut = open.size;
       each(servers, 'closeAllConnections');
@@ -48,9 +54,10 @@ function lastOfItsConnection(response: ServerResponse): void {
   if (!response.headersSent) response.setHeader('connection', 'close');
 }
 
+/** The `close` of an HTTP server would drop idle connections at once. */
 const closing = (server: Server): Promise<void> =>
   new Promise((resolve) => {
-    server.close(() => resolve());
+    Reflect.apply(net.Server.prototype.close, server, [() => resolve()]);
   });
 
 function each(servers: readonly Server[], action: 'closeIdleConnections' | 'closeAllConnections'): void {

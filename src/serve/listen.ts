@@ -15,6 +15,8 @@ export interface ListenOptions {
   readonly host: string;
   readonly port: number;
   readonly tls?: TlsFiles | undefined;
+  /** Named where the port cannot be had. */
+  readonly setting?: string;
 }
 
 /** A client slower than these is cut; with the check's own period that is within 35 seconds. */
@@ -45,7 +47,9 @@ export async function listen(handler: RequestListener, options: ListenOptions): 
     for (const host of addressesOf(options)) {
       const server = credentials ? overTls(credentials, handler) : http.createServer(LIMITS, handler);
       server.setTimeout(SILENCE_MS);
-      const bound = await bind(server, host, port, servers.length > 0);
+      const bound = await bind(server, host, port, servers.length > 0).catch((error: unknown) => {
+        throw explained(error, host, port, options.setting);
+      });
       if (!bound) continue;
       servers.push(server);
       ({ port } = server.address() as AddressInfo);
@@ -76,18 +80,25 @@ async function bind(server: Server, host: string, port: number, optional: boolea
     const code = (error as NodeJS.ErrnoException).code ?? '';
     // A machine without IPv6 has no ::1.
     if (optional && (code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT')) return false;
-    throw new StartFault(explain(code, host, port), error);
+    throw error;
   }
 }
 
-function explain(code: string, host: string, port: number): string {
+const explained = (error: unknown, host: string, port: number, setting = 'PORT'): StartFault =>
+  new StartFault(explain((error as NodeJS.ErrnoException).code ?? '', host, port, setting), error);
+
+function explain(code: string, host: string, port: number, setting: string): string {
+  if (code === 'EADDRINUSE' && setting !== 'PORT') {
+    return `${setting} ${port} on ${host} is in use by another program. Stop it, or choose another port.`;
+  }
   if (code === 'EADDRINUSE') {
     return (
       `PORT ${port} on ${host} is in use by another program. Stop it, or choose another port, ` +
       `for a local try: PORT=${port + 1} ISSUER=http://localhost:${port + 1} npm start`
     );
   }
-  if (code === 'EACCES') return `PORT ${port} needs privileges this user does not have. Use one above 1023.`;
+  if (code === 'EACCES')
+    return `${setting} ${port} needs privileges this user does not have. Use one above 1023.`;
   return `HOST ${host} is not an address this machine can listen on (${code}).`;
 }
 

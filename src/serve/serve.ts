@@ -15,8 +15,8 @@ export interface ServeLog {
 
 /** What delivers signals: `process`, or an emitter in a test. */
 export interface SignalSource {
-  on(signal: 'SIGTERM' | 'SIGINT', listener: (signal: string) => void): unknown;
-  removeListener(signal: 'SIGTERM' | 'SIGINT', listener: (signal: string) => void): unknown;
+  on(signal: 'SIGTERM' | 'SIGINT' | 'SIGHUP', listener: (signal: string) => void): unknown;
+  removeListener(signal: 'SIGTERM' | 'SIGINT' | 'SIGHUP', listener: (signal: string) => void): unknown;
 }
 
 export interface ServeOptions {
@@ -34,8 +34,11 @@ export interface ServeOptions {
 export interface Serving {
   /** The port in fact, also where 0 was asked for. */
   readonly port: number;
-  /** Stops as a signal would; further calls and signals change nothing. Answers the exit code. */
-  stop(reason: string): Promise<number>;
+  /**
+   * Stops as a signal would; further calls and signals change nothing. Answers the exit code.
+   * @param lingerMs how long idle connections may still be used for one more request
+   */
+  stop(reason: string, lingerMs?: number): Promise<number>;
   /** Settles with the exit code when everything has stopped, whatever made it stop. */
   readonly ended: Promise<number>;
 }
@@ -43,6 +46,8 @@ export interface Serving {
 /** Together below ten seconds, after which an orchestrator may kill. */
 const DRAIN_MS = 7_000;
 const CLOSE_MS = 2_000;
+/** Long enough for a request that was sent when we stopped; a proxy keeps its connections busier than this. */
+const LINGER_MS = 500;
 
 /** @throws {StartFault} with one line for the person at the terminal */
 export async function serve(options: ServeOptions): Promise<Serving> {
@@ -56,10 +61,10 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     end = resolve;
   });
 
-  async function stopOnce(reason: string): Promise<number> {
+  async function stopOnce(reason: string, lingerMs: number): Promise<number> {
     log.info({ reason }, 'stopping');
     options.ready.drain();
-    const cut = await traffic.drain(servers, DRAIN_MS);
+    const cut = await traffic.drain(servers, DRAIN_MS + Math.max(0, lingerMs - LINGER_MS), lingerMs);
     if (cut > 0) log.warn({ cut }, 'requests were cut because they took too long');
     const code = await closeInTime(options);
     signals.removeListener('SIGTERM', onSignal);
@@ -69,9 +74,9 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     return code;
   }
 
-  function stop(reason: string): Promise<number> {
+  function stop(reason: string, lingerMs = LINGER_MS): Promise<number> {
     // Once: npm passes on a Ctrl-C that the terminal has already sent, so signals come in twos.
-    stopping ??= stopOnce(reason);
+    stopping ??= stopOnce(reason, lingerMs);
     return stopping;
   }
 

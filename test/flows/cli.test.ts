@@ -133,7 +133,8 @@ describe('user', () => {
     const closed = await place.run('user invite a@example.org', { env: { SIGN_UP: 'closed' } });
     expect([closed.code, oneLine(closed.stderr)]).toEqual([1, expect.stringContaining('SIGN_UP')]);
     const production = { NODE_ENV: 'production', ISSUER: 'https://id.example.org', SIGN_UP: 'invite' };
-    const env = { ...production, SECRET_KEY: 'k7Qv2mXz9RfT4bLc8WnYp3HsJ6dGaE5u' };
+    const secret = readFileSync(join(place.env.KEYS_DIR ?? '', 'secret_key'), 'utf8').trim();
+    const env = { ...production, SECRET_KEY: secret };
     const silent = await place.run('user invite a@example.org', { env });
     expect([silent.code, oneLine(silent.stderr)]).toEqual([1, expect.stringContaining('SMTP_URL')]);
     const wrong = await place.run('user invite a@b,c@d --role 1st');
@@ -438,12 +439,43 @@ describe('resource and keys', () => {
     expect(await audited('resource.created')).toContain('cli');
   });
 
+  test('keys rotate and revoke: the next one of each algorithm, and none that does not live', async () => {
+    const made = (await place.run('keys rotate --in 1h --json')).json();
+    expect(made.map(({ alg, use }: { alg: string; use: string }) => [alg, use])).toContainEqual([
+      'RS256',
+      'announced',
+    ]);
+    const again = await place.run('keys rotate');
+    expect([again.code, again.stderr]).toEqual([1, expect.stringContaining('No key was made')]);
+    const { kid } = made[0];
+    expect((await place.run(`keys revoke ${kid}`)).code).toBe(2);
+    const revoked = (await place.run(`keys revoke ${kid} --yes --json`)).json();
+    expect(revoked).toContainEqual(expect.objectContaining({ kid, use: 'revoked' }));
+    expect((await place.run(`keys revoke ${kid} --yes`)).code).toBe(1);
+    expect(await audited('keys.revoked')).toContain('cli');
+    for (const one of made.slice(1)) await place.run(`keys revoke ${one.kid} --yes`);
+  });
+
+  test('keys sealed under a lost secret: one line says what to do, and doing it helps', async () => {
+    const own = newPlace();
+    await own.run('keys list', { env: { SECRET_KEY: 'k7Qv2mXz9RfT4bLc8WnYp3HsJ6dGaE5u' } });
+    const lost = await own.run('keys list', { env: { SECRET_KEY: 'a7Qv2mXz9RfT4bLc8WnYp3HsJ6dGaE5v' } });
+    expect([lost.code, oneLine(lost.stderr)]).toEqual([1, expect.stringContaining('keys revoke --lost')]);
+    const env = { SECRET_KEY: 'a7Qv2mXz9RfT4bLc8WnYp3HsJ6dGaE5v' };
+    const after = (await own.run('keys revoke --lost --yes --json', { env })).json();
+    expect(after.map(({ use }: { use: string }) => use).sort()).toEqual([
+      ...Array(4).fill('revoked'),
+      ...Array(4).fill('signs'),
+    ]);
+    own.remove();
+  });
+
   test('a generated key is announced beside the one that signs; no private part is shown', async () => {
     const made = (await place.run('keys generate ES256 --json')).json();
     const listed = await place.run('keys list --json');
     const es256 = listed.json().filter(({ alg }: { alg: string }) => alg === 'ES256');
-    expect(es256.map(({ use }: { use: string }) => use)).toEqual(['signs', 'announced']);
-    expect(es256[1].kid).toBe(made.kid);
+    expect(es256.map(({ use }: { use: string }) => use)).toEqual(['signs', 'revoked', 'announced']);
+    expect(es256[2].kid).toBe(made.kid);
     expect(listed.stdout).not.toContain('"d"');
     expect((await place.run('keys list')).stdout).toContain(made.kid);
   });

@@ -321,6 +321,40 @@ describe('PostgreSQL', () => {
   });
 
   test.each([
+    ['40001', 3, 'written once'],
+    ['40P01', 3, 'written once'],
+    ['40001', 4, 'refused'],
+    ['40P01', 4, 'refused'],
+  ])('R13: a unit that meets %s %i times is %s', async (code, times, outcome) => {
+    const { db, other } = await openBeside();
+    // A sequence counts the attempts: it does not go back with what is rolled back.
+    await other.query(`CREATE SEQUENCE attempts;
+      CREATE FUNCTION conflict() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF nextval('attempts') <= ${times} THEN RAISE EXCEPTION USING ERRCODE = '${code}'; END IF;
+        RETURN NEW; END $$;
+      CREATE TRIGGER conflict BEFORE UPDATE ON roles FOR EACH ROW EXECUTE FUNCTION conflict()`);
+    await other.end();
+    await db.run(role(db, 'a'));
+    const again = () =>
+      db.write([
+        {
+          query: db
+            .sql('roles')
+            .where({ name: 'a' })
+            .update({ created_at: db.sql.raw('created_at + 1') }),
+          guard: true,
+        },
+        { query: role(db, 'b') },
+      ]);
+    if (outcome === 'refused') await expect(again()).rejects.toBeInstanceOf(Unavailable);
+    else expect(await again()).toBe(true);
+    const [first, ...rest] = await db.all<{ created_at: number }>(db.sql('roles').orderBy('name'));
+    const before = (await db.all(db.sql.raw('SELECT last_value AS n FROM attempts'))) as { n: number }[];
+    expect(before).toEqual([{ n: 4 }]);
+    expect([first?.created_at, rest.length]).toEqual(outcome === 'refused' ? [1, 0] : [2, 1]);
+  });
+
+  test.each([
     ['on', 1],
     ['auto', 1],
     ['off', 0],

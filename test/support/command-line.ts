@@ -78,7 +78,7 @@ const inRoot = (path: string): string => fileURLToPath(new URL(`../../${path}`, 
 let compiled: Promise<void> | undefined;
 
 /** `npm test` has compiled everything; where this file is run alone the front door sees to it, once. */
-function ensureCompiled(): Promise<void> {
+export function ensureCompiled(): Promise<void> {
   compiled ??= new Promise((resolve, reject) => {
     const door = spawn(process.execPath, [inRoot('scripts/cli.mjs'), '--version'], { stdio: 'ignore' });
     door.once('close', (code) => (code === 0 ? resolve() : reject(new Error('the sources do not compile'))));

@@ -51,12 +51,18 @@ export interface Audit {
   record(event: AuditEvent): Promise<void>;
 }
 
-export function createAudit({ store, clock }: { store: AuditSink; clock: Clock }): Audit {
-  const row = (event: AuditEvent): AuditRecord => ({
-    ...(harmless(event) as AuditEvent),
-    id: newId(),
-    at: clock.now(),
-  });
+interface AuditDeps {
+  readonly store: AuditSink;
+  readonly clock: Clock;
+  /** Told of each event, to count it. */
+  readonly heard?: (event: string, outcome: AuditEvent['outcome']) => void;
+}
+
+export function createAudit({ store, clock, heard }: AuditDeps): Audit {
+  const row = (event: AuditEvent): AuditRecord => {
+    heard?.(event.event, event.outcome);
+    return { ...(harmless(event) as AuditEvent), id: newId(), at: clock.now() };
+  };
   return {
     row,
     step: (event) => store.step(row(event)),

@@ -5,6 +5,7 @@
 import { ConfigFault, type SettingFault } from './config-fault.js';
 import { dserverOf } from './dserver-settings.js';
 import { judgeNamedKeys } from './named-keys.js';
+import { operationOf } from './operation.js';
 import { permissionAdvice, permissionSettings } from './permission-settings.js';
 import { productionFaults } from './production-rules.js';
 import { type Environment, gatherTexts, type ReadFile, type SettingSource } from './sources.js';
@@ -120,6 +121,7 @@ function group(values: SettingValues, { upstreams, linked }: ReturnType<typeof r
       permission: values.EXTERNAL_ADDRESS ?? issuer.origin,
     },
     handlersDir: values.HANDLERS_DIR,
+    operation: operationOf(values),
   };
 }
 
@@ -132,11 +134,25 @@ function freeze<T>(value: T): DeepReadonly<T> {
 }
 
 function contradictions(values: SettingValues, sources: ReadonlyMap<string, SettingSource>): SettingFault[] {
+  const faults: SettingFault[] = [];
+  const refuse = (setting: string, message: string) => {
+    const source = sources.get(setting);
+    if (source !== undefined) faults.push({ setting, variable: source.variable, message });
+  };
   const { REFRESH_TOKEN_IDLE_TTL: idle, REFRESH_TOKEN_MAX_TTL: max } = values;
-  const source = sources.get('REFRESH_TOKEN_IDLE_TTL');
-  if (source === undefined || idle <= max) return [];
-  const message = `${idle} is longer than REFRESH_TOKEN_MAX_TTL; set it to ${max} or less`;
-  return [{ setting: 'REFRESH_TOKEN_IDLE_TTL', variable: source.variable, message }];
+  if (idle > max) {
+    refuse(
+      'REFRESH_TOKEN_IDLE_TTL',
+      `${idle} is longer than REFRESH_TOKEN_MAX_TTL; set it to ${max} or less`,
+    );
+  }
+  if (values.WORKERS !== '1' && values.DATABASE_URL.file === ':memory:') {
+    refuse(
+      'WORKERS',
+      'several processes cannot share a database in memory; set it to 1, or DATABASE_URL to a file',
+    );
+  }
+  return faults;
 }
 
 function advice(values: SettingValues, config: Config): string[] {

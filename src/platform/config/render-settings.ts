@@ -6,7 +6,7 @@ const HEAD = `# Settings of Postern. None has to be set for a try on your own ma
 `;
 
 function envExampleRow(name: string, row: Setting): string {
-  const notes = [row.help, row.otherwise && `Default: ${row.otherwise}.`, row.later && '(Not built yet.)'];
+  const notes = [row.help, row.otherwise && `Default: ${row.otherwise}.`];
   return `# ${notes.filter(Boolean).join(' ')}\n# ${name}=${row.standard ?? ''}\n`;
 }
 
@@ -29,8 +29,7 @@ export function renderSettingsTable(): string {
   const lines = ['| setting | default | meaning |', '|---|---|---|'];
   for (const [name, row] of settingRows()) {
     const standard = row.standard === undefined ? (row.otherwise ?? '') : `\`${row.standard}\``;
-    const note = row.later ? ' *Not built yet.*' : '';
-    lines.push(`| \`${name}\` | ${standard} | ${cell(row.help)}${note} |`);
+    lines.push(`| \`${name}\` | ${standard} | ${cell(row.help)} |`);
   }
   return `${lines.join('\n')}\n`;
 }

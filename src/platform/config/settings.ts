@@ -19,8 +19,6 @@ export interface Setting {
   /** What holds while it is unset, where that hangs on other settings. */
   readonly otherwise?: string;
   readonly secret?: Secrecy;
-  /** The part that reads it is not there yet: setting it gives a warning instead of silence. */
-  readonly later?: boolean;
   /** A row that stands for a whole family of variables. */
   readonly family?: RegExp;
 }
@@ -36,7 +34,6 @@ const maybe = <T>(schema: z.ZodType<T, string>) => ({ schema: schema.optional() 
 const DAY = 86_400;
 const seconds = (min: number, max: number) => v.whole(min, max, 'seconds');
 
-const later = { later: true } as const;
 const hidden = { secret: 'whole' } as const;
 
 const server = { group: 'Address' } as const;
@@ -183,7 +180,11 @@ export const settings = {
     ...maybe(v.oneOf('production', 'development', 'test')),
     help: 'production switches the production rules on, for a loopback ISSUER too.',
   },
-  WORKERS: { ...operation, ...or(v.workers, '1'), ...later, help: 'Number of processes, or auto.' },
+  WORKERS: {
+    ...operation,
+    ...or(v.workers, '1'),
+    help: 'Processes that serve together, or auto: one for each processor. With 2 or more, SIGHUP reloads.',
+  },
   MIGRATE: {
     ...operation,
     ...or(v.yesOrNo, 'on'),
@@ -229,12 +230,20 @@ export const settings = {
     help: 'Longest wait for the database before a 503, milliseconds.',
   },
 
-  METRICS_PORT: { ...care, ...maybe(v.whole(1, 65_535)), ...later, help: 'Own port for /metrics.' },
-  METRICS_TOKEN: { ...care, ...maybe(v.text), ...later, ...hidden, help: 'Bearer token for /metrics.' },
+  METRICS_PORT: {
+    ...care,
+    ...maybe(v.whole(1, 65_535)),
+    help: 'Own port for /metrics, on HOST. Without this and METRICS_TOKEN there is none.',
+  },
+  METRICS_TOKEN: {
+    ...care,
+    ...maybe(v.text),
+    ...hidden,
+    help: 'Bearer token that /metrics asks for; on the own port too.',
+  },
   KEY_ROTATION_DAYS: {
     ...care,
     ...or(v.whole(0, 3650, 'days'), '90'),
-    ...later,
     help: 'Age at which a signing key is replaced, days; 0 = by command only.',
   },
 
@@ -323,7 +332,6 @@ export const settings = {
   OAUTH2_REDIRECT_URI: {
     ...plugin,
     ...maybe(v.webAddress),
-    ...later,
     otherwise: 'OAUTH2_BASE_URL/auth/callback',
     help: 'Callback registered there.',
   },

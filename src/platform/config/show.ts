@@ -10,7 +10,6 @@ export interface EffectiveSetting {
   readonly value?: string;
   /** `default`, `environment`, `.env`, or the file or old name it was read from. */
   readonly source: string;
-  readonly later: boolean;
 }
 
 const HIDDEN = '********';
@@ -34,7 +33,7 @@ function outcomes({ config }: ParsedConfig): Readonly<Record<string, string>> {
 
 function effective(parsed: ParsedConfig, name: string, row: Setting): EffectiveSetting {
   const source = parsed.sources.get(name);
-  const shared = { name, group: row.group, later: row.later ?? false };
+  const shared = { name, group: row.group };
   if (source !== undefined) {
     return { ...shared, value: masked(source.text, row.secret), source: sourceOf(name, source) };
   }

@@ -1,6 +1,6 @@
 import type { SettingFault } from './config-fault.js';
 import { errorCode } from './error-code.js';
-import { droppedNames, oldNames, type Setting, settingRows } from './settings.js';
+import { droppedNames, oldNames, settingRows } from './settings.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -71,11 +71,10 @@ function readName(
   return { variable: name, text, from: to.fromDotEnv.has(name) ? '.env' : 'environment' };
 }
 
-function gatherOne(to: Gathering, name: string, row: Setting, fileForm: boolean): void {
+function gatherOne(to: Gathering, name: string, fileForm: boolean): void {
   const source = readName(to, name, name, fileForm);
   if (source === undefined) return;
   to.sources.set(name, source);
-  if (row.later) to.warnings.push(`${source.variable} is set, but its part of Postern is not built yet.`);
 }
 
 /** Each member of a family has a file form too; no member's own name ends like one. */
@@ -134,7 +133,7 @@ export function gatherTexts(
   ]);
   // `JWT_PUBLIC_KEY_FILE` is a setting of its own, not a form of another one.
   const known = new Set([...names, ...[...names].map((name) => `${name}_FILE`)]);
-  for (const [name, row] of singles) gatherOne(to, name, row, !names.has(`${name}_FILE`));
+  for (const [name] of singles) gatherOne(to, name, !names.has(`${name}_FILE`));
   gatherOldNames(to);
   for (const family of families) gatherFamily(to, known, family);
   warnOfUnknown(to, known, families);

@@ -27,6 +27,16 @@ export interface DatabaseLog {
   warn(fields: object, message: string): void;
 }
 
+/** Told how long things took, in milliseconds. */
+export interface DatabaseWatch {
+  /** SQLite: one common transaction, and how many units were in it. */
+  committed(milliseconds: number, units: number): void;
+  /** PostgreSQL: one statement or transaction on a connection in hand. */
+  roundTrip(milliseconds: number): void;
+  /** PostgreSQL: the wait for that connection. */
+  waited(milliseconds: number): void;
+}
+
 /** What knex' builders are: anything that renders to text and bindings. */
 export type Query = Pick<Knex.QueryBuilder, 'toSQL'>;
 

@@ -1,5 +1,6 @@
 import type BetterSqlite3 from 'better-sqlite3';
 import { Unavailable } from '../errors/errors.js';
+import type { DatabaseWatch } from './database.js';
 import { isBusy, isDiskFault, storageError } from './sqlite-errors.js';
 
 /** One atomic piece of work, synchronous. It may run twice (`oneByOne`), so it touches only the handle. */
@@ -26,7 +27,11 @@ const MAX_BATCH = 500;
  * request. A batch begins and ends in one synchronous stretch, so nobody reads rows that are not
  * committed and no lock is held across turns.
  */
-export function createGroupCommit(db: BetterSqlite3.Database, timeoutMs: number): GroupCommit {
+export function createGroupCommit(
+  db: BetterSqlite3.Database,
+  timeoutMs: number,
+  watch?: Pick<DatabaseWatch, 'committed'>,
+): GroupCommit {
   const queue: Unit[] = [];
   const begin = db.prepare('BEGIN IMMEDIATE');
   const commit = db.prepare('COMMIT');
@@ -57,6 +62,7 @@ export function createGroupCommit(db: BetterSqlite3.Database, timeoutMs: number)
   /** Nobody hears of success before the commit. */
   function transact(units: readonly Unit[]): void {
     const values: unknown[] = [];
+    const begun = watch && performance.now();
     begin.run();
     try {
       for (const unit of units) values.push(unit.work(db));
@@ -66,6 +72,7 @@ export function createGroupCommit(db: BetterSqlite3.Database, timeoutMs: number)
       if (db.inTransaction) rollback.run();
       throw error;
     }
+    if (begun !== undefined) watch?.committed(performance.now() - begun, units.length);
     units.forEach((unit, index) => {
       unit.resolve(values[index]);
     });

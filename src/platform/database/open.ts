@@ -3,7 +3,7 @@
  * handle with group commit, PostgreSQL a pool. knex builds SQL and runs migrations (`migrate.ts`) and
  * never executes a statement while the server runs. Nothing here knows a table of ours.
  */
-import type { DatabaseLog, DatabaseSettings } from './database.js';
+import type { DatabaseLog, DatabaseSettings, DatabaseWatch } from './database.js';
 import { openMigratedMemory } from './migrate.js';
 import { createPostgresDatabase, type PostgresDatabase } from './postgres.js';
 import { createSqliteDatabase, openSqliteFile, type SqliteDatabase } from './sqlite.js';
@@ -11,9 +11,13 @@ import { createSqliteDatabase, openSqliteFile, type SqliteDatabase } from './sql
 export type OpenDatabase = SqliteDatabase | PostgresDatabase;
 
 /** Opens the database; `:memory:` is born migrated, the others are migrated by `migrateUp` before. */
-export async function openDatabase(settings: DatabaseSettings, log: DatabaseLog): Promise<OpenDatabase> {
-  if (settings.dialect === 'postgres') return createPostgresDatabase(settings, log);
+export async function openDatabase(
+  settings: DatabaseSettings,
+  log: DatabaseLog,
+  watch?: DatabaseWatch,
+): Promise<OpenDatabase> {
+  if (settings.dialect === 'postgres') return createPostgresDatabase(settings, log, watch);
   const { file = ':memory:', timeoutMs } = settings;
   const handle = file === ':memory:' ? await openMigratedMemory() : openSqliteFile(file, timeoutMs);
-  return createSqliteDatabase(handle, settings);
+  return createSqliteDatabase(handle, settings, watch);
 }

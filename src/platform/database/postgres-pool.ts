@@ -11,7 +11,7 @@ const CLIENT_PATIENCE_MS = 500;
 const INT8 = 20;
 
 /** bigint columns hold milliseconds and counts, well inside what a number holds exactly. */
-const types = {
+export const plainTypes = {
   getTypeParser: (oid: number, format?: 'text' | 'binary') =>
     oid === INT8 ? Number : pg.types.getTypeParser(oid, format),
 } as pg.CustomTypesConfig;
@@ -24,7 +24,7 @@ export function createPool(settings: DatabaseSettings, log: DatabaseLog): pg.Poo
     connectionTimeoutMillis: timeoutMs,
     query_timeout: timeoutMs + CLIENT_PATIENCE_MS,
     keepAlive: true,
-    types,
+    types: plainTypes,
     ...(isPooled(settings) ? {} : serverLimits(timeoutMs)),
   });
   // Without listeners a connection that dies would take the process with it: idle ones report to the

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import knex from 'knex';
 import type pg from 'pg';
-import type { Database, DatabaseLog, DatabaseSettings, Query } from './database.js';
+import type { Database, DatabaseLog, DatabaseSettings, DatabaseWatch, Query } from './database.js';
 import { isConflict, isConnectionFault, isStale, storageError } from './postgres-errors.js';
 import { createPool, statementNames } from './postgres-pool.js';
 import { type NativeStep, render, renderStep, type Statement } from './statement.js';
@@ -20,12 +20,16 @@ export interface PostgresDatabase extends Database {
 /** How often a unit that met another in a conflict is tried again. */
 const RETRIES = 3;
 
-export function createPostgresDatabase(settings: DatabaseSettings, log: DatabaseLog): PostgresDatabase {
+export function createPostgresDatabase(
+  settings: DatabaseSettings,
+  log: DatabaseLog,
+  watch?: DatabaseWatch,
+): PostgresDatabase {
   const pool = createPool(settings, log);
   const nameOf = statementNames(settings);
 
   const withClient = <T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> =>
-    again(() => onConnection(pool, work));
+    again(() => (watch ? onWatchedConnection(pool, work, watch) : onConnection(pool, work)));
 
   const execute = (client: pg.PoolClient, { text, values }: Statement) =>
     client.query<pg.QueryResultRow>({ text, values: [...values], ...nameOf(text) });
@@ -94,6 +98,21 @@ async function onConnection<T>(pool: pg.Pool, work: (client: pg.PoolClient) => P
     client.release(isConnectionFault(error));
     throw error;
   }
+}
+
+async function onWatchedConnection<T>(
+  pool: pg.Pool,
+  work: (client: pg.PoolClient) => Promise<T>,
+  watch: DatabaseWatch,
+): Promise<T> {
+  const begun = performance.now();
+  let held = begun;
+  const timed = (client: pg.PoolClient): Promise<T> => {
+    held = performance.now();
+    watch.waited(held - begun);
+    return work(client);
+  };
+  return onConnection(pool, timed).finally(() => watch.roundTrip(performance.now() - held));
 }
 
 async function again<T>(work: () => Promise<T>): Promise<T> {

@@ -13,11 +13,16 @@ export function copySqliteFile(file: string, now: number): string {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   // Made first, and empty, so that it is readable for the owner alone from the first byte.
   closeSync(openSync(path, 'wx', 0o600));
-  const source = new BetterSqlite3(file);
+  vacuumInto(file, path);
+  return path;
+}
+
+/** @param path an empty file */
+export function vacuumInto(file: string, path: string): void {
+  const source = new BetterSqlite3(file, { fileMustExist: true });
   try {
     source.prepare('VACUUM INTO ?').run(path);
     sync(path);
-    return path;
   } catch (error) {
     rmSync(path, { force: true });
     throw error;

@@ -2,7 +2,7 @@ import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import BetterSqlite3 from 'better-sqlite3';
 import knex from 'knex';
-import type { Database, DatabaseSettings, Query } from './database.js';
+import type { Database, DatabaseSettings, DatabaseWatch, Query } from './database.js';
 import { createGroupCommit, type Work } from './group-commit.js';
 import { storageError } from './sqlite-errors.js';
 import { type NativeStep, render, renderStep, type Statement } from './statement.js';
@@ -57,9 +57,10 @@ export function openSqliteFile(file: string, timeoutMs: number): BetterSqlite3.D
 export function createSqliteDatabase(
   handle: BetterSqlite3.Database,
   { timeoutMs }: Pick<DatabaseSettings, 'timeoutMs'>,
+  watch?: DatabaseWatch,
 ): SqliteDatabase {
   const prepare = statementCache(handle);
-  const group = createGroupCommit(handle, timeoutMs);
+  const group = createGroupCommit(handle, timeoutMs, watch);
 
   async function all<Row>(query: Query): Promise<Row[]> {
     const statement = render(query);

@@ -111,7 +111,7 @@ describe('effective settings', () => {
     expect(rows.get('DATABASE_URL')?.value).toBe(
       'postgresql+psycopg2://me:********@h/db?sslpassword=********',
     );
-    expect(rows.get('UPSTREAM_ORCID_CLIENT_SECRET')).toMatchObject({ value: '********', later: false });
+    expect(rows.get('UPSTREAM_ORCID_CLIENT_SECRET')).toMatchObject({ value: '********' });
   });
 
   test('a password with an @ in it is hidden whole', () => {

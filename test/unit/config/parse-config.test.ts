@@ -247,15 +247,6 @@ describe('warnings', () => {
     expect(parse({ [name]: '1' }).warnings).toEqual([`${name} has no effect: ${droppedNames[name]}.`]);
   });
 
-  test.each([
-    ['WORKERS', '2'],
-    ['METRICS_PORT', '9100'],
-  ])('%s: a setting whose part is not built yet', (name, value) => {
-    expect(parse({ [name]: value }).warnings).toEqual([
-      `${name} is set, but its part of Postern is not built yet.`,
-    ]);
-  });
-
   test.each(['DATABASE_POOLMAX', 'OAUTH2_CLIENTID', 'BRAND_COLOUR'])('%s: no such setting', (name) => {
     expect(parse({ [name]: 'x' }).warnings).toEqual([
       `${name} is not a setting of Postern; see .env.example for the names.`,

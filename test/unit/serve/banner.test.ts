@@ -10,7 +10,6 @@ const facts: BannerFacts = {
     { alg: 'RS256', kid: 'k-one' },
     { alg: 'ES256', kid: 'k-two' },
   ],
-  keysDir: './keys',
 };
 
 describe('the start-up lines', () => {

@@ -100,6 +100,17 @@ describe('stopping', () => {
     agent.destroy();
   });
 
+  test('R09: a request sent on an idle connection while stopping is still answered, as its last', async () => {
+    const { running } = serving();
+    const { port, stop } = await running;
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    await get(port, agent);
+    const stopped = stop('test');
+    expect(await get(port, agent)).toEqual({ status: 200, connection: 'close', body: 'fine' });
+    expect(await stopped).toBe(0);
+    agent.destroy();
+  });
+
   test('a container that cannot be closed is an exit code of 1', async () => {
     const close = async () => {
       throw new Error('disk full');

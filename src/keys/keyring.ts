@@ -1,0 +1,32 @@
+import { publicJwks } from './jwks.js';
+import type { PrivateSigningKey } from './signing-keys.js';
+import type { StoredKeys } from './stored-keys.js';
+
+/** The keys this process signs with and publishes now. */
+export interface Keyring {
+  readonly keys: () => readonly PrivateSigningKey[];
+  /** As published. */
+  readonly publicKeys: () => ReturnType<typeof publicJwks>;
+  /** Looks whether something changed; `onChange` has been called when it answers. */
+  refresh(): Promise<void>;
+  onChange(listener: (keys: readonly PrivateSigningKey[]) => void): void;
+}
+
+export async function createKeyring(stored: Pick<StoredKeys, 'mark' | 'load'>): Promise<Keyring> {
+  const listeners: ((keys: readonly PrivateSigningKey[]) => void)[] = [];
+  // Read before the keys: a change that comes between is seen at the next look.
+  let mark = await stored.mark();
+  let keys = await stored.load();
+  return {
+    keys: () => keys,
+    publicKeys: () => publicJwks(keys),
+    onChange: (listener) => void listeners.push(listener),
+    async refresh() {
+      const seen = await stored.mark();
+      if (seen === mark) return;
+      keys = await stored.load();
+      mark = seen;
+      for (const listener of listeners) listener(keys);
+    },
+  };
+}

@@ -1,0 +1,13 @@
+import type { SettingValues } from './settings.js';
+
+/** What the person who runs the server decides about its processes. */
+export function operationOf(values: SettingValues) {
+  return {
+    /** Processes of this machine; `auto` is one for each processor. */
+    workers: values.WORKERS === 'auto' ? ('auto' as const) : Number(values.WORKERS),
+    /** Off while neither is set. With a port they are served there alone. */
+    metrics: { port: values.METRICS_PORT, token: values.METRICS_TOKEN },
+    /** 0: by command only. */
+    keyRotationDays: values.KEY_ROTATION_DAYS,
+  };
+}

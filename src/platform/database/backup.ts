@@ -1,0 +1,129 @@
+/**
+ * A backup is one SQLite file, whatever it was taken from: the tables as they were at one moment, and a
+ * manifest that says what must be in them. Taking one holds nobody up. Keys and secrets outside the database
+ * (`SECRET_KEY`, `KEYS_DIR`) are not in it.
+ */
+import { closeSync, existsSync, openSync, renameSync, rmSync } from 'node:fs';
+import BetterSqlite3 from 'better-sqlite3';
+import { type Clock, systemClock } from '../crypto/clock.js';
+import { newId } from '../crypto/ids.js';
+import { type CopiedTable, CopyFault, copyTables, measureAll, openEnd } from './copy.js';
+import { MANIFEST_TABLE } from './copy-end.js';
+import type { DatabaseSettings } from './database.js';
+import { migrateUp, migrationStatus, requireCurrentSchema } from './migrate.js';
+import type { Report } from './migrator.js';
+import { vacuumInto } from './sqlite-copy.js';
+
+interface Deps {
+  readonly report: Report;
+  readonly clock?: Clock;
+}
+
+/** @throws {CopyFault} where the file exists or the copy cannot be made; then there is no file */
+export async function takeBackup(
+  settings: DatabaseSettings,
+  file: string,
+  { report, clock = systemClock }: Deps,
+): Promise<CopiedTable[]> {
+  await requireCurrentSchema(settings);
+  if (existsSync(file)) throw new CopyFault(`${file} exists; choose another name.`);
+  // Under another name until it is whole.
+  const draft = `${file}.${newId()}.part`;
+  try {
+    if (settings.dialect === 'sqlite') {
+      closeSync(openSync(draft, 'wx', 0o600));
+      vacuumInto(settings.file ?? '', draft);
+    } else {
+      await copyToFile(settings, draft, report);
+    }
+    const tables = await sealBackup(draft, clock.now());
+    renameSync(draft, file);
+    return tables;
+  } finally {
+    for (const end of ['', '-wal', '-shm', '-journal', '.migrate-lock'])
+      rmSync(`${draft}${end}`, { force: true });
+  }
+}
+
+const place = (file: string): DatabaseSettings => ({
+  dialect: 'sqlite',
+  file,
+  prepared: 'auto',
+  poolMax: 1,
+  timeoutMs: 3_000,
+});
+
+async function copyToFile(settings: DatabaseSettings, draft: string, report: Report): Promise<void> {
+  await migrateUp(place(draft));
+  await copyBetween(settings, place(draft), report);
+}
+
+/** Looks at the whole file once more, as a reader will, and writes down what is in it. */
+async function sealBackup(file: string, now: number): Promise<CopiedTable[]> {
+  const end = await openEnd(place(file), 'read');
+  const tables = await measureAll(end).finally(() => end.close());
+  const db = new BetterSqlite3(file);
+  try {
+    if (db.pragma('integrity_check', { simple: true }) !== 'ok') throw new CopyFault('The copy is damaged.');
+    // One file: no -wal beside it that could be left behind.
+    db.pragma('journal_mode = DELETE');
+    db.exec(`CREATE TABLE ${MANIFEST_TABLE} (made_at INTEGER NOT NULL, tables TEXT NOT NULL)`);
+    db.prepare(`INSERT INTO ${MANIFEST_TABLE} VALUES (?, ?)`).run(now, JSON.stringify(tables));
+  } finally {
+    db.close();
+  }
+  return tables;
+}
+
+function readManifest(file: string): CopiedTable[] {
+  if (!existsSync(file)) throw new CopyFault(`There is no file ${file}.`);
+  const db = new BetterSqlite3(file, { readonly: true });
+  try {
+    return JSON.parse(db.prepare(`SELECT tables FROM ${MANIFEST_TABLE}`).pluck().get() as string);
+  } catch {
+    throw new CopyFault(`${file} is no backup of Postern, or it is damaged.`);
+  } finally {
+    db.close();
+  }
+}
+
+/**
+ * Into an empty database, which is migrated first.
+ * @throws {CopyFault} and nothing is written
+ */
+export async function restoreBackup(
+  file: string,
+  settings: DatabaseSettings,
+  { report }: Deps,
+): Promise<CopiedTable[]> {
+  const expected = readManifest(file);
+  const { pending, unknown } = await migrationStatus(place(file));
+  if (pending.length + unknown.length > 0) {
+    throw new CopyFault(
+      `The backup was made by ${unknown.length > 0 ? 'a newer' : 'an older'} Postern ` +
+        `(${[...unknown, ...pending].join(', ')}). Restore it with that version, then migrate.`,
+    );
+  }
+  await migrateUp(settings, report);
+  return copyBetween(place(file), settings, report, expected);
+}
+
+/** From one database into another, which is empty and of this program's version. */
+export async function copyBetween(
+  from: DatabaseSettings,
+  to: DatabaseSettings,
+  report: Report,
+  expected?: readonly CopiedTable[],
+): Promise<CopiedTable[]> {
+  const source = await openEnd(from, 'read');
+  try {
+    const target = await openEnd(to, 'write');
+    try {
+      return await copyTables(source, target, report, expected);
+    } finally {
+      await target.close();
+    }
+  } finally {
+    await source.close();
+  }
+}

@@ -1,0 +1,84 @@
+import pg from 'pg';
+import { COPY_BATCH, type CopyEnd, type CopyRow, isOurTable, quoted } from './copy-end.js';
+import { storageError } from './postgres-errors.js';
+import { plainTypes } from './postgres-pool.js';
+
+const CONNECT_MS = 10_000;
+
+/** One transaction on one connection, so that a pooler in transaction mode may stand between. */
+export async function openPostgresEnd(connectionString: string, mode: 'read' | 'write'): Promise<CopyEnd> {
+  const client = new pg.Client({
+    connectionString,
+    connectionTimeoutMillis: CONNECT_MS,
+    types: plainTypes,
+  });
+  client.on('error', () => {});
+
+  async function ask<Row extends unknown[]>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+    try {
+      const { rows } = await client.query<Row>({ text, values: [...values], rowMode: 'array' });
+      return rows;
+    } catch (error) {
+      throw storageError(error);
+    }
+  }
+
+  const names = async (text: string, values: readonly unknown[] = []): Promise<string[]> =>
+    (await ask<[string]>(text, values)).map(([name]) => name).sort();
+
+  try {
+    await client.connect().catch((error: unknown) => {
+      throw storageError(error);
+    });
+    // One moment for all tables; a reader that waits for nobody and whom nobody waits for.
+    await ask(mode === 'read' ? 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY' : 'BEGIN');
+    // The settings of the database may limit statements to what a request may take.
+    await ask('SET LOCAL statement_timeout = 0');
+  } catch (error) {
+    await client.end();
+    throw error;
+  }
+
+  return {
+    async tables() {
+      const found = await names(
+        `SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY tablename`,
+      );
+      return found.filter(isOurTable);
+    },
+    columns: (table) =>
+      names(
+        `SELECT column_name::text FROM information_schema.columns
+         WHERE table_schema = current_schema() AND table_name = $1`,
+        [table],
+      ),
+    async *rows(table, columns) {
+      const text = `SELECT ${columns.map(quoted).join(', ')} FROM ${quoted(table)}`;
+      await ask(`DECLARE copied NO SCROLL CURSOR FOR ${text}`);
+      try {
+        for (;;) {
+          const batch = await ask<[...CopyRow]>(`FETCH ${COPY_BATCH} FROM copied`);
+          if (batch.length === 0) return;
+          yield batch;
+        }
+      } finally {
+        // The reader may have seen enough. After a fault there is no cursor to close, and the fault is told.
+        await ask('CLOSE copied').catch(() => {});
+      }
+    },
+    async insert(table, columns, rows) {
+      const values = rows.flat();
+      const places = rows.map((row, index) => {
+        const first = index * columns.length + 1;
+        return `(${row.map((_, column) => `$${first + column}`).join(', ')})`;
+      });
+      const head = `INSERT INTO ${quoted(table)} (${columns.map(quoted).join(', ')})`;
+      await ask(`${head} VALUES ${places.join(', ')}`, values);
+    },
+    async commit() {
+      await ask('COMMIT');
+    },
+    // Ending the connection gives up its transaction.
+    close: () => client.end(),
+  };
+}

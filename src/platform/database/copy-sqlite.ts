@@ -1,0 +1,68 @@
+import BetterSqlite3 from 'better-sqlite3';
+import { COPY_BATCH, type CopyEnd, type CopyRow, isOurTable, quoted } from './copy-end.js';
+import { storageError } from './sqlite-errors.js';
+
+/** Others may be writing for as long as this. */
+const PATIENCE_MS = 10_000;
+
+/** @param mode `write` takes the write lock until `commit` or `close` */
+export function openSqliteEnd(file: string, mode: 'read' | 'write'): CopyEnd {
+  const db = new BetterSqlite3(file, {
+    timeout: PATIENCE_MS,
+    fileMustExist: true,
+    readonly: mode === 'read',
+  });
+  const attempt = <T>(work: () => T): T => {
+    try {
+      return work();
+    } catch (error) {
+      throw storageError(error);
+    }
+  };
+  try {
+    attempt(() => db.exec(mode === 'write' ? 'BEGIN IMMEDIATE' : 'BEGIN'));
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+
+  return {
+    async tables() {
+      const names = attempt(() =>
+        db.prepare(`SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name`).pluck().all(),
+      ) as string[];
+      return names.filter(isOurTable).sort();
+    },
+    async columns(table) {
+      const names = attempt(() => db.prepare('SELECT name FROM pragma_table_info(?)').pluck().all(table));
+      return (names as string[]).sort();
+    },
+    async *rows(table, columns) {
+      const text = `SELECT ${columns.map(quoted).join(', ')} FROM ${quoted(table)}`;
+      const found = attempt(() => db.prepare(text).raw().iterate()) as IterableIterator<CopyRow>;
+      let batch: CopyRow[] = [];
+      for (const row of found) {
+        batch.push(row);
+        if (batch.length < COPY_BATCH) continue;
+        yield batch;
+        batch = [];
+      }
+      if (batch.length > 0) yield batch;
+    },
+    async insert(table, columns, rows) {
+      const places = columns.map(() => '?').join(', ');
+      const text = `INSERT INTO ${quoted(table)} (${columns.map(quoted).join(', ')}) VALUES (${places})`;
+      attempt(() => {
+        const statement = db.prepare(text);
+        for (const row of rows) statement.run(...row);
+      });
+    },
+    async commit() {
+      attempt(() => db.exec('COMMIT'));
+    },
+    async close() {
+      if (db.inTransaction) db.exec('ROLLBACK');
+      db.close();
+    },
+  };
+}

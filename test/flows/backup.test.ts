@@ -1,0 +1,147 @@
+/**
+ * `db copy`, `backup` and `restore` (issue 6 §4, R26): what is promised before is kept after, on either kind of
+ * database, and a copy that is not the same is refused whole.
+ */
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import BetterSqlite3 from 'better-sqlite3';
+import { newPlace, type Place } from '../support/command-line.js';
+import { type CodeGrant, getCode, introspect, redeem, refresh } from '../support/flow.js';
+import { freshPostgres } from '../support/postgres.js';
+import { startServer, type TestClient, type TestServer } from '../support/server.js';
+
+let place: Place;
+let server: TestServer;
+let client: TestClient;
+let used: CodeGrant;
+let access: string;
+let live: string;
+
+const inPlace = (name: string): string => join(place.folder, name);
+const sqlite = (name: string): string => `sqlite:${inPlace(name)}`;
+
+/** By a server over another database, with the same secrets. */
+async function expectPromisesKept(url: string): Promise<void> {
+  const there = await startServer({ ...place.env, DATABASE_URL: url });
+  try {
+    expect(await introspect(there, client, access)).toMatchObject({ active: true });
+    expect((await refresh(there, client, live)).status).toBe(200);
+    expect((await redeem(there, client, used)).body).toMatchObject({ error: 'invalid_grant' });
+    // The replayed code has ended what came of it, there as here.
+    expect(await introspect(there, client, access)).toMatchObject({ active: false });
+  } finally {
+    await there.close();
+  }
+}
+
+beforeAll(async () => {
+  place = newPlace();
+  server = await startServer(place.env);
+  await server.createAccount();
+  client = await server.createClient();
+  used = await getCode(server, client, { scope: 'openid profile offline_access' });
+  const first = (await redeem(server, client, used)).body;
+  const second = (await refresh(server, client, first.refresh_token)).body;
+  access = second.access_token;
+  live = second.refresh_token;
+});
+
+afterAll(async () => {
+  await server.close();
+  place.remove();
+});
+
+describe('backup and restore', () => {
+  test('R26: taken while the server writes, restored into both kinds, and everything promised is kept', async () => {
+    const writing = { on: true };
+    const writes = (async () => {
+      for (let index = 0; writing.on; index += 1)
+        await server.createClient({ client_name: `Client ${index}` });
+    })();
+    const taken = await place.run(`backup ${inPlace('whole.backup')} --json`);
+    writing.on = false;
+    await writes;
+    expect([taken.stderr, taken.code]).toEqual(['', 0]);
+    expect(statSync(inPlace('whole.backup')).mode & 0o077).toBe(0);
+    expect(existsSync(inPlace('whole.backup-wal'))).toBe(false);
+
+    for (const url of [sqlite('restored.sqlite'), await freshPostgres()]) {
+      const restored = await place.run(`restore ${inPlace('whole.backup')} --json`, {
+        env: { ...place.env, DATABASE_URL: url },
+      });
+      expect([restored.stderr, restored.code]).toEqual(['', 0]);
+      expect(restored.json().tables).toEqual(taken.json().tables);
+      await expectPromisesKept(url);
+    }
+  });
+
+  test('a file that exists is not written over', async () => {
+    writeFileSync(inPlace('mine'), 'mine');
+    const { code, stderr } = await place.run(`backup ${inPlace('mine')}`);
+    expect([code, stderr]).toEqual([1, `${inPlace('mine')} exists; choose another name.\n`]);
+    expect(readFileSync(inPlace('mine'), 'utf8')).toBe('mine');
+  });
+
+  test('a restore into a database with rows is refused, and changes nothing', async () => {
+    const { code, stderr } = await place.run(`restore ${inPlace('whole.backup')}`);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^The target is not empty: there are rows in accounts/m);
+    expect(await introspect(server, client, access)).toMatchObject({ active: true });
+  });
+
+  test('a backup that was changed is refused whole', async () => {
+    await place.run(`backup ${inPlace('damaged.backup')}`);
+    const file = new BetterSqlite3(inPlace('damaged.backup'));
+    file.exec(`UPDATE clients SET metadata = replace(metadata, 'app.example', 'evil.example')`);
+    file.close();
+    const env = { ...place.env, DATABASE_URL: sqlite('from-damaged.sqlite') };
+    const { code, stderr } = await place.run(`restore ${inPlace('damaged.backup')}`, { env });
+    expect([code, stderr]).toEqual([1, expect.stringContaining('The backup is damaged: clients')]);
+    const target = new BetterSqlite3(inPlace('from-damaged.sqlite'));
+    expect(target.prepare('SELECT count(*) FROM accounts').pluck().get()).toBe(0);
+    target.close();
+  });
+
+  test.each(['nothing.backup', 'mine'])('%s is no backup: one line', async (name) => {
+    const env = { ...place.env, DATABASE_URL: sqlite('from-nothing.sqlite') };
+    const { code, stderr } = await place.run(`restore ${inPlace(name)}`, { env });
+    expect([code, stderr.split('\n')]).toEqual([1, [expect.stringContaining(inPlace(name)), '']]);
+  });
+});
+
+describe('db copy', () => {
+  test('to PostgreSQL and back, with the same counts and hashes', async () => {
+    const postgres = await freshPostgres();
+    const there = await place.run(`db copy --to ${postgres} --json`);
+    expect([there.stderr, there.code]).toEqual(['', 0]);
+    const onPostgres = { ...place.env, DATABASE_URL: postgres };
+    const back = await place.run(`db copy --to ${sqlite('back.sqlite')}`, { env: onPostgres });
+    expect(back.code).toBe(0);
+    expect(back.stderr).toMatch(/^accounts: 1 row$/m);
+    expect(back.stdout).toMatch(/counts and hashes agree/);
+    const again = await place.run(`db copy --to ${postgres} --replace --yes --json`, {
+      env: { ...place.env, DATABASE_URL: sqlite('back.sqlite') },
+    });
+    expect(again.json().tables).toEqual(there.json().tables);
+
+    const backup = await place.run(`backup ${inPlace('of-postgres.backup')} --json`, { env: onPostgres });
+    expect(backup.json().tables).toEqual(there.json().tables);
+    await expectPromisesKept(postgres);
+  });
+
+  test.each([
+    ['no rows are lost unasked', () => sqlite('back.sqlite'), 1, /not empty.*--replace/],
+    ['an address that is none', () => 'mysql://x/y', 2, /--to names "mysql"/],
+    ['memory', () => 'sqlite::memory:', 2, /--to memory/],
+  ])('%s', async (_name, to, code, why) => {
+    const done = await place.run(`db copy --to ${to()}`);
+    expect([done.code, done.stdout]).toEqual([code, '']);
+    expect(done.stderr).toMatch(why);
+  });
+
+  test('to the very database it comes from is refused', async () => {
+    const { code, stderr } = await place.run(`db copy --to ${place.env.DATABASE_URL} --replace --yes`);
+    expect([code, stderr]).toEqual([2, '--to is DATABASE_URL itself.\n']);
+  });
+});

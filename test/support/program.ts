@@ -1,0 +1,89 @@
+/** The compiled program as somebody would run it, with its process at hand: signals, output, exit code. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { ensureCompiled } from './command-line.js';
+
+const inRoot = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+
+export interface Program {
+  readonly child: ChildProcess;
+  readonly port: number;
+  readonly issuer: string;
+  /** Standard output and error so far. */
+  said(): string;
+  /** Resolves when what it said has this; rejects when it ends before. */
+  until(pattern: RegExp): Promise<void>;
+  /** Its exit code, or -1 after a signal. */
+  readonly ended: Promise<number>;
+  /** Ends it, by force where need be. */
+  stop(): Promise<number>;
+}
+
+export async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address() as AddressInfo;
+  probe.close();
+  return port;
+}
+
+/** @param folder where it finds and leaves everything */
+export async function startProgram(
+  folder: string,
+  env: Record<string, string> = {},
+  port?: number,
+): Promise<Program> {
+  await ensureCompiled();
+  const chosen = port ?? (await freePort());
+  const issuer = env.ISSUER ?? `http://localhost:${chosen}`;
+  const hush = new URL('../../scripts/lib/hush-runtime-notice.mjs', import.meta.url).href;
+  const child = spawn(process.execPath, ['--import', hush, inRoot('dist/src/main.js'), 'serve'], {
+    cwd: folder,
+    env: { PATH: process.env.PATH ?? '', HOME: folder, PORT: String(chosen), ISSUER: issuer, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let text = '';
+  const watchers = new Set<() => void>();
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on('data', (chunk) => {
+      text += chunk;
+      for (const look of watchers) look();
+    });
+  }
+  const ended = new Promise<number>((resolve) => {
+    child.once('close', (code) => resolve(code ?? -1));
+  });
+  const program: Program = {
+    child,
+    port: chosen,
+    issuer,
+    said: () => text,
+    ended,
+    async until(pattern) {
+      const seen = new Promise<void>((resolve) => {
+        const look = () => {
+          if (!pattern.test(text)) return;
+          watchers.delete(look);
+          resolve();
+        };
+        watchers.add(look);
+        look();
+      });
+      const over = ended.then((code) => {
+        throw new Error(`it ended with ${code} and had said:\n${text}`);
+      });
+      over.catch(() => {});
+      await Promise.race([seen, over]);
+    },
+    async stop() {
+      child.kill('SIGTERM');
+      const late = setTimeout(() => child.kill('SIGKILL'), 15_000);
+      const code = await ended;
+      clearTimeout(late);
+      return code;
+    },
+  };
+  return program;
+}
