@@ -279,6 +279,10 @@ describe('row 92: data that is missing', () => {
 
   test('the form is its own browser’s, and nothing without a ticket', async () => {
     const { form } = await toForm();
+    const stranger = createBrowser();
+    // With a cookie of its own, so that it is the binding that refuses it.
+    await stranger.get(world.server.url(start()));
+    expect((await stranger.get(form.url)).status).toBe(403);
     expect((await createBrowser().get(form.url)).status).toBe(403);
     expect((await createBrowser().get(world.server.url('/oauth/signup/other/'))).location).toBe(
       world.server.url('/'),
