@@ -16,6 +16,10 @@ export interface ByMail {
   readonly postman: Postman;
   readonly limits: MailLimits;
   readonly links: Links;
+  /** Stores issued links that other parts send. */
+  readonly saveLinks: LinkStore['write'];
+  /** Where a mail leads its reader. */
+  readonly accountAddress: string;
   readonly recovery: Recovery;
   readonly emailAddress: EmailAddress;
   readonly invitations: Invitations;
@@ -56,6 +60,8 @@ export function createByMail(deps: Dependencies): ByMail {
     postman,
     limits,
     links,
+    saveLinks: write,
+    accountAddress: `${issuer}/account`,
     recovery: createRecovery({
       store,
       links,

@@ -5,7 +5,6 @@ import type { Register } from '../accounts/register.js';
 import type { Audit, RequestInfo } from '../platform/audit/audit.js';
 import type { Clock } from '../platform/crypto/clock.js';
 import type { SecretBox } from '../platform/crypto/secret-box.js';
-import type { Step } from '../platform/database/database.js';
 import { TooManyAttempts, Unavailable } from '../platform/errors/errors.js';
 import type { AccountStore } from '../stores/account-store.js';
 import type { FederatedIdentityStore } from '../stores/federated-identity-store.js';
@@ -57,11 +56,9 @@ export interface ByUpstreamDeps {
   readonly register: Register['register'];
   readonly authenticate: Authenticate;
   readonly byMail: ByMail;
-  readonly saveLink: (steps: readonly Step[]) => Promise<boolean>;
   readonly undoDeletion: (accountId: string, info: RequestInfo) => Promise<boolean>;
   readonly endAccess: (accountId: string) => Promise<unknown>;
   readonly boxFor: (purpose: string) => SecretBox;
-  readonly issuer: string;
   /** Seconds. */
   readonly sessionTtl: number;
   readonly audit: Audit;
@@ -100,7 +97,7 @@ export function createByUpstream(deps: ByUpstreamDeps): ByUpstream {
     handlers,
     groupRoles,
     links,
-    saveLink: deps.saveLink,
+    saveLink: byMail.saveLinks,
     postman,
     endAccess: deps.endAccess,
     audit,
@@ -117,7 +114,7 @@ export function createByUpstream(deps: ByUpstreamDeps): ByUpstream {
     },
     sendWelcome(email) {
       if (!postman.available) return;
-      const model = { link: `${deps.issuer}/account` };
+      const model = { link: byMail.accountAddress };
       postman.later(() => postman.send('welcome', email, model).then(() => undefined));
     },
   });

@@ -62,7 +62,7 @@ describe('rows 56 and 91: a first sign-in that meets an existing proven address'
   test('nothing is merged and nobody is signed in before the proof', async () => {
     const { browser, desk } = await toDesk();
     expect(desk.text).toContain(email);
-    expect(desk.text).toContain('o…' + String(count).at(-1));
+    expect(desk.text).toContain(`o…${String(count).at(-1)}`);
     expect(desk.text).not.toContain(owner);
     expect(await signedInAs(browser)).toBeUndefined();
     expect(await identityOf(other)).toBeUndefined();
@@ -279,6 +279,10 @@ describe('row 92: data that is missing', () => {
 
   test('the form is its own browser’s, and nothing without a ticket', async () => {
     const { form } = await toForm();
+    const stranger = createBrowser();
+    // With a cookie of its own, so that it is the binding that refuses it.
+    await stranger.get(world.server.url(start()));
+    expect((await stranger.get(form.url)).status).toBe(403);
     expect((await createBrowser().get(form.url)).status).toBe(403);
     expect((await createBrowser().get(world.server.url('/oauth/signup/other/'))).location).toBe(
       world.server.url('/'),
