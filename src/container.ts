@@ -31,7 +31,6 @@ import { createRedirectLeases, type RedirectLeases } from './clients/leases.js';
 import { createResources, type Resources } from './clients/resources.js';
 import { createClientSecrets, sealedClientSecrets } from './clients/secrets.js';
 import { createDserver, type Dserver } from './dserver/dserver.js';
-import { exportOf as dserverExportOf } from './dserver/export.js';
 import { createFileKeys } from './keys/file-keys.js';
 import { publicJwks } from './keys/jwks.js';
 import type { PrivateSigningKey, SigningKeys } from './keys/signing-keys.js';
@@ -346,7 +345,7 @@ async function assemble(
       consents,
       ownSessions,
       clientsOf: (accountId) => clients.listOf(accountId),
-      dserverOf: (accountId) => dserverExportOf(dserver, accountId),
+      dserverOf: dserver.exportOf,
       identitiesOf: (accountId) => identities.listOf(accountId),
       audit: auditStore,
     }),
