@@ -31,7 +31,6 @@ import { createRedirectLeases, type RedirectLeases } from './clients/leases.js';
 import { createResources, type Resources } from './clients/resources.js';
 import { createClientSecrets, sealedClientSecrets } from './clients/secrets.js';
 import { createDserver, type Dserver } from './dserver/dserver.js';
-import { exportOf as dserverExportOf } from './dserver/export.js';
 import { readFileKeys } from './keys/file-keys.js';
 import { createKeyring, type Keyring } from './keys/keyring.js';
 import type { PrivateSigningKey } from './keys/signing-keys.js';
@@ -356,7 +355,7 @@ async function assemble(
       consents,
       ownSessions,
       clientsOf: (accountId) => clients.listOf(accountId),
-      dserverOf: (accountId) => dserverExportOf(dserver, accountId),
+      dserverOf: dserver.exportOf,
       identitiesOf: (accountId) => upstreamStores.identities.listOf(accountId),
       permissionsOf: permissionService.exportOf,
       audit: auditStore,

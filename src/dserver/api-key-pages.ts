@@ -25,6 +25,7 @@ export interface ApiKeyPagesDeps {
 }
 
 const PAGE = '/account/api-keys';
+const CREATE = `${PAGE}/create`;
 /** Whoever sits at a session left open must not make a key that outlives it. */
 const FRESH_SECONDS = 600;
 const DEFAULT_DAYS = '90';
@@ -93,7 +94,7 @@ export function createApiKeyPages(deps: ApiKeyPagesDeps): Router {
           ? { signInHref: `/login?local=1&next=${encodeURIComponent(PAGE)}` }
           : {}),
         ...(refused === undefined && fresh
-          ? { form: { action: PAGE, faults, label, days, maximumDays: MAX_DAYS, permissions } }
+          ? { form: { action: CREATE, faults, label, days, maximumDays: MAX_DAYS, permissions } }
           : {}),
       },
       { account: { name: account.username }, status: faults.length > 0 ? 400 : 200 },
@@ -130,7 +131,7 @@ export function createApiKeyPages(deps: ApiKeyPagesDeps): Router {
     if (!visitor) return toSignIn(ctx);
     await show(ctx, visitor, ctx.query.done === 'ended' ? { notice: 'The key has been ended.' } : {});
   });
-  router.post(PAGE, async (ctx) => {
+  router.post(CREATE, async (ctx) => {
     const visitor = await visitorOf(ctx);
     if (!visitor) return toSignIn(ctx);
     const form = await readForm(ctx);

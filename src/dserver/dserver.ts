@@ -16,6 +16,7 @@ import type { DserverStores } from '../stores/dserver-stores.js';
 import type { MintedTokenStore } from '../stores/minted-token-store.js';
 import { type ApiKeys, createApiKeys } from './api-keys.js';
 import { nameOf } from './claims.js';
+import { exportOf } from './export.js';
 import { createIssue, type Issue } from './issue.js';
 import { createLedger, type Ledger } from './ledger.js';
 import { createMint, type Mint } from './mint.js';
@@ -40,6 +41,8 @@ export interface Dserver {
   readonly sync: Sync;
   /** What the account's tokens may say. @throws {MintRefused} where it gets none */
   permissionsOf(accountId: string): Promise<readonly string[]>;
+  /** What is held here of an account, for the person. */
+  exportOf(accountId: string): Promise<object>;
   /** The ledger, for the job that removes what has ended. */
   readonly tokens: Pick<MintedTokenStore, 'prune' | 'insertSteps' | 'revoke'>;
 }
@@ -116,6 +119,7 @@ export function createDserver(deps: DserverDeps): Dserver {
       const throughUpstream = false;
       return found ? rights.require({ ...found, name, throughUpstream }) : [];
     },
+    exportOf: (accountId) => exportOf({ names, rights, apiKeys, ledger }, accountId),
     tokens: stores.tokens,
   };
 }

@@ -86,7 +86,7 @@ export function judgeNamedKeys(
   }
   const given = KEY_SETTINGS.filter((setting) => values[setting] !== undefined);
   const [lonely] = given;
-  if (lonely !== undefined && !given.some(isSecretKey)) {
+  if (lonely !== undefined && first !== undefined && !given.some(isSecretKey)) {
     complain(lonely, 'names a public key alone; set PRIVATE_KEY or JWT_PRIVATE_KEY_FILE as well');
   }
   return { faults, warnings };

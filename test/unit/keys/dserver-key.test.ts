@@ -67,6 +67,13 @@ describe('a key that was named', () => {
     expect(await key.publicPem()).toBe(publicKey);
   });
 
+  test('takes no token of another algorithm, though the same key made it', async () => {
+    const { privateKey } = pemOf();
+    const source = { privateText: privateKey, keysDir: folder };
+    const [one, other] = [createDserverKey(source, 'RS256'), createDserverKey(source, 'RS512')];
+    await expect(one.verify(await other.sign(claims), expected)).rejects.toThrow('"alg"');
+  });
+
   test('a file that is exchanged is the key from then on', async () => {
     const path = join(folder, 'jwt_key');
     const [old, fresh] = [pemOf(), pemOf()];
