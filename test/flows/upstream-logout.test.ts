@@ -102,7 +102,7 @@ async function notify(token: string, path = DOOR, headers: Record<string, string
 }
 
 const unsigned = (claims: JWTPayload, alg: string): string =>
-  [{ alg }, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.') + '.';
+  `${[{ alg }, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')}.`;
 
 describe.each([DOOR, '/external-logout'])('row 110: %s refuses', (path) => {
   const CASES: readonly (readonly [string, (guest: Guest) => string | Promise<string>])[] = [
