@@ -1,5 +1,6 @@
 /** `secrets rekey` (seed row 98): what was sealed under a former `SECRET_KEY` opens under the new one alone. */
 import { afterEach, expect, test } from '@jest/globals';
+import { post } from '../support/flow.js';
 import { ASSERTION_TYPE, clientAssertion } from '../support/proofs.js';
 import { newPlace, type Place } from '../support/command-line.js';
 import { startServer, type TestClient, type TestServer } from '../support/server.js';
@@ -10,8 +11,7 @@ const NEW = 'the new secret key, long enough to be one, too';
 let place: Place;
 afterEach(() => place.remove());
 
-const serve = (SECRET_KEY: string) =>
-  startServer({ ...place.env, SECRET_KEY, ISSUER: 'http://localhost:5999' });
+const serve = (SECRET_KEY: string) => startServer({ ...place.env, SECRET_KEY });
 
 async function works(server: TestServer, client: TestClient): Promise<boolean> {
   const form = {
@@ -21,12 +21,7 @@ async function works(server: TestServer, client: TestClient): Promise<boolean> {
       alg: 'HS256',
     }),
   };
-  const response = await fetch(`${server.local}/oauth/token`, {
-    method: 'POST',
-    headers: { host: 'localhost:5999' },
-    body: new URLSearchParams(form),
-  });
-  return response.status === 200;
+  return (await post(server, '/oauth/token', form)).status === 200;
 }
 
 test('row 98: tokens and client secrets go over to the new key; what is lost is said', async () => {
