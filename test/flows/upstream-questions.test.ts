@@ -62,7 +62,7 @@ describe('rows 56 and 91: a first sign-in that meets an existing proven address'
   test('nothing is merged and nobody is signed in before the proof', async () => {
     const { browser, desk } = await toDesk();
     expect(desk.text).toContain(email);
-    expect(desk.text).toContain('o…' + String(count).at(-1));
+    expect(desk.text).toContain(`o…${String(count).at(-1)}`);
     expect(desk.text).not.toContain(owner);
     expect(await signedInAs(browser)).toBeUndefined();
     expect(await identityOf(other)).toBeUndefined();
