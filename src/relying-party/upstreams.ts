@@ -166,9 +166,10 @@ function* contradictions(entry: Entry, upstream: Upstream, plainHttp: boolean): 
     if (clientSecret !== undefined && clientAuth === 'none')
       yield 'CLIENT_SECRET is set, but CLIENT_AUTH is none';
   }
-  const { groupRoles, allowedRoles, rolesClaim } = upstream;
-  if (rolesClaim === undefined && (allowedRoles.length > 0 || Object.keys(groupRoles).length > 0)) {
-    yield 'ALLOWED_ROLES and GROUP_ROLES need ROLES_CLAIM, the claim that lists them';
+  const { allowedRoles, rolesClaim } = upstream;
+  // GROUP_ROLES may stand without it: a handler can tell the groups.
+  if (rolesClaim === undefined && allowedRoles.length > 0) {
+    yield 'ALLOWED_ROLES need ROLES_CLAIM, the claim that lists them';
   }
   const insecure = [metadataUrl, ...Object.values(endpoints)].find((url) => url?.startsWith('http:'));
   if (insecure !== undefined && !plainHttp) {

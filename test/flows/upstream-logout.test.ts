@@ -102,7 +102,7 @@ async function notify(token: string, path = DOOR, headers: Record<string, string
 }
 
 const unsigned = (claims: JWTPayload, alg: string): string =>
-  [{ alg }, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.') + '.';
+  `${[{ alg }, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')}.`;
 
 describe.each([DOOR, '/external-logout'])('row 110: %s refuses', (path) => {
   const CASES: readonly (readonly [string, (guest: Guest) => string | Promise<string>])[] = [
@@ -272,13 +272,13 @@ describe('row 110: a notice', () => {
 
 describe('goal 33: signing out here', () => {
   const RETURN = 'http://localhost/';
-  const before = ({ id, uid }: Guest, style: 'return' | 'plain' = 'return') =>
+  const goodbyeOf = ({ id, uid }: Guest, style: 'return' | 'plain' = 'return') =>
     world.server.container.upstreamSide.endings.signOut.before({ uid, accountId: id }, RETURN, style);
 
   test('leads to the end of the session there, with the ID Token as hint, and the upstream takes it', async () => {
     const upstream = world.server.container.upstreams.find('lab') as Upstream;
     const { tokens } = await createBench().login(upstream);
-    const goodbye = await before(await guest('lab', { idToken: tokens.idToken ?? '' }));
+    const goodbye = await goodbyeOf(await guest('lab', { idToken: tokens.idToken ?? '' }));
     const url = new URL(goodbye?.address ?? '');
     expect(url.origin).toBe(world.there.issuer);
     expect(url.searchParams.get('id_token_hint')).toBe(tokens.idToken);
@@ -304,7 +304,7 @@ describe('goal 33: signing out here', () => {
     ]) {
       fresh.there.wrong = wrong as typeof fresh.there.wrong;
       fresh.server.clock.advance(86_400);
-      const goodbye = await before(one);
+      const goodbye = await goodbyeOf(one);
       expect(goodbye?.address).toBeUndefined();
       expect(goodbye?.text).toContain('may still be signed in at The Lab');
     }
@@ -317,8 +317,8 @@ describe('goal 33: signing out here', () => {
     const spare = world;
     world = fresh;
     const one = await guest();
-    expect((await before(one, 'plain'))?.address).toBe('https://lab.example/bye?a=b');
-    expect((await before(one, 'return'))?.address).toBe(
+    expect((await goodbyeOf(one, 'plain'))?.address).toBe('https://lab.example/bye?a=b');
+    expect((await goodbyeOf(one, 'return'))?.address).toBe(
       `https://lab.example/bye?a=b&redirect_uri=${encodeURIComponent(RETURN)}`,
     );
     await fresh.close();
@@ -331,6 +331,6 @@ describe('goal 33: signing out here', () => {
     expect(await signOut.before({ uid: one.uid, accountId: 'another' }, RETURN, 'return')).toBeUndefined();
     expect(await signOut.before({ uid: 'another', accountId: one.id }, RETURN, 'return')).toBeUndefined();
     await signOut.after({ uid: one.uid, accountId: one.id });
-    expect(await before(one)).toBeUndefined();
+    expect(await goodbyeOf(one)).toBeUndefined();
   });
 });

@@ -28,6 +28,11 @@ beforeAll(async () => {
   const alice = await server.createAccount('alice', { displayName: 'Alice', email: 'alice@example.org' });
   await server.createAccount('starter', { mustChangePassword: true });
   await server.createAccount('empty');
+  await server.createAccount('root', { roles: ['admin'] });
+  await server.container.upstreamSide.access.vault.keep(alice.id, `lab-${'long'.repeat(12)}`, {
+    accessToken: 'an access token of the lab',
+    expiresAt: server.clock.now(),
+  });
   client = await server.createClient(
     { client_name: 'W'.repeat(90), client_uri: `https://app.example/${'long'.repeat(40)}` },
     { owner: alice.id },
@@ -84,6 +89,10 @@ async function openLink(page: Page, purpose: LinkPurpose): Promise<void> {
     (await server.createAccount('mailed', { email }));
   await page.goto(server.url(await linkFor(server, purpose, { accountId: account.id, email })));
 }
+const administering = (path: string) => async (page: Page) => {
+  await page.goto(server.url(`/login?next=${encodeURIComponent(path)}`));
+  await signIn(page, 'root');
+};
 const signedIn = (path: string) => (page: Page) => openSignedIn(page, path);
 
 /** How to get to each page in a browser that has seen nothing yet, and its heading there. */
@@ -175,6 +184,9 @@ const PAGES: readonly [name: string, heading: RegExp, open: (page: Page) => Prom
       await press(page, 'Save the password');
     },
   ],
+  ['admin', /Administration/, administering('/admin')],
+  ['admin-upstream-tokens', /Upstream tokens/, administering('/admin/upstream-tokens')],
+  ['admin-linked-none', /Linked accounts/, administering('/admin/linked-accounts?account=nobody')],
   ['account-sessions', /Where you are signed in/, signedIn('/account/sessions')],
   ['account-applications-none', /Connected applications/, signedIn('/account/applications')],
   [

@@ -108,8 +108,12 @@ describeOnBothDatabases('roles of upstreams', (open) => {
 
   test('row 100: what people here gave is never touched, and what they give stays theirs', async () => {
     await roles.grantRole(ANN, 'staff', { actorId: 'cli' });
+    const given = () => database.first(database.sql('account_roles').where({ role: 'staff' }));
+    const before = await given();
+    clock.forward(60);
     await login(['lab-staff', 'optics']);
     expect(await held()).toEqual({ optics: 'upstream:lab', staff: 'cli' });
+    expect(await given()).toEqual(before);
     expect(await roles.grantRole(ANN, 'optics', { actorId: 'account-root' })).toBe(true);
     expect(await roles.grantRole(ANN, 'optics', { actorId: 'account-root' })).toBe(false);
     await login([]);
