@@ -20,6 +20,8 @@ export interface World {
   readonly client: TestClient;
   /** As an ordinary application is called; Alice's own. */
   readonly ordinary: TestClient;
+  /** Somebody else's, to run its test. */
+  readonly tried: TestClient;
   readonly device: TestClient;
 }
 
@@ -36,6 +38,8 @@ export async function createWorld(): Promise<World> {
     { client_name: 'Photo prints', client_uri: 'https://prints.example' },
     { owner: alice.id },
   );
+  const tester = await server.createAccount('tester');
+  const tried = await server.createClient({ client_name: 'Ticket desk' }, { owner: tester.id });
   const device = await server.createClient({
     client_name: 'Living room',
     redirect_uris: [],
@@ -44,7 +48,7 @@ export async function createWorld(): Promise<World> {
     token_endpoint_auth_method: 'none',
     scope: 'openid profile',
   });
-  return { server, client, ordinary, device };
+  return { server, client, ordinary, tried, device };
 }
 
 export const press = (page: Page, name: string): Promise<void> =>
@@ -109,6 +113,7 @@ const openLink =
   };
 
 const clientPath = ({ client }: World) => `/clients/${client.clientId}`;
+const triedPath = ({ tried }: World) => `/clients/${tried.clientId}`;
 const ordinaryPath = ({ ordinary }: World) => `/clients/${ordinary.clientId}`;
 
 /** Types a device's code and goes on. */
@@ -125,9 +130,12 @@ const row = (name: string, heading: RegExp, open: Open): PageRow => ({ name, hea
 
 const atStart: readonly PageRow[] = [
   row('home', /One sign-in/, open('/')),
-  row('home-refused', /One sign-in/, async (page, world) => {
+  row('home-broken', /One sign-in/, async (page, world) => {
+    const { database } = world.server.container;
+    const { ping } = database;
+    Object.assign(database, { ping: () => Promise.reject(new Error('does not answer')) });
     await open('/')(page, world);
-    await signIn(page, 'nobody-here');
+    Object.assign(database, { ping });
   }),
   row('login', /Sign in/, open('/login')),
   row('login-refused', /Sign in/, async (page, world) => {
@@ -292,19 +300,19 @@ const clientPages: readonly PageRow[] = [
     signedIn((world) => `${clientPath(world)}/delete`),
   ),
   row(
-    'client-test',
-    /The test worked/,
-    signedIn(ordinaryPath, 'alice', async (page) => {
+    'client-test-refused',
+    /The test was refused/,
+    signedIn(triedPath, 'tester', async (page) => {
       await press(page, 'Test this client');
-      await press(page, 'Allow');
+      await press(page, 'Deny');
     }),
   ),
   row(
-    'client-test-refused',
-    /The test was refused/,
-    signedIn(ordinaryPath, 'alice', async (page) => {
+    'client-test',
+    /The test worked/,
+    signedIn(triedPath, 'tester', async (page) => {
       await press(page, 'Test this client');
-      await press(page, 'Deny');
+      await press(page, 'Allow');
     }),
   ),
   row(
