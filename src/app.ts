@@ -101,7 +101,7 @@ async function disconnect(
 function pages(container: Container): Record<string, Router> {
   const { config, authorizationServer, accounts, clients, web, audit } = container;
   const { sessions, interactions, tokens } = authorizationServer;
-  const { csrf, renderView, requestInfo } = web;
+  const { csrf, flash, renderView, requestInfo } = web;
   const findAccount = (id: string) => accounts.findById(id);
 
   const currentAccount = async (ctx: Context) => {
@@ -164,6 +164,7 @@ function pages(container: Container): Record<string, Router> {
     upstreams: upstreamPages.ways,
     byMail: container.byMail,
     csrf,
+    flash,
     renderView,
     requestInfo,
   });
@@ -209,6 +210,7 @@ function pages(container: Container): Record<string, Router> {
       currentAccount,
       requireMail: container.byMail.postman.require,
       csrf,
+      flash,
       renderView,
       requestInfo,
     }),
@@ -227,6 +229,7 @@ function pages(container: Container): Record<string, Router> {
       exportOf: container.exportAccount,
       signOut: (ctx) => sessions.signOut(ctx),
       csrf,
+      flash,
       renderView,
       requestInfo,
     }),
@@ -251,6 +254,7 @@ function pages(container: Container): Record<string, Router> {
       leases: container.redirectLeases,
       tests: authorizationServer.clientTests,
       csrf,
+      flash,
       renderView,
       requestInfo,
     }),

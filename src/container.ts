@@ -220,7 +220,7 @@ async function assemble(
     log,
   });
 
-  const web = createWeb(config, log);
+  const web = createWeb(config, log, clock);
   const requestInfo = (ctx: object) => web.requestInfo(ctx as Context);
   const clientSecrets = createClientSecrets({ box: createSecretBox(secretKeys, 'client-secret'), clock });
   const authorizationServer = createAuthorizationServer({

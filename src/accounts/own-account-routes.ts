@@ -4,6 +4,7 @@ import type { RequestInfo } from '../platform/audit/audit.js';
 import { InvalidInput, PosternError, TooManyAttempts } from '../platform/errors/errors.js';
 import { type Form, readForm } from '../platform/web/body.js';
 import type { Csrf } from '../platform/web/csrf.js';
+import type { Flash } from '../platform/web/flash.js';
 import type { RenderView } from '../platform/web/render-view.js';
 import { dayText, momentText } from '../platform/web/time-texts.js';
 import type { AccountStore } from '../stores/account-store.js';
@@ -13,6 +14,7 @@ import { describeDevice } from './devices.js';
 import { type EditProfile, sourceText, type TypedProfile } from './edit-profile.js';
 import { GRACE_DAYS, type Leaving } from './leaving.js';
 import type { OwnSessions } from './own-sessions.js';
+import { SIGNED_OUT } from './routes.js';
 import { MINIMUM_LENGTH } from './passwords.js';
 import type { SetPassword } from './set-password.js';
 
@@ -43,6 +45,7 @@ interface Dependencies {
   readonly exportOf: (accountId: string) => Promise<object>;
   readonly signOut: (ctx: Context) => Promise<void>;
   readonly csrf: Csrf;
+  readonly flash: Flash;
   readonly renderView: RenderView;
   readonly requestInfo: (ctx: Context) => RequestInfo;
 }
@@ -296,7 +299,8 @@ export function createOwnAccountRoutes(deps: Dependencies): Router {
     const at = await deps.leaving.ask(visitor.account.id, requestInfo(ctx));
     await deps.signOut(ctx);
     const notice = `The account will be deleted on ${dayText(at)}. Sign in before then to keep it.`;
-    renderView(ctx, 'signed-out', { loginHref: '/login', notice });
+    deps.flash.put(ctx, SIGNED_OUT, { notice });
+    seeOther(ctx, '/logout');
   };
 
   const keep: FormHandler = async (ctx, { account }) => {

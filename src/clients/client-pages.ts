@@ -3,6 +3,7 @@ import type { RequestInfo } from '../platform/audit/audit.js';
 import { type FieldFault, PageError, PosternError } from '../platform/errors/errors.js';
 import { type Form, readForm } from '../platform/web/body.js';
 import type { Csrf } from '../platform/web/csrf.js';
+import type { Flash } from '../platform/web/flash.js';
 import type { RenderView } from '../platform/web/render-view.js';
 import type { ClientModel } from '../platform/web/views.js';
 import type { ClientRecord } from './client.js';
@@ -22,6 +23,16 @@ export interface ClientPages {
   /** A form post of ours about one of them. */
   posted(ctx: Context): Promise<Posted | undefined>;
   show(ctx: Context, opened: Opened, more?: Shown): Promise<void>;
+  /** On to the client's page, which says `news` there once: a secret is to be had nowhere else. */
+  leadTo(ctx: Context, opened: Opened, news: News): void;
+  /** What the page was left to say, if anything. */
+  newsFor(ctx: Context, opened: Opened): News;
+}
+
+/** What just happened to a client. */
+export interface News {
+  readonly newSecret?: string;
+  readonly notice?: string;
 }
 
 /** Who is signed in. */
@@ -40,9 +51,7 @@ export interface Posted extends Opened {
   readonly form: Form;
 }
 
-interface Shown {
-  readonly newSecret?: string;
-  readonly notice?: string;
+interface Shown extends News {
   /** A lease as it was asked for, and refused. */
   readonly lease?: {
     readonly redirectUri: string;
@@ -57,6 +66,7 @@ export interface PageDependencies {
   readonly leases: RedirectLeases;
   readonly currentAccount: (ctx: Context) => Promise<Person | undefined>;
   readonly csrf: Csrf;
+  readonly flash: Flash;
   readonly renderView: RenderView;
   readonly requestInfo: (ctx: Context) => RequestInfo;
 }
@@ -106,6 +116,8 @@ function secretsOf({ clientId, secrets }: ClientRecord): ClientModel['secrets'] 
     ...(secrets.length > 1 ? { endAction: `/clients/${clientId}/end-secret` } : {}),
   }));
 }
+
+const newsOf = ({ id }: Person, { clientId }: ClientRecord): string => `client ${clientId} of ${id}`;
 
 export function createClientPages(deps: PageDependencies): ClientPages {
   const { clients, csrf } = deps;
@@ -158,6 +170,12 @@ export function createClientPages(deps: PageDependencies): ClientPages {
       csrf.require(ctx, form, ctx.path.replace(/^(\/clients\/[^/]+)\/.*$/, '$1'));
       return { person, form, client: await ownClient(ctx, person) };
     },
+    leadTo(ctx, { person, client }, news) {
+      deps.flash.put(ctx, newsOf(person, client), { ...news });
+      ctx.status = 303;
+      ctx.redirect(`/clients/${client.clientId}`);
+    },
+    newsFor: (ctx, { person, client }) => deps.flash.take(ctx, newsOf(person, client)) ?? {},
     async show(ctx, { person, client }, shown = {}) {
       const { clientId, metadata } = client;
       const path = `/clients/${clientId}`;

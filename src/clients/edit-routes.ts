@@ -3,7 +3,8 @@ import type { Context } from 'koa';
 import { InvalidInput } from '../platform/errors/errors.js';
 import type { ClientUsage } from '../stores/client-usage-store.js';
 import { type ClientPages, nameOf, type PageDependencies } from './client-pages.js';
-import { formFaults, formOf, readClientForm } from './form.js';
+import { isChangedMeanwhile } from './change.js';
+import { differences, formFaults, formOf, readClientForm } from './form.js';
 import { answerCheck, draftOf, showClientForm } from './form-pages.js';
 import { needsSecret } from './secrets.js';
 
@@ -12,6 +13,14 @@ interface Dependencies extends PageDependencies {
   readonly revokeGrantsOf: (clientId: string) => Promise<unknown>;
   readonly usageOf: (clientId: string) => Promise<ClientUsage>;
 }
+
+/** Of the form as a whole; the fields that differ say how. */
+const CHANGED_MEANWHILE = {
+  field: '',
+  message:
+    'Somebody else changed this client meanwhile, so nothing was saved. Your entries are still here. ' +
+    'Where they differ, the field says what is saved now; “Save” puts yours in its place.',
+};
 
 const counted = (number: number, one: string, many: string): string =>
   number === 1 ? `1 ${one}` : `${number} ${many}`;
@@ -41,11 +50,16 @@ export function addEditRoutes(router: Router, pages: ClientPages, deps: Dependen
       const { client: changed, secret } = await clients.update(client, change, by, requestInfo(ctx));
       if (secret !== undefined) {
         const notice = 'The changes have been saved. The new authentication method needs a new secret.';
-        return pages.show(ctx, { person, client: changed }, { newSecret: secret, notice });
+        return pages.leadTo(ctx, { person, client: changed }, { newSecret: secret, notice });
       }
       ctx.status = 303;
       ctx.redirect(`/clients/${client.clientId}?done=edited`);
     } catch (error) {
+      if (isChangedMeanwhile(error)) {
+        const now = await pages.ownClient(ctx, person);
+        const faults = [CHANGED_MEANWHILE, ...differences(values, formOf(now))];
+        return showClientForm(ctx, renderView, { person, values, faults, client: now, status: 409 });
+      }
       if (!(error instanceof InvalidInput)) throw error;
       const faults = formFaults(error.faults);
       showClientForm(ctx, renderView, { person, values, faults, client: { ...client, version } });

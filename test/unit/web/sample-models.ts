@@ -211,7 +211,7 @@ export const SAMPLES: { readonly [N in ViewName]: ViewModels[N] } = {
     moreOpen: true,
     checkAction: '/c',
     presets: [
-      { label: HOSTILE, text: HOSTILE, href: '/p', current: true, fields: JSON.stringify({ a: HOSTILE }) },
+      { id: HOSTILE, label: HOSTILE, text: HOSTILE, current: true, fields: JSON.stringify({ a: HOSTILE }) },
     ],
     authMethods: [{ value: 'none', label: 'none' }],
     idTokenAlgs: [{ value: 'ES256', label: HOSTILE }],
