@@ -408,7 +408,7 @@ describe('deletion', () => {
     const { body } = await redeem(server, client, code);
     await server.createClient({ client_name: 'Soon gone' }, { owner: person.id });
     expect((await open(person, '/account/delete')).text).toContain('Soon gone');
-    const gone = await askDeletion(person);
+    const gone = await person.browser.follow(await askDeletion(person), server.issuer);
     expect(gone.text).toMatch(/will be deleted on \d+ \w+ \d{4}/);
     for (const browser of [person.browser, other]) expect(await isSignedIn(browser)).toBe(false);
     expect((await refresh(server, client, body.refresh_token)).status).toBe(400);
