@@ -61,8 +61,11 @@ function healthRoutes(health: Health): Router {
 
 /** What may use an account: by remembered consent, or by tokens got with its password. */
 async function applicationsOf(container: Container, accountId: string): Promise<ConnectedApplication[]> {
-  const { consents, payloads, clients } = container;
-  const remembered = await consents.listOf(accountId);
+  const { consents, payloads, clients, auditStore } = container;
+  const [remembered, lastIssued] = await Promise.all([
+    consents.listOf(accountId),
+    auditStore.lastIssued(accountId),
+  ]);
   const ids = new Set(remembered.map(({ clientId }) => clientId));
   for (const clientId of await payloads.listGrantedClients(accountId)) ids.add(clientId);
   const found = await Promise.all([...ids].map((clientId) => clients.find(clientId)));
@@ -77,7 +80,9 @@ async function applicationsOf(container: Container, accountId: string): Promise<
         [`Use ${name} for you`, granted.join(', ')].filter(Boolean).join(': '),
       ),
     ];
-    return [{ clientId: client.clientId, ...clientCard(client), since: consent?.createdAt, purposes }];
+    const { clientId } = client;
+    const times = { since: consent?.createdAt, lastUsed: lastIssued.get(clientId) };
+    return [{ clientId, ...clientCard(client), ...times, purposes }];
   });
 }
 

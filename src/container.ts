@@ -18,6 +18,7 @@ import { createLeaving, type Leaving } from './accounts/leaving.js';
 import { createOwnSessions, type OwnSessions } from './accounts/own-sessions.js';
 import { createPasswords } from './accounts/passwords.js';
 import { createRegister, type Register } from './accounts/register.js';
+import { ADMIN } from './accounts/role-names.js';
 import { createRoles, type Roles } from './accounts/roles.js';
 import { createSetPassword, type SetPassword } from './accounts/set-password.js';
 import { createDeviceLimits } from './authorization-server/grants/device-limits.js';
@@ -44,6 +45,7 @@ import { createSecretBox } from './platform/crypto/secret-box.js';
 import { type MigrationResult, migrateUp, requireCurrentSchema } from './platform/database/migrate.js';
 import { type OpenDatabase, openDatabase } from './platform/database/open.js';
 import { openPostman } from './platform/mail/open-postman.js';
+import type { Undelivered } from './platform/mail/postman.js';
 import { createGuardedFetch } from './platform/net/guarded-fetch.js';
 import type { Logger } from './platform/observe/logger.js';
 import { createThrottle, type ThrottleRule } from './platform/throttle/throttle.js';
@@ -276,7 +278,14 @@ async function assemble(
     await dserver.tokens.revoke({ accountId }, clock.now());
   };
   const links = createLinkStore(database);
-  const postman = openPostman({ config, viewsDirs: web.viewsDirs, log });
+  const undelivered = ({ mail, attempts, reason, ...about }: Undelivered) =>
+    audit.record({
+      event: 'mail.not_sent',
+      outcome: 'failure',
+      ...about,
+      detail: { mail, attempts, reason },
+    });
+  const postman = openPostman({ config, viewsDirs: web.viewsDirs, log, undelivered });
   const byMail = createByMail({
     accounts,
     linkStore: links,
@@ -289,7 +298,7 @@ async function assemble(
     clock,
   });
   const leaving = createLeaving({
-    store: createLeavingStore(database),
+    store: createLeavingStore(database, ADMIN),
     endAccess,
     clientsOf: (accountId) => clients.listOf(accountId),
     revokeClient: (clientId) => payloads.revokeGrants({ clientId }, clock.now()),

@@ -25,6 +25,8 @@ export interface ConnectedApplication {
   readonly uri?: string | undefined;
   /** Milliseconds since the epoch; absent where tokens were given without a consent page. */
   readonly since?: number | undefined;
+  /** When it last got tokens; absent where it never did. */
+  readonly lastUsed?: number | undefined;
   readonly purposes: readonly string[];
 }
 
@@ -64,6 +66,9 @@ const NOTICES: Readonly<Record<string, string>> = {
   disconnected: 'The application has no access any more.',
   kept: 'Your account stays.',
 };
+const ONLY_ADMINISTRATOR =
+  'You are the only administrator here: without you nobody could look after this server. ' +
+  'Give somebody else the role “admin” first, then you can go.';
 const WRONG_PASSWORD = { field: 'password', message: 'This is not your current password.' };
 
 const parameter = (ctx: Context, name: string): string =>
@@ -250,8 +255,9 @@ export function createOwnAccountRoutes(deps: Dependencies): Router {
 
   const showApplications: Handler = async (ctx, visitor) => {
     const found = await deps.applicationsOf(visitor.account.id);
-    const applications = found.map(({ clientId, name, uri, since, purposes }) => ({
+    const applications = found.map(({ clientId, name, uri, since, lastUsed, purposes }) => ({
       name,
+      lastUsed: lastUsed ? `last used ${momentText(lastUsed)}` : 'not used yet',
       ...(uri ? { uri } : {}),
       since: since ? `Allowed since ${dayText(since)}` : 'Has tokens that you got with your password',
       purposes,
@@ -288,6 +294,7 @@ export function createOwnAccountRoutes(deps: Dependencies): Router {
         clients: await deps.clientNamesOf(account.id),
         faults,
         ...pending,
+        ...((await deps.leaving.isOnlyAdmin(account.id)) ? { refused: ONLY_ADMINISTRATOR } : {}),
       },
       { ...head(visitor), status: faults.length > 0 ? 400 : 200 },
     );
@@ -297,6 +304,7 @@ export function createOwnAccountRoutes(deps: Dependencies): Router {
     if (!(await provesPassword(ctx, visitor, form.password)))
       return showDelete(ctx, visitor, [WRONG_PASSWORD]);
     const at = await deps.leaving.ask(visitor.account.id, requestInfo(ctx));
+    if (at === undefined) return showDelete(ctx, visitor, [{ field: '', message: ONLY_ADMINISTRATOR }]);
     await deps.signOut(ctx);
     const notice = `The account will be deleted on ${dayText(at)}. Sign in before then to keep it.`;
     deps.flash.put(ctx, SIGNED_OUT, { notice });

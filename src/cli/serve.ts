@@ -166,6 +166,7 @@ function announce(cli: Cli, container: Container, administrator: Bootstrapped, p
     backup: migrated.copy,
     signingKeys: loadedKeys.map(({ alg, kid }) => ({ alg, kid })),
     keysDir: config.keysDir,
+    demo: config.clientCreation === 'everyone',
     ...(made && {
       administrator: { username: administrator.username, oneTimePassword: administrator.oneTimePassword },
     }),

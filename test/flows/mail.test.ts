@@ -243,7 +243,7 @@ describe('a lost password', () => {
     expect((await ask(username)).status).toBe(200);
   });
 
-  test('a server that is busy is asked again; one that refuses leaves a line in the log', async () => {
+  test('a server that is busy is asked again; one that refuses leaves a line in the log and in the audit trail', async () => {
     server.clock.advance(3601);
     const { username, email } = await newPerson();
     mail.refuse(1, 451);
@@ -255,6 +255,15 @@ describe('a lost password', () => {
     expect(page.status).toBe(200);
     expect(() => mail.to(other.email)).toThrow('no mail');
     expect(server.logs.join('')).toContain('a mail was not sent');
+    const [failure] = await server.container.auditStore.list({ accountId: other.id, limit: 1 });
+    expect(failure).toMatchObject({
+      outcome: 'failure',
+      accountId: other.id,
+      ip: '127.0.0.1',
+      requestId: expect.any(String),
+      detail: { mail: 'reset-password', attempts: 1, reason: '550' },
+    });
+    expect(JSON.stringify(failure)).not.toContain(other.email);
     expect(server.logs.join('')).not.toMatch(/token=[\w-]{20}/);
   });
 });

@@ -11,6 +11,7 @@ const facts: BannerFacts = {
     { alg: 'ES256', kid: 'k-two' },
   ],
   keysDir: './keys',
+  demo: true,
 };
 
 describe('the start-up lines', () => {
@@ -41,6 +42,11 @@ describe('the start-up lines', () => {
     }
     expect(text).toContain('http://localhost:5000/create_client');
     expect(text).toContain('npm run -s cli -- --help');
+  });
+
+  test('name Try the flow where there is one', () => {
+    expect(renderBanner(facts)).toMatch(/Try the flow +http:\/\/localhost:5000\/demo /);
+    expect(renderBanner({ ...facts, demo: false })).not.toContain('/demo');
   });
 
   test('name the backup taken before a migration', () => {

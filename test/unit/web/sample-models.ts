@@ -309,7 +309,9 @@ export const SAMPLES: { readonly [N in ViewName]: ViewModels[N] } = {
     notice: HOSTILE,
   },
   'account-applications': {
-    applications: [{ name: HOSTILE, since: HOSTILE, purposes: [HOSTILE], revokeAction: '/r' }],
+    applications: [
+      { name: HOSTILE, since: HOSTILE, lastUsed: HOSTILE, purposes: [HOSTILE], revokeAction: '/r' },
+    ],
     notice: HOSTILE,
   },
   'account-delete': {
