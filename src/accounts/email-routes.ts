@@ -44,7 +44,7 @@ type AddressPurpose = Exclude<LinkPurpose, 'reset_password' | 'undo_link' | 'inv
 
 const LINK_PAGES: Readonly<Record<AddressPurpose, LinkPage>> = {
   verify_email: {
-    title: 'Confirm your e-mail address',
+    title: 'Confirm your address',
     text: 'It will count as yours, and can bring you back in when you lose your password.',
     label: 'Confirm the address',
     note: NOT_YOU,

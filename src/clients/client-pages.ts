@@ -5,6 +5,7 @@ import { type Form, readForm } from '../platform/web/body.js';
 import type { Csrf } from '../platform/web/csrf.js';
 import type { Flash } from '../platform/web/flash.js';
 import type { RenderView } from '../platform/web/render-view.js';
+import { momentText } from '../platform/web/time-texts.js';
 import type { ClientModel } from '../platform/web/views.js';
 import type { ClientRecord } from './client.js';
 import { MAX_LEASE_DAYS, type RedirectLeases } from './leases.js';
@@ -73,8 +74,6 @@ export interface PageDependencies {
 
 export const nameOf = ({ clientId, metadata }: ClientRecord): string => metadata.client_name || clientId;
 
-const day = (at: number): string => `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
-
 /** Whether there is a code flow that can be run without the application. */
 export const isTestable = ({ metadata }: ClientRecord): boolean =>
   metadata.grant_types.includes('authorization_code') &&
@@ -82,29 +81,33 @@ export const isTestable = ({ metadata }: ClientRecord): boolean =>
   !metadata.require_pushed_authorization_requests &&
   !metadata.dpop_bound_access_tokens;
 
+export const counted = (number: number, one: string, many: string): string =>
+  number === 1 ? `1 ${one}` : `${number} ${many}`;
+
+/** In the words of the form. */
 function rowsOf({ metadata, requirePkce, options, resourceServer, createdAt }: ClientRecord) {
   const one = (value: string | undefined) => (value ? [value] : []);
   const isPublic = metadata.token_endpoint_auth_method === 'none';
   const rows: [string, readonly string[]][] = [
-    ['client_uri', one(metadata.client_uri)],
-    ['logo_uri', one(metadata.logo_uri)],
-    ['contacts', metadata.contacts ?? []],
-    ['redirect_uri', metadata.redirect_uris],
-    ['After signing out', metadata.post_logout_redirect_uris ?? []],
-    ['scope', one(metadata.scope)],
-    ['grant_type', metadata.grant_types],
-    ['response_type', metadata.response_types],
-    ['token_endpoint_auth_method', [metadata.token_endpoint_auth_method]],
+    ['Home page', one(metadata.client_uri)],
+    ['Logo', one(metadata.logo_uri)],
+    ['Contacts', metadata.contacts ?? []],
+    ['Redirect URIs', metadata.redirect_uris],
+    ['Addresses after signing out', metadata.post_logout_redirect_uris ?? []],
+    ['Allowed scope', one(metadata.scope)],
+    ['Allowed grant types', metadata.grant_types],
+    ['Allowed response types', metadata.response_types],
+    ['Token endpoint auth method', [metadata.token_endpoint_auth_method]],
     ['Application type', [metadata.application_type]],
-    ['jwks_uri', one(metadata.jwks_uri)],
-    ['jwks', metadata.jwks ? [`${metadata.jwks.keys.length} public keys`] : []],
+    ['Address of the key set', one(metadata.jwks_uri)],
+    ['Key set', metadata.jwks ? [counted(metadata.jwks.keys.length, 'public key', 'public keys')] : []],
     ['ID Token algorithm', one(metadata.id_token_signed_response_alg)],
     ['Allowed CORS origins', options.allowedOrigins ?? []],
     ['Require PKCE', [requirePkce || isPublic ? 'yes' : 'no']],
     ['Require nonce', options.requireNonce ? ['yes'] : []],
     ['Refresh tokens', options.refreshOnlyOffline ? ['only with offline_access'] : []],
     ['Resource server', resourceServer ? ['yes: may introspect tokens of other clients'] : []],
-    ['Created', [day(createdAt)]],
+    ['Created', [momentText(createdAt)]],
   ];
   return rows.filter(([, values]) => values.length > 0).map(([label, values]) => ({ label, values }));
 }
@@ -112,7 +115,7 @@ function rowsOf({ metadata, requirePkce, options, resourceServer, createdAt }: C
 function secretsOf({ clientId, secrets }: ClientRecord): ClientModel['secrets'] {
   return secrets.map(({ id, createdAt, expiresAt }) => ({
     id,
-    text: `Made ${day(createdAt)}${expiresAt === undefined ? '' : `, ends ${day(expiresAt)}`}`,
+    text: `Made ${momentText(createdAt)}${expiresAt === undefined ? '' : `, ends ${momentText(expiresAt)}`}`,
     ...(secrets.length > 1 ? { endAction: `/clients/${clientId}/end-secret` } : {}),
   }));
 }
@@ -147,7 +150,11 @@ export function createClientPages(deps: PageDependencies): ClientPages {
       leases: {
         action: path,
         removeAction: `${path}/remove`,
-        items: items.map(({ id, redirectUri, expiresAt }) => ({ id, redirectUri, until: day(expiresAt) })),
+        items: items.map(({ id, redirectUri, expiresAt }) => ({
+          id,
+          redirectUri,
+          until: momentText(expiresAt),
+        })),
         redirectUri: lease?.redirectUri ?? '',
         days: lease?.days ?? '7',
         maxDays: MAX_LEASE_DAYS,

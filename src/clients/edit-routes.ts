@@ -2,7 +2,7 @@ import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { InvalidInput } from '../platform/errors/errors.js';
 import type { ClientUsage } from '../stores/client-usage-store.js';
-import { type ClientPages, nameOf, type PageDependencies } from './client-pages.js';
+import { type ClientPages, counted, nameOf, type PageDependencies } from './client-pages.js';
 import { isChangedMeanwhile } from './change.js';
 import { differences, formFaults, formOf, readClientForm } from './form.js';
 import { answerCheck, draftOf, showClientForm } from './form-pages.js';
@@ -22,13 +22,14 @@ const CHANGED_MEANWHILE = {
     'Where they differ, the field says what is saved now; “Save” puts yours in its place.',
 };
 
-const counted = (number: number, one: string, many: string): string =>
-  number === 1 ? `1 ${one}` : `${number} ${many}`;
-
 function consequences({ grants, consents }: ClientUsage, hasSecret: boolean): string[] {
   return [
-    `${counted(grants, 'live grant ends, with its tokens', 'live grants end, with their tokens')}.`,
-    `${counted(consents, 'person’s consent is', 'people’s consents are')} forgotten.`,
+    grants === 0
+      ? 'No live grant is lost: nobody has a token of it now.'
+      : `${counted(grants, 'live grant ends, with its tokens', 'live grants end, with their tokens')}.`,
+    consents === 0
+      ? 'Nobody’s consent is forgotten: nobody has given it yet.'
+      : `${counted(consents, 'person’s consent is', 'people’s consents are')} forgotten.`,
     hasSecret
       ? 'Its id and its secrets are refused; the application can sign nobody in.'
       : 'Its id is refused; the application can sign nobody in.',

@@ -305,7 +305,7 @@ describe('signing up with an address', () => {
     expect(received.raw).not.toContain(username);
     const link = linkIn(received);
     const page = await createBrowser().get(link);
-    expect([page.status, headingOf(page)]).toEqual([200, 'Confirm your e-mail address']);
+    expect([page.status, headingOf(page)]).toEqual([200, 'Confirm your address']);
     expect(page.text).toContain('carol@example.org');
     expect(await accountOf(account?.id ?? '')).toMatchObject({ emailVerified: false });
     expect(headingOf(await use(link))).toBe('The address is confirmed');

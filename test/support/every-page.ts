@@ -343,7 +343,7 @@ const byMail: readonly PageRow[] = [
       await press(page, 'Save the password');
     }),
   ),
-  row('verify-email', /Confirm your e-mail address/, openLink('verify_email')),
+  row('verify-email', /Confirm your address/, openLink('verify_email')),
   row(
     'verify-email-done',
     /The address is confirmed/,
