@@ -65,7 +65,8 @@ export function createRecoveryRoutes(deps: Dependencies): Router {
 
   router.get('/forgot-password', (ctx) => {
     deps.requireMail();
-    showForgot(ctx);
+    const { name } = ctx.query;
+    showForgot(ctx, typeof name === 'string' ? name : '');
   });
 
   router.post('/forgot-password', async (ctx) => {

@@ -202,7 +202,7 @@ describe('password', () => {
     server.clock.advance(901);
   });
 
-  test('is changed; other browsers end, this one stays', async () => {
+  test('is changed; other browsers end, this one stays (A111)', async () => {
     const person = await newPerson();
     const other = await elsewhere(person);
     const done = await change(person, { password: PASSWORD, new_password: NEW_PASSWORD });
@@ -215,7 +215,7 @@ describe('password', () => {
     );
   });
 
-  test('other browsers stay where the box was emptied', async () => {
+  test('other browsers stay where the box was emptied (A111)', async () => {
     const person = await newPerson();
     const other = await elsewhere(person);
     const { action, fields } = formOf(await open(person, '/account/password'), '/account/password');
