@@ -45,7 +45,6 @@ import { createSecretBox } from './platform/crypto/secret-box.js';
 import { type MigrationResult, migrateUp, requireCurrentSchema } from './platform/database/migrate.js';
 import { type OpenDatabase, openDatabase } from './platform/database/open.js';
 import { openPostman } from './platform/mail/open-postman.js';
-import type { Undelivered } from './platform/mail/postman.js';
 import { createGuardedFetch } from './platform/net/guarded-fetch.js';
 import type { Logger } from './platform/observe/logger.js';
 import { createThrottle, type ThrottleRule } from './platform/throttle/throttle.js';
@@ -221,7 +220,6 @@ async function assemble(
     clock,
     log,
   });
-
   const web = createWeb(config, log, clock);
   const requestInfo = (ctx: object) => web.requestInfo(ctx as Context);
   const clientSecrets = createClientSecrets({ box: createSecretBox(secretKeys, 'client-secret'), clock });
@@ -278,14 +276,7 @@ async function assemble(
     await dserver.tokens.revoke({ accountId }, clock.now());
   };
   const links = createLinkStore(database);
-  const undelivered = ({ mail, attempts, reason, ...about }: Undelivered) =>
-    audit.record({
-      event: 'mail.not_sent',
-      outcome: 'failure',
-      ...about,
-      detail: { mail, attempts, reason },
-    });
-  const postman = openPostman({ config, viewsDirs: web.viewsDirs, log, undelivered });
+  const postman = openPostman({ config, viewsDirs: web.viewsDirs, log, audit });
   const byMail = createByMail({
     accounts,
     linkStore: links,

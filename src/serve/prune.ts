@@ -31,7 +31,14 @@ export async function prune(
   const before = deps.clock.now() - KEPT_MS;
   let total = 0;
   const { login, access } = deps.upstreamSide;
-  const ended = [deps.payloads, deps.throttles, deps.links, deps.sessionFacts, deps.redirectLeases, ...login.expiring];
+  const ended = [
+    deps.payloads,
+    deps.throttles,
+    deps.links,
+    deps.sessionFacts,
+    deps.redirectLeases,
+    ...login.expiring,
+  ];
   for (const table of [...ended, deps.dserver.tokens]) {
     let removed = BATCH;
     while (removed === BATCH && !signal?.aborted) {

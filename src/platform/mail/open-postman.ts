@@ -17,13 +17,31 @@ function transportOf({ mail, production, database }: Config): MailTransport | un
   return production ? undefined : createOutbox(outboxFolder(database), mail.from);
 }
 
+/** What a mail that was given up is told to: `platform/audit`. */
+interface Trail {
+  record(
+    event: Omit<Undelivered, 'mail' | 'attempts' | 'reason'> & {
+      readonly event: string;
+      readonly outcome: 'failure';
+      readonly detail: Pick<Undelivered, 'mail' | 'attempts' | 'reason'>;
+    },
+  ): Promise<void>;
+}
+
 export function openPostman(deps: {
   config: Config;
   viewsDirs: readonly string[];
   log: Logger;
-  undelivered: (mail: Undelivered) => Promise<unknown>;
+  audit: Trail;
 }): Postman {
-  const { config, viewsDirs, log, undelivered } = deps;
+  const { config, viewsDirs, log, audit } = deps;
+  const undelivered = ({ mail, attempts, reason, ...about }: Undelivered) =>
+    audit.record({
+      event: 'mail.not_sent',
+      outcome: 'failure',
+      ...about,
+      detail: { mail, attempts, reason },
+    });
   const sender = { name: config.brand.name, issuer: config.issuer };
   return createPostman({
     transport: transportOf(config),
