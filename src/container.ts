@@ -189,7 +189,6 @@ async function assemble(
     audit,
     clock,
   });
-
   const sessionFacts = createSessionFactStore(database);
   const ownSessions = createOwnSessions({
     facts: sessionFacts,
