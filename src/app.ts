@@ -63,8 +63,11 @@ function healthRoutes(health: Health): Router {
 
 /** What may use an account: by remembered consent, or by tokens got with its password. */
 async function applicationsOf(container: Container, accountId: string): Promise<ConnectedApplication[]> {
-  const { consents, payloads, clients } = container;
-  const remembered = await consents.listOf(accountId);
+  const { consents, payloads, clients, auditStore } = container;
+  const [remembered, lastIssued] = await Promise.all([
+    consents.listOf(accountId),
+    auditStore.lastIssued(accountId),
+  ]);
   const ids = new Set(remembered.map(({ clientId }) => clientId));
   for (const clientId of await payloads.listGrantedClients(accountId)) ids.add(clientId);
   const found = await Promise.all([...ids].map((clientId) => clients.find(clientId)));
@@ -79,7 +82,9 @@ async function applicationsOf(container: Container, accountId: string): Promise<
         [`Use ${name} for you`, granted.join(', ')].filter(Boolean).join(': '),
       ),
     ];
-    return [{ clientId: client.clientId, ...clientCard(client), since: consent?.createdAt, purposes }];
+    const { clientId } = client;
+    const times = { since: consent?.createdAt, lastUsed: lastIssued.get(clientId) };
+    return [{ clientId, ...clientCard(client), ...times, purposes }];
   });
 }
 
@@ -103,7 +108,7 @@ async function disconnect(
 function pages(container: Container): Record<string, Router> {
   const { config, authorizationServer, accounts, clients, web, audit } = container;
   const { sessions, interactions, tokens } = authorizationServer;
-  const { csrf, renderView, requestInfo } = web;
+  const { csrf, flash, renderView, requestInfo } = web;
   const findAccount = (id: string) => accounts.findById(id);
 
   const currentAccount = async (ctx: Context) => {
@@ -168,6 +173,7 @@ function pages(container: Container): Record<string, Router> {
     upstreams: upstreamPages.ways,
     byMail: container.byMail,
     csrf,
+    flash,
     renderView,
     requestInfo,
   });
@@ -213,6 +219,7 @@ function pages(container: Container): Record<string, Router> {
       currentAccount,
       requireMail: container.byMail.postman.require,
       csrf,
+      flash,
       renderView,
       requestInfo,
     }),
@@ -231,6 +238,7 @@ function pages(container: Container): Record<string, Router> {
       exportOf: container.exportAccount,
       signOut: (ctx) => sessions.signOut(ctx),
       csrf,
+      flash,
       renderView,
       requestInfo,
     }),
@@ -257,6 +265,7 @@ function pages(container: Container): Record<string, Router> {
       leases: container.redirectLeases,
       tests: authorizationServer.clientTests,
       csrf,
+      flash,
       renderView,
       requestInfo,
     }),

@@ -18,6 +18,7 @@ import { createLeaving, type Leaving } from './accounts/leaving.js';
 import { createOwnSessions, type OwnSessions } from './accounts/own-sessions.js';
 import { createPasswords } from './accounts/passwords.js';
 import { createRegister, type Register } from './accounts/register.js';
+import { ADMIN } from './accounts/role-names.js';
 import { createRoles, type Roles } from './accounts/roles.js';
 import { createSetPassword, type SetPassword } from './accounts/set-password.js';
 import { createDeviceLimits } from './authorization-server/grants/device-limits.js';
@@ -191,7 +192,6 @@ async function assemble(
     audit,
     clock,
   });
-
   const sessionFacts = createSessionFactStore(database);
   const ownSessions = createOwnSessions({
     facts: sessionFacts,
@@ -224,8 +224,7 @@ async function assemble(
     clock,
     log,
   });
-
-  const web = createWeb(config, log);
+  const web = createWeb(config, log, clock);
   const requestInfo = (ctx: object) => web.requestInfo(ctx as Context);
   const clientSecrets = createClientSecrets({ box: createSecretBox(secretKeys, 'client-secret'), clock });
   const authorizationServer = createAuthorizationServer({
@@ -295,7 +294,7 @@ async function assemble(
     await permissionService.tokens.revokeAll(accountId);
   };
   const links = createLinkStore(database);
-  const postman = openPostman({ config, viewsDirs: web.viewsDirs, log });
+  const postman = openPostman({ config, viewsDirs: web.viewsDirs, log, audit });
   const byMail = createByMail({
     accounts,
     linkStore: links,
@@ -308,7 +307,7 @@ async function assemble(
     clock,
   });
   const leaving = createLeaving({
-    store: createLeavingStore(database),
+    store: createLeavingStore(database, ADMIN),
     endAccess,
     clientsOf: (accountId) => clients.listOf(accountId),
     revokeClient: (clientId) => payloads.revokeGrants({ clientId }, clock.now()),

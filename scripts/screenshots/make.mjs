@@ -1,21 +1,32 @@
 /**
  * Makes the four pictures of the README from the real program: `node scripts/screenshots/make.mjs`.
  * Starts it on a free port with a database of its own, walks through it in Chromium, and stops it again.
+ * `--all [folder]` photographs every page there is instead, at two widths and in two colour schemes, for
+ * looking: into `data/screenshots`, which git ignores, unless another folder is named.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { ensureChromium } from '../lib/chromium.mjs';
 import { enter, prepare } from '../lib/front-door.mjs';
+import { tell } from '../lib/one-line.mjs';
 import { inRoot } from '../lib/paths.mjs';
+import { photographEveryPage } from './every-page.mjs';
 
 const PHONE = { width: 390, height: 760 };
 const DESK = { width: 1080, height: 720 };
 
+const [flag, named] = process.argv.slice(2);
+
 await enter(async () => {
   await prepare();
+  if (flag === '--all') {
+    const folder = named === undefined ? inRoot('data', 'screenshots') : resolve(named);
+    tell(`${await photographEveryPage(folder)} pages are in ${folder}; the sheets show them side by side.`);
+    return;
+  }
   const folder = mkdtempSync(join(tmpdir(), 'postern-screenshots-'));
   const { child, url, username, password } = await start(folder);
   try {

@@ -68,7 +68,7 @@ export function createEmailAddress(deps: Dependencies): EmailAddress {
     const event = purpose === 'verify_email' ? 'account.email_check_sent' : 'account.email_change_asked';
     await write([save, step(event, accountId, info)]);
     const mail = purpose === 'verify_email' ? 'verify-email' : 'change-email';
-    postman.later(() => postman.send(mail, email, { link: url, validFor }).then(() => undefined));
+    postman.post(mail, email, { link: url, validFor }, { accountId, ...info });
   }
 
   return {
@@ -125,7 +125,7 @@ export function createEmailAddress(deps: Dependencies): EmailAddress {
       if (undo && former) {
         const { url, validFor } = undo;
         const model = { link: url, validFor, username: account.username };
-        postman.later(() => postman.send('email-changed', former, model).then(() => undefined));
+        postman.post('email-changed', former, model, { accountId, ...info });
       }
     },
     async undoChange(token = '', info) {

@@ -4,6 +4,7 @@ import type { RequestInfo } from '../platform/audit/audit.js';
 import { type FieldFault, InvalidInput, TooManyAttempts } from '../platform/errors/errors.js';
 import { readForm } from '../platform/web/body.js';
 import type { Csrf } from '../platform/web/csrf.js';
+import type { Flash } from '../platform/web/flash.js';
 import type { RenderView } from '../platform/web/render-view.js';
 import type { Account } from './account.js';
 import type { Authenticate } from './authenticate.js';
@@ -19,11 +20,13 @@ interface Dependencies {
   /** Throws a 503 page where no mail can be sent. */
   readonly requireMail: () => void;
   readonly csrf: Csrf;
+  readonly flash: Flash;
   readonly renderView: RenderView;
   readonly requestInfo: (ctx: Context) => RequestInfo;
 }
 
 const PAGE = '/account/email';
+const SENT = `${PAGE}/sent`;
 const ACCOUNT = { label: 'Your account', href: '/account' };
 const LOGIN = { label: 'Sign in', href: '/login' };
 
@@ -41,7 +44,7 @@ type AddressPurpose = Exclude<LinkPurpose, 'reset_password' | 'undo_link' | 'inv
 
 const LINK_PAGES: Readonly<Record<AddressPurpose, LinkPage>> = {
   verify_email: {
-    title: 'Confirm your e-mail address',
+    title: 'Confirm your address',
     text: 'It will count as yours, and can bring you back in when you lose your password.',
     label: 'Confirm the address',
     note: NOT_YOU,
@@ -72,10 +75,12 @@ export function createEmailRoutes(deps: Dependencies): Router {
   const { emailAddress, csrf, renderView, requestInfo } = deps;
   const router = new Router();
 
-  function toSignIn(ctx: Context): void {
+  function seeOther(ctx: Context, path: string): void {
     ctx.status = 303;
-    ctx.redirect(`/login?next=${PAGE}`);
+    ctx.redirect(path);
   }
+
+  const toSignIn = (ctx: Context): void => seeOther(ctx, `/login?next=${PAGE}`);
 
   function show(ctx: Context, account: Account, value = '', faults: readonly FieldFault[] = []): void {
     const { username, email, emailVerified } = account;
@@ -95,13 +100,10 @@ export function createEmailRoutes(deps: Dependencies): Router {
     );
   }
 
-  const tellMailed = (ctx: Context, email: string): void =>
-    renderView(ctx, 'told', {
-      title: 'Look into your mailbox',
-      text: `A mail with a link is on its way to ${email}.`,
-      note: 'No mail? Look among unwanted mail, and check the spelling of the address.',
-      waysOn: [ACCOUNT, { label: 'Another address', href: PAGE }],
-    });
+  function tellMailed(ctx: Context, { id }: Account, email: string): void {
+    deps.flash.put(ctx, `mailed ${id}`, { email });
+    seeOther(ctx, SENT);
+  }
 
   /** The faults of a wrong password, counted as at sign-in. */
   async function passwordFaults({ username }: Account, password: string, info: RequestInfo) {
@@ -133,7 +135,7 @@ export function createEmailRoutes(deps: Dependencies): Router {
       if (!(error instanceof InvalidInput)) throw error;
       return show(ctx, account, email, error.faults);
     }
-    tellMailed(ctx, email.trim());
+    tellMailed(ctx, account, email.trim());
   });
 
   router.post(`${PAGE}/verify`, async (ctx) => {
@@ -142,7 +144,24 @@ export function createEmailRoutes(deps: Dependencies): Router {
     const account = await deps.currentAccount(ctx);
     if (!account) return toSignIn(ctx);
     await emailAddress.sendVerification(account, requestInfo(ctx));
-    tellMailed(ctx, account.email ?? '');
+    tellMailed(ctx, account, account.email ?? '');
+  });
+
+  router.get(SENT, async (ctx) => {
+    const account = await deps.currentAccount(ctx);
+    if (!account) return toSignIn(ctx);
+    const { email = 'the address' } = deps.flash.take(ctx, `mailed ${account.id}`) ?? {};
+    renderView(
+      ctx,
+      'told',
+      {
+        title: 'Look into your mailbox',
+        text: `A mail with a link is on its way to ${email}.`,
+        note: 'No mail? Look among unwanted mail, and check the spelling of the address.',
+        waysOn: [ACCOUNT, { label: 'Another address', href: PAGE }],
+      },
+      { account: { name: account.username } },
+    );
   });
 
   /** GET shows what the link would do; only its button does it. */
@@ -162,6 +181,9 @@ export function createEmailRoutes(deps: Dependencies): Router {
       const form = await readForm(ctx);
       csrf.require(ctx, form, '/');
       await use(form.token, requestInfo(ctx));
+      seeOther(ctx, `${path}/done`);
+    });
+    router.get(`${path}/done`, (ctx) => {
       const waysOn =
         purpose === 'undo_email_change'
           ? [{ label: 'Choose a new password', href: '/forgot-password' }, LOGIN]

@@ -4,8 +4,13 @@ import type { LeavingStore } from '../stores/leaving-store.js';
 
 /** Deleting one's own account, with time to change one's mind. */
 export interface Leaving {
-  /** Ends all sessions and grants at once; resolves to when the account goes. The password was just proven. */
-  ask(accountId: string, info: RequestInfo): Promise<number>;
+  /**
+   * Ends all sessions and grants at once; resolves to when the account goes. The password was just proven.
+   * `undefined`: it is the only administrator's, and nothing was done.
+   */
+  ask(accountId: string, info: RequestInfo): Promise<number | undefined>;
+  /** Whether nobody else who may sign in, and is not leaving, administers the server. */
+  isOnlyAdmin(accountId: string): Promise<boolean>;
   /** `false`: nothing was asked for. */
   undo(accountId: string, info: RequestInfo): Promise<boolean>;
   /** Deletes those whose time has come; resolves to how many. */
@@ -62,10 +67,13 @@ export function createLeaving(deps: Dependencies): Leaving {
         actorId: accountId,
         ...info,
       });
-      await store.setDeleteAt(accountId, at, [step]);
+      // Asked for before is no reason to stop: what a half-done attempt left is ended.
+      const noted = await store.setDeleteAt(accountId, at, [step]);
+      if (!noted && (await store.isLastHolder(accountId))) return undefined;
       await endAccess(accountId);
       return at;
     },
+    isOnlyAdmin: (accountId) => store.isLastHolder(accountId),
     undo(accountId, info) {
       const event = { event: 'account.deletion_undone', outcome: 'success', accountId } as const;
       return store.setDeleteAt(accountId, undefined, [audit.step({ ...event, actorId: accountId, ...info })]);

@@ -4,6 +4,7 @@ import type { RequestInfo } from '../platform/audit/audit.js';
 import { InvalidInput, PosternError, TooManyAttempts } from '../platform/errors/errors.js';
 import { type Form, readForm } from '../platform/web/body.js';
 import type { Csrf } from '../platform/web/csrf.js';
+import type { Flash } from '../platform/web/flash.js';
 import type { RenderView } from '../platform/web/render-view.js';
 import { dayText, momentText } from '../platform/web/time-texts.js';
 import type { AccountStore } from '../stores/account-store.js';
@@ -13,6 +14,7 @@ import { describeDevice } from './devices.js';
 import { type EditProfile, sourceText, type TypedProfile } from './edit-profile.js';
 import { GRACE_DAYS, type Leaving } from './leaving.js';
 import type { OwnSessions } from './own-sessions.js';
+import { SIGNED_OUT } from './routes.js';
 import { MINIMUM_LENGTH } from './passwords.js';
 import type { SetPassword } from './set-password.js';
 
@@ -23,6 +25,8 @@ export interface ConnectedApplication {
   readonly uri?: string | undefined;
   /** Milliseconds since the epoch; absent where tokens were given without a consent page. */
   readonly since?: number | undefined;
+  /** When it last got tokens; absent where it never did. */
+  readonly lastUsed?: number | undefined;
   readonly purposes: readonly string[];
 }
 
@@ -43,6 +47,7 @@ interface Dependencies {
   readonly exportOf: (accountId: string) => Promise<object>;
   readonly signOut: (ctx: Context) => Promise<void>;
   readonly csrf: Csrf;
+  readonly flash: Flash;
   readonly renderView: RenderView;
   readonly requestInfo: (ctx: Context) => RequestInfo;
 }
@@ -61,6 +66,9 @@ const NOTICES: Readonly<Record<string, string>> = {
   disconnected: 'The application has no access any more.',
   kept: 'Your account stays.',
 };
+const ONLY_ADMINISTRATOR =
+  'You are the only administrator here: without you nobody could look after this server. ' +
+  'Give somebody else the role “admin” first, then you can go.';
 const WRONG_PASSWORD = { field: 'password', message: 'This is not your current password.' };
 
 const parameter = (ctx: Context, name: string): string =>
@@ -247,8 +255,9 @@ export function createOwnAccountRoutes(deps: Dependencies): Router {
 
   const showApplications: Handler = async (ctx, visitor) => {
     const found = await deps.applicationsOf(visitor.account.id);
-    const applications = found.map(({ clientId, name, uri, since, purposes }) => ({
+    const applications = found.map(({ clientId, name, uri, since, lastUsed, purposes }) => ({
       name,
+      lastUsed: lastUsed ? `last used ${momentText(lastUsed)}` : 'not used yet',
       ...(uri ? { uri } : {}),
       since: since ? `Allowed since ${dayText(since)}` : 'Has tokens that you got with your password',
       purposes,
@@ -285,6 +294,7 @@ export function createOwnAccountRoutes(deps: Dependencies): Router {
         clients: await deps.clientNamesOf(account.id),
         faults,
         ...pending,
+        ...((await deps.leaving.isOnlyAdmin(account.id)) ? { refused: ONLY_ADMINISTRATOR } : {}),
       },
       { ...head(visitor), status: faults.length > 0 ? 400 : 200 },
     );
@@ -294,9 +304,11 @@ export function createOwnAccountRoutes(deps: Dependencies): Router {
     if (!(await provesPassword(ctx, visitor, form.password)))
       return showDelete(ctx, visitor, [WRONG_PASSWORD]);
     const at = await deps.leaving.ask(visitor.account.id, requestInfo(ctx));
+    if (at === undefined) return showDelete(ctx, visitor, [{ field: '', message: ONLY_ADMINISTRATOR }]);
     await deps.signOut(ctx);
     const notice = `The account will be deleted on ${dayText(at)}. Sign in before then to keep it.`;
-    renderView(ctx, 'signed-out', { loginHref: '/login', notice });
+    deps.flash.put(ctx, SIGNED_OUT, { notice });
+    seeOther(ctx, '/logout');
   };
 
   const keep: FormHandler = async (ctx, { account }) => {

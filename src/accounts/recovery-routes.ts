@@ -31,6 +31,11 @@ export function createRecoveryRoutes(deps: Dependencies): Router {
   const { recovery, csrf, renderView, requestInfo } = deps;
   const router = new Router();
 
+  function seeOther(ctx: Context, path: string): void {
+    ctx.status = 303;
+    ctx.redirect(path);
+  }
+
   function showForgot(ctx: Context, identifier = '', faults: readonly FieldFault[] = []): void {
     renderView(
       ctx,
@@ -60,7 +65,8 @@ export function createRecoveryRoutes(deps: Dependencies): Router {
 
   router.get('/forgot-password', (ctx) => {
     deps.requireMail();
-    showForgot(ctx);
+    const { name } = ctx.query;
+    showForgot(ctx, typeof name === 'string' ? name : '');
   });
 
   router.post('/forgot-password', async (ctx) => {
@@ -74,13 +80,17 @@ export function createRecoveryRoutes(deps: Dependencies): Router {
       return showForgot(ctx, identifier, error.faults);
     }
     // The same words whoever was asked for (A112).
+    seeOther(ctx, '/forgot-password/sent');
+  });
+
+  router.get('/forgot-password/sent', (ctx) =>
     renderView(ctx, 'told', {
       title: 'Look into your mailbox',
       text: 'If there is such an account and its e-mail address was confirmed, a mail with a link is on its way.',
       note: 'The link works for 30 minutes. No mail? Look among unwanted mail, or ask the people who run this server.',
       waysOn: [LOGIN, { label: 'Try again', href: '/forgot-password' }],
-    });
-  });
+    }),
+  );
 
   router.get('/reset-password', (ctx) => showReset(ctx, tokenOf(ctx)));
 
@@ -93,12 +103,16 @@ export function createRecoveryRoutes(deps: Dependencies): Router {
       if (!(error instanceof InvalidInput)) throw error;
       return showReset(ctx, form.token, error.faults);
     }
+    seeOther(ctx, '/reset-password/done');
+  });
+
+  router.get('/reset-password/done', (ctx) =>
     renderView(ctx, 'told', {
       title: 'Your password was changed',
       text: 'Everybody was signed out of the account, applications included. Sign in with the new password.',
       waysOn: [LOGIN],
-    });
-  });
+    }),
+  );
 
   return router;
 }

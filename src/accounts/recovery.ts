@@ -64,7 +64,7 @@ export function createRecovery(deps: Dependencies): Recovery {
     });
     const event = audit.step({ event: 'account.recovery_requested', outcome: 'success', accountId, ...info });
     await deps.saveLink([step, event]);
-    await postman.send('reset-password', email, { link: url, validFor, username });
+    postman.post('reset-password', email, { link: url, validFor, username }, { accountId, ...info });
   }
 
   async function answer(identifier: string, info: RequestInfo): Promise<void> {
@@ -113,7 +113,7 @@ export function createRecovery(deps: Dependencies): Recovery {
       const { email, username } = account;
       if (email && account.emailVerified) {
         const again = { username, link: `${deps.issuer}/forgot-password` };
-        postman.later(() => postman.send('password-changed', email, again).then(() => undefined));
+        postman.post('password-changed', email, again, { accountId: account.id, ...info });
       }
       return account;
     },

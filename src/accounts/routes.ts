@@ -5,6 +5,7 @@ import type { RequestInfo } from '../platform/audit/audit.js';
 import { InvalidInput, PageError, TooManyAttempts, Unavailable } from '../platform/errors/errors.js';
 import { type Form, readForm } from '../platform/web/body.js';
 import type { Csrf } from '../platform/web/csrf.js';
+import type { Flash } from '../platform/web/flash.js';
 import type { RenderView } from '../platform/web/render-view.js';
 import { localPath } from '../platform/web/return-to.js';
 import type { UpstreamLink } from '../platform/web/upstream-views.js';
@@ -25,6 +26,7 @@ interface Dependencies {
   readonly upstreams: UpstreamWays;
   readonly byMail: ByMail;
   readonly csrf: Csrf;
+  readonly flash: Flash;
   readonly renderView: RenderView;
   readonly requestInfo: (ctx: Context) => RequestInfo;
 }
@@ -50,6 +52,9 @@ export interface UpstreamWays {
   /** Where signing out would lead, for the page's policy. */
   signOutTargets(ctx: Context): Promise<string[]>;
 }
+
+/** What else `/logout` has to say to somebody who is signed out. */
+export const SIGNED_OUT = 'signed out';
 
 type SignUpSetting = 'open' | 'invite' | 'closed';
 
@@ -163,12 +168,17 @@ export function createAccountPages(deps: Dependencies): AccountPages {
   async function leave(ctx: Context): Promise<void> {
     const goodbye = await deps.upstreams.signOut(ctx);
     if (goodbye?.address) return seeOther(ctx, goodbye.address);
-    renderView(ctx, 'signed-out', { loginHref: '/login', ...(goodbye ? { notice: goodbye.text } : {}) });
+    if (goodbye) deps.flash.put(ctx, SIGNED_OUT, { notice: goodbye.text });
+    // Nobody is signed in there any more: the page says so.
+    seeOther(ctx, '/logout');
   }
 
   async function showLogout(ctx: Context): Promise<void> {
     const current = await deps.currentAccount(ctx);
-    if (!current) return renderView(ctx, 'signed-out', { loginHref: '/login' });
+    if (!current) {
+      const { notice } = deps.flash.take(ctx, SIGNED_OUT) ?? {};
+      return renderView(ctx, 'signed-out', { loginHref: '/login', ...(notice ? { notice } : {}) });
+    }
     if (await deps.upstreams.signsOutAtOnce(ctx)) {
       const goodbye = await deps.upstreams.signOut(ctx);
       return ctx.redirect(goodbye?.address ?? '/');

@@ -38,6 +38,9 @@ export interface SignInPages {
 export const chosenPassword = ({ new_password = '', suggestion = '', use_suggestion }: Form): string =>
   use_suggestion === 'yes' ? suggestion : new_password;
 
+const withName = (href: string, username = ''): string =>
+  username === '' ? href : `${href}?${new URLSearchParams({ name: username })}`;
+
 export function createSignInPages({
   signIn,
   renderView,
@@ -52,7 +55,13 @@ export function createSignInPages({
     renderView(
       ctx,
       'login',
-      { ...place, ...(forgotHref ? { forgotHref } : {}), faults, ...(username ? { username } : {}) },
+      {
+        ...place,
+        // What was typed here is not asked for again there (WCAG 2.2, 3.3.7).
+        ...(forgotHref ? { forgotHref: withName(forgotHref, username) } : {}),
+        faults,
+        ...(username ? { username } : {}),
+      },
       { status: faults.length > 0 ? 400 : 200, ...(formTargets ? { formTargets } : {}) },
     );
 

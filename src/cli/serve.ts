@@ -218,6 +218,7 @@ function announce(cli: Cli, container: Container, administrator: Bootstrapped, p
     database: databaseName(config),
     backup: migrated.copy,
     signingKeys: loadedKeys.map(({ alg, kid }) => ({ alg, kid })),
+    demo: config.clientCreation === 'everyone',
     ...(made && {
       administrator: { username: administrator.username, oneTimePassword: administrator.oneTimePassword },
     }),

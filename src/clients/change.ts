@@ -115,10 +115,16 @@ function changedFields(client: ClientRecord, change: ClientChange): string[] {
   return names.filter((name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]));
 }
 
+const CHANGED = 'changed_meanwhile';
+
+/** Whether an edit came too late: it was made on what is saved no more. */
+export const isChangedMeanwhile = (error: unknown): boolean =>
+  error instanceof PageError && error.code === CHANGED;
+
 const changedMeanwhile = (clientId: string): PageError =>
   new PageError(
     409,
-    'changed_meanwhile',
+    CHANGED,
     'Somebody else changed this client',
     'Nothing was saved, so that their change is not lost. Look at it as it is now, then make yours.',
     { waysOn: [{ label: 'The client as it is now', href: `/clients/${clientId}` }] },

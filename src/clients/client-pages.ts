@@ -3,7 +3,9 @@ import type { RequestInfo } from '../platform/audit/audit.js';
 import { type FieldFault, PageError, PosternError } from '../platform/errors/errors.js';
 import { type Form, readForm } from '../platform/web/body.js';
 import type { Csrf } from '../platform/web/csrf.js';
+import type { Flash } from '../platform/web/flash.js';
 import type { RenderView } from '../platform/web/render-view.js';
+import { momentText } from '../platform/web/time-texts.js';
 import type { ClientModel } from '../platform/web/views.js';
 import type { ClientRecord } from './client.js';
 import { MAX_LEASE_DAYS, type RedirectLeases } from './leases.js';
@@ -22,6 +24,16 @@ export interface ClientPages {
   /** A form post of ours about one of them. */
   posted(ctx: Context): Promise<Posted | undefined>;
   show(ctx: Context, opened: Opened, more?: Shown): Promise<void>;
+  /** On to the client's page, which says `news` there once: a secret is to be had nowhere else. */
+  leadTo(ctx: Context, opened: Opened, news: News): void;
+  /** What the page was left to say, if anything. */
+  newsFor(ctx: Context, opened: Opened): News;
+}
+
+/** What just happened to a client. */
+export interface News {
+  readonly newSecret?: string;
+  readonly notice?: string;
 }
 
 /** Who is signed in. */
@@ -40,9 +52,7 @@ export interface Posted extends Opened {
   readonly form: Form;
 }
 
-interface Shown {
-  readonly newSecret?: string;
-  readonly notice?: string;
+interface Shown extends News {
   /** A lease as it was asked for, and refused. */
   readonly lease?: {
     readonly redirectUri: string;
@@ -57,13 +67,12 @@ export interface PageDependencies {
   readonly leases: RedirectLeases;
   readonly currentAccount: (ctx: Context) => Promise<Person | undefined>;
   readonly csrf: Csrf;
+  readonly flash: Flash;
   readonly renderView: RenderView;
   readonly requestInfo: (ctx: Context) => RequestInfo;
 }
 
 export const nameOf = ({ clientId, metadata }: ClientRecord): string => metadata.client_name || clientId;
-
-const day = (at: number): string => `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 
 /** Whether there is a code flow that can be run without the application. */
 export const isTestable = ({ metadata }: ClientRecord): boolean =>
@@ -72,29 +81,33 @@ export const isTestable = ({ metadata }: ClientRecord): boolean =>
   !metadata.require_pushed_authorization_requests &&
   !metadata.dpop_bound_access_tokens;
 
+export const counted = (number: number, one: string, many: string): string =>
+  number === 1 ? `1 ${one}` : `${number} ${many}`;
+
+/** In the words of the form. */
 function rowsOf({ metadata, requirePkce, options, resourceServer, createdAt }: ClientRecord) {
   const one = (value: string | undefined) => (value ? [value] : []);
   const isPublic = metadata.token_endpoint_auth_method === 'none';
   const rows: [string, readonly string[]][] = [
-    ['client_uri', one(metadata.client_uri)],
-    ['logo_uri', one(metadata.logo_uri)],
-    ['contacts', metadata.contacts ?? []],
-    ['redirect_uri', metadata.redirect_uris],
-    ['After signing out', metadata.post_logout_redirect_uris ?? []],
-    ['scope', one(metadata.scope)],
-    ['grant_type', metadata.grant_types],
-    ['response_type', metadata.response_types],
-    ['token_endpoint_auth_method', [metadata.token_endpoint_auth_method]],
+    ['Home page', one(metadata.client_uri)],
+    ['Logo', one(metadata.logo_uri)],
+    ['Contacts', metadata.contacts ?? []],
+    ['Redirect URIs', metadata.redirect_uris],
+    ['Addresses after signing out', metadata.post_logout_redirect_uris ?? []],
+    ['Allowed scope', one(metadata.scope)],
+    ['Allowed grant types', metadata.grant_types],
+    ['Allowed response types', metadata.response_types],
+    ['Token endpoint auth method', [metadata.token_endpoint_auth_method]],
     ['Application type', [metadata.application_type]],
-    ['jwks_uri', one(metadata.jwks_uri)],
-    ['jwks', metadata.jwks ? [`${metadata.jwks.keys.length} public keys`] : []],
+    ['Address of the key set', one(metadata.jwks_uri)],
+    ['Key set', metadata.jwks ? [counted(metadata.jwks.keys.length, 'public key', 'public keys')] : []],
     ['ID Token algorithm', one(metadata.id_token_signed_response_alg)],
     ['Allowed CORS origins', options.allowedOrigins ?? []],
     ['Require PKCE', [requirePkce || isPublic ? 'yes' : 'no']],
     ['Require nonce', options.requireNonce ? ['yes'] : []],
     ['Refresh tokens', options.refreshOnlyOffline ? ['only with offline_access'] : []],
     ['Resource server', resourceServer ? ['yes: may introspect tokens of other clients'] : []],
-    ['Created', [day(createdAt)]],
+    ['Created', [momentText(createdAt)]],
   ];
   return rows.filter(([, values]) => values.length > 0).map(([label, values]) => ({ label, values }));
 }
@@ -102,10 +115,12 @@ function rowsOf({ metadata, requirePkce, options, resourceServer, createdAt }: C
 function secretsOf({ clientId, secrets }: ClientRecord): ClientModel['secrets'] {
   return secrets.map(({ id, createdAt, expiresAt }) => ({
     id,
-    text: `Made ${day(createdAt)}${expiresAt === undefined ? '' : `, ends ${day(expiresAt)}`}`,
+    text: `Made ${momentText(createdAt)}${expiresAt === undefined ? '' : `, ends ${momentText(expiresAt)}`}`,
     ...(secrets.length > 1 ? { endAction: `/clients/${clientId}/end-secret` } : {}),
   }));
 }
+
+const newsOf = ({ id }: Person, { clientId }: ClientRecord): string => `client ${clientId} of ${id}`;
 
 export function createClientPages(deps: PageDependencies): ClientPages {
   const { clients, csrf } = deps;
@@ -135,7 +150,11 @@ export function createClientPages(deps: PageDependencies): ClientPages {
       leases: {
         action: path,
         removeAction: `${path}/remove`,
-        items: items.map(({ id, redirectUri, expiresAt }) => ({ id, redirectUri, until: day(expiresAt) })),
+        items: items.map(({ id, redirectUri, expiresAt }) => ({
+          id,
+          redirectUri,
+          until: momentText(expiresAt),
+        })),
         redirectUri: lease?.redirectUri ?? '',
         days: lease?.days ?? '7',
         maxDays: MAX_LEASE_DAYS,
@@ -158,6 +177,12 @@ export function createClientPages(deps: PageDependencies): ClientPages {
       csrf.require(ctx, form, ctx.path.replace(/^(\/clients\/[^/]+)\/.*$/, '$1'));
       return { person, form, client: await ownClient(ctx, person) };
     },
+    leadTo(ctx, { person, client }, news) {
+      deps.flash.put(ctx, newsOf(person, client), { ...news });
+      ctx.status = 303;
+      ctx.redirect(`/clients/${client.clientId}`);
+    },
+    newsFor: (ctx, { person, client }) => deps.flash.take(ctx, newsOf(person, client)) ?? {},
     async show(ctx, { person, client }, shown = {}) {
       const { clientId, metadata } = client;
       const path = `/clients/${clientId}`;

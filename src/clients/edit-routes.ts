@@ -2,8 +2,9 @@ import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { InvalidInput } from '../platform/errors/errors.js';
 import type { ClientUsage } from '../stores/client-usage-store.js';
-import { type ClientPages, nameOf, type PageDependencies } from './client-pages.js';
-import { formFaults, formOf, readClientForm } from './form.js';
+import { type ClientPages, counted, nameOf, type PageDependencies } from './client-pages.js';
+import { isChangedMeanwhile } from './change.js';
+import { differences, formFaults, formOf, readClientForm } from './form.js';
 import { answerCheck, draftOf, showClientForm } from './form-pages.js';
 import { needsSecret } from './secrets.js';
 
@@ -13,13 +14,22 @@ interface Dependencies extends PageDependencies {
   readonly usageOf: (clientId: string) => Promise<ClientUsage>;
 }
 
-const counted = (number: number, one: string, many: string): string =>
-  number === 1 ? `1 ${one}` : `${number} ${many}`;
+/** Of the form as a whole; the fields that differ say how. */
+const CHANGED_MEANWHILE = {
+  field: '',
+  message:
+    'Somebody else changed this client meanwhile, so nothing was saved. Your entries are still here. ' +
+    'Where they differ, the field says what is saved now; “Save” puts yours in its place.',
+};
 
 function consequences({ grants, consents }: ClientUsage, hasSecret: boolean): string[] {
   return [
-    `${counted(grants, 'live grant ends, with its tokens', 'live grants end, with their tokens')}.`,
-    `${counted(consents, 'person’s consent is', 'people’s consents are')} forgotten.`,
+    grants === 0
+      ? 'No live grant is lost: nobody has a token of it now.'
+      : `${counted(grants, 'live grant ends, with its tokens', 'live grants end, with their tokens')}.`,
+    consents === 0
+      ? 'Nobody’s consent is forgotten: nobody has given it yet.'
+      : `${counted(consents, 'person’s consent is', 'people’s consents are')} forgotten.`,
     hasSecret
       ? 'Its id and its secrets are refused; the application can sign nobody in.'
       : 'Its id is refused; the application can sign nobody in.',
@@ -41,11 +51,16 @@ export function addEditRoutes(router: Router, pages: ClientPages, deps: Dependen
       const { client: changed, secret } = await clients.update(client, change, by, requestInfo(ctx));
       if (secret !== undefined) {
         const notice = 'The changes have been saved. The new authentication method needs a new secret.';
-        return pages.show(ctx, { person, client: changed }, { newSecret: secret, notice });
+        return pages.leadTo(ctx, { person, client: changed }, { newSecret: secret, notice });
       }
       ctx.status = 303;
       ctx.redirect(`/clients/${client.clientId}?done=edited`);
     } catch (error) {
+      if (isChangedMeanwhile(error)) {
+        const now = await pages.ownClient(ctx, person);
+        const faults = [CHANGED_MEANWHILE, ...differences(values, formOf(now))];
+        return showClientForm(ctx, renderView, { person, values, faults, client: now, status: 409 });
+      }
       if (!(error instanceof InvalidInput)) throw error;
       const faults = formFaults(error.faults);
       showClientForm(ctx, renderView, { person, values, faults, client: { ...client, version } });

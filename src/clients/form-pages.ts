@@ -47,12 +47,14 @@ interface Place {
   /** The client that is edited; absent for a new one. */
   readonly client?: ClientRecord;
   readonly preset?: string;
+  /** Instead of 400 with faults, 200 without. */
+  readonly status?: number;
 }
 
 export function showClientForm(ctx: Context, renderView: RenderView, place: Place): void {
   const { person, values, client, faults = [] } = place;
   const account = { name: person.username };
-  const status = faults.length > 0 ? 400 : 200;
+  const status = place.status ?? (faults.length > 0 ? 400 : 200);
   const shared = {
     values,
     faults,
@@ -86,7 +88,7 @@ export function showClientForm(ctx: Context, renderView: RenderView, place: Plac
     checkAction: '/create_client/check',
     cancelHref: '/',
     presets: PRESETS.map(({ id, label, text, values: fields }) => ({
-      ...{ label, text, href: `/create_client?preset=${id}`, current: id === place.preset },
+      ...{ id, label, text, current: id === place.preset },
       fields: JSON.stringify(fields),
     })),
   };

@@ -198,6 +198,23 @@ export function formOf({ metadata, requirePkce, options }: ClientRecord): Client
   };
 }
 
+/** What a field says of another value than the typed one; keys are too long to be quoted. */
+const savedText = (value: string | boolean): string => {
+  if (typeof value === 'boolean') return value ? 'ticked' : 'not ticked';
+  return value === '' ? 'nothing' : `“${value.split(/\r\n|\r|\n/).join(', ')}”`;
+};
+
+/** Where a typed form differs from the saved one, field by field. */
+export function differences(typed: ClientForm, saved: ClientForm): FieldFault[] {
+  const plain = (value: string | boolean) => (typeof value === 'string' ? linesOf(value).join('\n') : value);
+  return (Object.keys(saved) as (keyof ClientForm)[])
+    .filter((field) => plain(typed[field]) !== plain(saved[field]))
+    .map((field) => ({
+      field,
+      message: `Saved now: ${field === 'jwks' && saved.jwks !== '' ? 'another key set' : savedText(saved[field])}.`,
+    }));
+}
+
 /**
  * The form comes with `code` filled in, and the originals let it stand beside grants that never use it
  * (password, client_credentials). It means nothing there, so it is not registered.

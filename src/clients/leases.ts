@@ -17,6 +17,8 @@ export interface RedirectLeases {
   add(client: ClientRecord, lease: NewLease, by: By, info?: RequestInfo): Promise<RedirectLease>;
   /** @throws {PosternError} 404 without such a lease */
   remove(clientId: string, id: string, by: By, info?: RequestInfo): Promise<void>;
+  /** Takes away what ended before `before`: it is shown and followed no more, and adding one is in the trail. */
+  prune(before: number, limit: number): Promise<number>;
 }
 
 export interface NewLease {
@@ -42,6 +44,7 @@ export function createRedirectLeases({ store, audit, clock }: Dependencies): Red
   const listOf = (clientId: string) => store.listOf(clientId, clock.now());
   return {
     listOf,
+    prune: store.prune,
     async add(client, { redirectUri, seconds }, { actorId }, info) {
       const { clientId } = client;
       const faults = leaseFaults(client, redirectUri, seconds, await listOf(clientId));

@@ -68,8 +68,13 @@ export const PRESETS: readonly Preset[] = [
   },
 ];
 
+const presetOf = (id: unknown): Preset | undefined => PRESETS.find((one) => one.id === id);
+
 /** The form a preset begins with; an unknown one is the plain form. */
-export function presetForm(id: unknown): ClientForm {
-  const preset = PRESETS.find((one) => one.id === id);
-  return { ...EMPTY_FORM, ...preset?.values };
+export const presetForm = (id: unknown): ClientForm => ({ ...EMPTY_FORM, ...presetOf(id)?.values });
+
+/** The same over what somebody has typed already, as the page's script does it: a preset has no better address. */
+export function withPreset(typed: ClientForm, id: unknown): ClientForm {
+  const filled = { ...typed, ...presetOf(id)?.values };
+  return typed.redirect_uri.trim() === '' ? filled : { ...filled, redirect_uri: typed.redirect_uri };
 }

@@ -7,7 +7,7 @@ import { createClientPages, type PageDependencies, type Person, refuseCreation }
 import { addEditRoutes } from './edit-routes.js';
 import { formFaults, readClientForm } from './form.js';
 import { answerCheck, draftOf, showClientForm } from './form-pages.js';
-import { presetForm } from './presets.js';
+import { presetForm, withPreset } from './presets.js';
 import { addLeaseRoutes, addSecretRoutes } from './secret-routes.js';
 import { addTestRoutes, type ClientTests } from './test-routes.js';
 
@@ -44,11 +44,15 @@ export function createClientRoutes(deps: ClientRouteDependencies): Router {
     const posted = await readForm(ctx);
     csrf.require(ctx, posted);
     const values = readClientForm(posted);
+    const { preset } = posted;
+    // Without a script a preset's button sends the form as it stands: nothing that was typed is lost.
+    if (preset)
+      return showClientForm(ctx, renderView, { person, values: withPreset(values, preset), preset });
     try {
       const draft = draftOf(values);
       const { client, secret } = await clients.register({ ...draft, owner: person.id }, requestInfo(ctx));
       const notice = 'The client has been created.';
-      await pages.show(ctx, { person, client }, { notice, ...(secret ? { newSecret: secret } : {}) });
+      pages.leadTo(ctx, { person, client }, { notice, ...(secret ? { newSecret: secret } : {}) });
     } catch (error) {
       if (!(error instanceof InvalidInput)) throw error;
       showClientForm(ctx, renderView, { person, values, faults: formFaults(error.faults) });
@@ -81,7 +85,10 @@ export function createClientRoutes(deps: ClientRouteDependencies): Router {
     const opened = await pages.opened(ctx);
     if (!opened) return;
     const notice = NOTICES[String(ctx.query.done)];
-    await pages.show(ctx, opened, notice === undefined ? {} : { notice });
+    await pages.show(ctx, opened, {
+      ...(notice === undefined ? {} : { notice }),
+      ...pages.newsFor(ctx, opened),
+    });
   });
   addEditRoutes(router, pages, deps);
   addSecretRoutes(router, pages, deps);

@@ -30,8 +30,7 @@ export function addSecretRoutes(router: Router, pages: ClientPages, deps: PageDe
       days === 0
         ? 'The old secret has ended.'
         : `Both secrets work now; the old one ends in ${days === 1 ? '1 day' : `${days} days`} at the latest.`;
-    const rotated = await pages.ownClient(ctx, person);
-    await pages.show(ctx, { person, client: rotated }, { newSecret, notice });
+    pages.leadTo(ctx, { person, client }, { newSecret, notice });
   });
 
   router.post('/clients/:id/end-secret', async (ctx) => {

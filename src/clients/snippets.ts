@@ -12,6 +12,8 @@ interface Facts {
   readonly method: string;
   readonly scope: string;
   readonly redirectUri: string;
+  /** Spring Security 6 leaves PKCE out where there is a secret, and this client would be refused. */
+  readonly pkceBySelf: boolean;
 }
 
 const SECRETLESS = new Set(['none', 'private_key_jwt']);
@@ -22,9 +24,10 @@ const shell = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 const text = (value: string): string => JSON.stringify(value);
 
 /** Ready lines for what this client may do, filled in but for the secret. */
-export function snippets(issuer: string, { clientId, metadata }: ClientRecord): Snippet[] {
+export function snippets(issuer: string, { clientId, metadata, requirePkce }: ClientRecord): Snippet[] {
   const { grant_types: grants, token_endpoint_auth_method: method, scope = '' } = metadata;
-  const facts = { issuer, id: clientId, method, scope };
+  const pkceBySelf = requirePkce && !SECRETLESS.has(method);
+  const facts = { issuer, id: clientId, method, scope, pkceBySelf };
   const [redirectUri] = metadata.redirect_uris;
   const withCode = grants.includes('authorization_code') && redirectUri !== undefined;
   return [
@@ -144,7 +147,10 @@ oauth.register(
 # return oauth.postern.authorize_redirect(redirect_uri), with the redirect URI registered here`;
 }
 
-function spring({ issuer, id, method, scope, redirectUri }: Facts): string {
+function spring({ issuer, id, method, scope, redirectUri, pkceBySelf }: Facts): string {
+  const pkce = pkceBySelf
+    ? '\n# Before Spring Security 7, give the request resolver OAuth2AuthorizationRequestCustomizers.withPkce().'
+    : '';
   const secret = SECRETLESS.has(method) ? '' : '\n            client-secret: "SECRET"';
   return `spring:
   security:
@@ -159,7 +165,7 @@ function spring({ issuer, id, method, scope, redirectUri }: Facts): string {
             scope: [${scope.split(' ').filter(Boolean).map(text).join(', ')}]
         provider:
           postern:
-            issuer-uri: ${text(issuer)}`;
+            issuer-uri: ${text(issuer)}${pkce}`;
 }
 
 function apache({ issuer, id, method, scope, redirectUri }: Facts): string {

@@ -52,6 +52,8 @@ export function createInteractionRoutes(deps: Dependencies): Router {
   async function show(ctx: Context): Promise<void> {
     const pending = await pendingOf(ctx);
     const account = pending.accountId ? await deps.findAccount(pending.accountId) : undefined;
+    // "Not you?" was pressed.
+    if (ctx.query.switch === 'yes') return signInPages.show(ctx, placeOf(pending));
     if (pending.prompt === 'login' || !account) {
       const username = pending.loginHint ?? account?.username;
       return signInPages.show(ctx, placeOf(pending), username ? { username } : {});
@@ -110,7 +112,7 @@ export function createInteractionRoutes(deps: Dependencies): Router {
   async function switchAccount(ctx: Context): Promise<void> {
     const pending = await pendingOf(ctx);
     csrf.require(ctx, await readForm(ctx), pathOf(pending.uid));
-    signInPages.show(ctx, placeOf(pending));
+    seeOther(ctx, `${pathOf(pending.uid)}?switch=yes`);
   }
 
   async function cancel(ctx: Context): Promise<void> {

@@ -15,6 +15,8 @@ export interface BannerFacts {
   /** Where a copy was put before migrating, if one was. */
   readonly backup?: string | undefined;
   readonly signingKeys: readonly { readonly alg: string; readonly kid: string }[];
+  /** Whether there is the built-in demo: then it is what to look at first. */
+  readonly demo: boolean;
 }
 
 const CLI = 'npm run -s cli --';
@@ -51,11 +53,19 @@ function administratorRows({ administrator }: BannerFacts): [string, string][] {
 const keyList = ({ signingKeys }: BannerFacts): string =>
   signingKeys.map(({ alg, kid }) => `${alg} ${kid}`).join(', ');
 
-function nextRows({ url, production, administrator }: BannerFacts): [string, string][] {
+function nextRows({ url, production, administrator, demo }: BannerFacts): [string, string][] {
   const signIn =
     administrator?.oneTimePassword === undefined ? 'sign in' : `sign in as ${administrator.username}`;
   return [
     ['Next', `open ${url}/ , ${signIn}, and create a client at ${url}/create_client`],
+    ...(demo
+      ? [
+          ['Try the flow', `${url}/demo   (a built-in client, up to the decoded ID Token)`] as [
+            string,
+            string,
+          ],
+        ]
+      : []),
     ['Command line', `${CLI} --help${production ? '' : '      Stop: Ctrl-C'}`],
   ];
 }

@@ -16,6 +16,7 @@ export async function prune(
     readonly throttles: Prunable;
     readonly links: Prunable;
     readonly sessionFacts: Prunable;
+    readonly redirectLeases: Prunable;
     readonly upstreamSide: {
       readonly login: { readonly expiring: readonly Prunable[] };
       /** Roles of upstreams of which no session is left. */
@@ -31,7 +32,14 @@ export async function prune(
   const before = deps.clock.now() - KEPT_MS;
   let total = 0;
   const { login, access } = deps.upstreamSide;
-  const ended = [deps.payloads, deps.throttles, deps.links, deps.sessionFacts, ...login.expiring];
+  const ended = [
+    deps.payloads,
+    deps.throttles,
+    deps.links,
+    deps.sessionFacts,
+    deps.redirectLeases,
+    ...login.expiring,
+  ];
   for (const table of [...ended, deps.dserver.tokens, deps.permissionService]) {
     let removed = BATCH;
     while (removed === BATCH && !signal?.aborted) {

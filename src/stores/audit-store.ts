@@ -6,6 +6,8 @@ import { AUDIT_COLUMNS, auditValues } from './audit-columns.js';
 export interface AuditStore extends AuditSink {
   /** Newest first. */
   list(of: { readonly accountId?: string; readonly limit: number }): Promise<AuditRecord[]>;
+  /** When each client last got tokens of the account, by client id. */
+  lastIssued(accountId: string): Promise<ReadonlyMap<string, number>>;
 }
 
 interface AuditRow {
@@ -39,6 +41,16 @@ export function createAuditStore(database: Database): AuditStore {
         ]);
       if (accountId !== undefined) query.where('account_id', accountId);
       return (await database.all<AuditRow>(query.limit(limit))).map(toRecord);
+    },
+    async lastIssued(accountId) {
+      const query = sql('audit_events')
+        .select('client_id')
+        .max({ at: 'at' })
+        .where({ account_id: accountId, event: 'grant.issued' })
+        .whereNotNull('client_id')
+        .groupBy('client_id');
+      const rows = await database.all<{ client_id: string; at: number | string }>(query);
+      return new Map(rows.map((row) => [row.client_id, Number(row.at)]));
     },
   };
 }

@@ -14,6 +14,8 @@ export interface RedirectLeaseStore {
   add(lease: RedirectLease, also: readonly Step[]): Promise<boolean>;
   /** `false`: the client has no such lease. */
   remove(clientId: string, id: string, also: readonly Step[]): Promise<boolean>;
+  /** Deletes at most `limit` leases that ended before `before` (ms); resolves to how many. */
+  prune(before: number, limit: number): Promise<number>;
 }
 
 interface LeaseRow {
@@ -70,6 +72,10 @@ export function createRedirectLeaseStore(database: Database): RedirectLeaseStore
         { query: touch(clientId) },
         ...also,
       ]),
+    prune(before, limit) {
+      const ended = sql('redirect_leases').select('id').where('expires_at', '<', before).limit(limit);
+      return database.run(sql('redirect_leases').whereIn('id', ended).delete());
+    },
   };
 }
 

@@ -215,7 +215,7 @@ describe('user', () => {
     const at = await server.container.leaving.ask(id, { ip: '192.0.2.1', requestId: 'r' });
     const listed = await place.run('user list --json');
     const one = listed.json().find((account: { id: string }) => account.id === id);
-    expect(Date.parse(one.delete_at)).toBeLessThanOrEqual(at);
+    expect(Date.parse(one.delete_at)).toBeLessThanOrEqual(Number(at));
     expect((await place.run('user list')).stdout).toMatch(new RegExp(`${name} +to be deleted \\d{4}-`));
   });
 

@@ -75,6 +75,9 @@ async function send(browser: Browser, address: string, action: string, change: R
   return browser.post(server.url(action), fields);
 }
 
+/** The page that a form which did its work leads to. */
+const ledTo = (browser: Browser, page: Page): Promise<Page> => browser.follow(page, server.issuer);
+
 const editPage = (browser: Browser, client: TestClient, change: Record<string, string> = {}) =>
   send(browser, pathOf(client, '/edit'), `/clients/${client.clientId}/edit`, change);
 
@@ -106,12 +109,96 @@ describe('presets', () => {
     ['device', {}, [DEVICE_CODE, 'refresh_token'], 'none'],
   ])('%s fills in what such a client needs, PKCE required', async (preset, more, grants, method) => {
     const { browser, id } = await someone();
-    const page = await createPage(browser, preset, { client_name: `A ${preset}`, ...more });
-    expect(page.status).toBe(200);
+    const done = await createPage(browser, preset, { client_name: `A ${preset}`, ...more });
+    expect(done.status).toBe(303);
+    const page = await ledTo(browser, done);
     expect(/id="new-secret"/.test(page.text)).toBe(method !== 'none');
     const [record] = await server.container.clients.listOf(id);
     expect(record?.requirePkce).toBe(true);
     expect(record?.metadata).toMatchObject({ grant_types: grants, token_endpoint_auth_method: method });
+  });
+
+  test('chosen without a script, it loses nothing that was typed, and saves nothing', async () => {
+    const { browser, id } = await someone();
+    const page = await browser.get(server.url('/create_client'));
+    const typed = {
+      ...fieldsOf(page, '/create_client'),
+      client_name: 'Half written',
+      client_uri: 'https://half.example',
+      redirect_uri: 'https://half.example/cb',
+      contacts: 'ops@half.example',
+    };
+    const chosen = await browser.post(server.url('/create_client'), { ...typed, preset: 'spa' });
+    expect(chosen.status).toBe(200);
+    expect(fieldsOf(chosen, '/create_client')).toMatchObject({
+      client_name: 'Half written',
+      client_uri: 'https://half.example',
+      redirect_uri: 'https://half.example/cb',
+      contacts: 'ops@half.example',
+      token_endpoint_auth_method: 'none',
+      require_pkce: 'on',
+    });
+    expect(chosen.text).toContain('value="spa"');
+    expect(chosen.text).toMatch(/value="spa"[^>]*aria-pressed="true"/);
+    // An address of its own fills an empty field only.
+    const empty = await browser.post(server.url('/create_client'), {
+      ...typed,
+      redirect_uri: '',
+      preset: 'native',
+    });
+    expect(fieldsOf(empty, '/create_client').redirect_uri).toContain('http://127.0.0.1/callback');
+    const unknown = await browser.post(server.url('/create_client'), { ...typed, preset: '__proto__' });
+    expect(fieldsOf(unknown, '/create_client')).toEqual(typed);
+    expect(await server.container.clients.listOf(id)).toEqual([]);
+  });
+});
+
+describe('what is shown once', () => {
+  const SECRET = /id="new-secret">([A-Za-z0-9]{48})</;
+  const create = async ({ browser }: Someone) =>
+    createPage(browser, 'web', { client_name: 'Once', redirect_uri: 'https://once.example/cb' });
+
+  test('a secret is on the page that the form leads to, and not on it again (A109)', async () => {
+    const owner = await someone();
+    const done = await create(owner);
+    expect(done.status).toBe(303);
+    expect(done.text).not.toMatch(SECRET);
+    const address = done.location ?? '';
+    expect((await owner.browser.get(address)).text).toMatch(SECRET);
+    for (let again = 0; again < 2; again += 1)
+      expect((await owner.browser.get(address)).text).not.toMatch(SECRET);
+  });
+
+  test('not for another account in the same browser, on another client’s page, or after two minutes (A109)', async () => {
+    const owner = await someone();
+    const other = await someone();
+    const elsewhere = await ownClient(owner);
+    const done = await create(owner);
+    expect((await owner.browser.get(pathOf(elsewhere))).text).not.toMatch(SECRET);
+    const late = owner.browser.copy();
+    const shared = owner.browser.copy();
+    await signIn(server, shared, other.username);
+    expect((await shared.get(done.location ?? '')).text).not.toMatch(SECRET);
+    server.clock.advance(121);
+    expect((await late.get(done.location ?? '')).text).not.toMatch(SECRET);
+  });
+
+  test('the cookie that carries it is sealed, HttpOnly and short-lived', async () => {
+    const owner = await someone();
+    const done = await create(owner);
+    const [cookie = ''] = done.headers.getSetCookie().filter((one) => one.startsWith('postern_said='));
+    for (const flag of ['HttpOnly', 'SameSite=Lax', 'Max-Age=120']) expect(cookie).toContain(flag);
+    const secret = SECRET.exec((await owner.browser.get(done.location ?? '')).text)?.[1] ?? '';
+    const value = cookie.split(/[=;]/)[1] ?? '';
+    expect(secret).toHaveLength(48);
+    expect(Buffer.from(value, 'base64url').toString('latin1')).not.toContain(secret);
+    const forged = createBrowser();
+    await signIn(server, forged, owner.username);
+    const flipped = `${value.slice(0, -2)}AA`;
+    const page = await forged.get(done.location ?? '', {
+      cookie: `postern_session=${forged.cookie('postern_session')}; postern_said=${flipped}`,
+    });
+    expect(page.text).not.toMatch(SECRET);
   });
 });
 
@@ -163,7 +250,7 @@ describe('more settings', () => {
       require_nonce: 'on',
       refresh_only_offline: 'on',
     });
-    expect(page.status).toBe(200);
+    expect(page.status).toBe(303);
     const [record] = await server.container.clients.listOf(id);
     expect(record?.metadata).toEqual({
       client_name: 'App',
@@ -332,7 +419,7 @@ describe('edit', () => {
     expect(await recordOf(client)).toEqual(client.record);
   });
 
-  test('a change made meanwhile is not lost: 409, the way on leads to it', async () => {
+  test('a change made meanwhile is not lost: 409, with what was typed and what is saved side by side', async () => {
     const owner = await someone();
     const client = await ownClient(owner);
     const action = `/clients/${client.clientId}/edit`;
@@ -341,9 +428,19 @@ describe('edit', () => {
     for (const version of [stale.version ?? '', '', 'x', '-1', '1e9']) {
       const late = await owner.browser.post(server.url(action), { ...stale, client_name: 'Second', version });
       expect(late.status).toBe(409);
-      expect(late.text).toContain(`/clients/${client.clientId}"`);
+      expect(late.text).toContain('<title>Error: Edit the client');
+      expect(late.text).toContain('Somebody else changed this client meanwhile');
+      expect(fieldsOf(late, action)).toMatchObject({ client_name: 'Second' });
+      expect(late.text).toMatch(/id="client_name-fault">Saved now: “First”\./);
+      // Nothing is said of fields that are the same.
+      expect(late.text.match(/Saved now:/g)).toHaveLength(2);
     }
     expect((await recordOf(client)).metadata.client_name).toBe('First');
+    // Sent again from there, it is a decision.
+    const late = await owner.browser.post(server.url(action), { ...stale, client_name: 'Second' });
+    const decided = await owner.browser.post(server.url(action), fieldsOf(late, action));
+    expect(decided.status).toBe(303);
+    expect((await recordOf(client)).metadata.client_name).toBe('Second');
   });
 
   test('shows what is set, saves what is changed, keeps what the form does not know', async () => {
@@ -404,7 +501,8 @@ describe('edit', () => {
   test('a method that needs the secret’s text gets a new secret; the old one ends', async () => {
     const owner = await someone();
     const client = await serviceOf(owner);
-    const page = await editPage(owner.browser, client, { token_endpoint_auth_method: 'client_secret_jwt' });
+    const done = await editPage(owner.browser, client, { token_endpoint_auth_method: 'client_secret_jwt' });
+    const page = await ledTo(owner.browser, done);
     const secret = /id="new-secret">([A-Za-z0-9]{48})</.exec(page.text)?.[1] ?? '';
     expect(secret).not.toBe('');
     expect(secret).not.toBe(client.secret);
@@ -423,7 +521,8 @@ describe('edit', () => {
     const client = await ownClient(owner);
     expect((await editPage(owner.browser, client, { token_endpoint_auth_method: 'none' })).status).toBe(303);
     expect((await recordOf(client)).secrets).toEqual([]);
-    const page = await editPage(owner.browser, client, { token_endpoint_auth_method: 'client_secret_post' });
+    const done = await editPage(owner.browser, client, { token_endpoint_auth_method: 'client_secret_post' });
+    const page = await ledTo(owner.browser, done);
     expect(page.text).toMatch(/id="new-secret">[A-Za-z0-9]{48}</);
     expect((await recordOf(client)).secrets).toHaveLength(1);
   });
@@ -462,7 +561,7 @@ describe('secrets', () => {
   test('two live ones for N days, then the new one alone', async () => {
     const owner = await someone();
     const client = await ownClient(owner, SERVICE);
-    const page = await rotate(owner.browser, client, { keep_days: '7' });
+    const page = await ledTo(owner.browser, await rotate(owner.browser, client, { keep_days: '7' }));
     const secret = /id="new-secret">([A-Za-z0-9]{48})</.exec(page.text)?.[1] ?? '';
     expect(page.text).toContain('ends in 7 days');
     expect([await works(client, client.secret), await works(client, secret)]).toEqual([true, true]);
@@ -473,7 +572,7 @@ describe('secrets', () => {
   test('a given one ends now', async () => {
     const owner = await someone();
     const client = await ownClient(owner, SERVICE);
-    const page = await rotate(owner.browser, client, { keep_days: '30' });
+    const page = await ledTo(owner.browser, await rotate(owner.browser, client, { keep_days: '30' }));
     const secret = /id="new-secret">([A-Za-z0-9]{48})</.exec(page.text)?.[1] ?? '';
     const done = await owner.browser.submit(page, '/end-secret');
     expect(done.status).toBe(303);

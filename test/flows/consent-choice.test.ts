@@ -262,7 +262,7 @@ describe('not you?', () => {
   test('another account signs in within the same request, and the answer is for it', async () => {
     const step = await asked();
     const other = await server.createAccount(`${step.username}-other`);
-    const form = await step.browser.submit(step.page, '/switch');
+    const form = await step.browser.follow(await step.browser.submit(step.page, '/switch'), server.issuer);
     expect(form.status).toBe(200);
     expect(form.text).toContain('to continue to');
     const wrong = await step.browser.submit(form, '/login', { username: other.username, password: 'no' });

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { createBrowser, type Page } from '../support/browser.js';
+import BetterSqlite3 from 'better-sqlite3';
+import { createBrowser, formOf, type Page } from '../support/browser.js';
 import { answerOf, authorizeUrl, signIn, walk } from '../support/flow.js';
 import { PASSWORD, startServer, type TestClient, type TestServer } from '../support/server.js';
 import { later, realTime } from '../support/time.js';
@@ -64,12 +65,62 @@ describe('2: the first administrator from another machine (keycloak#35069)', () 
   });
 });
 
+describe('2: …and on the pages themselves', () => {
+  test('from another machine behind a proxy: printed password, a password of one’s own, then administering', async () => {
+    const own = await startServer({ TRUST_PROXY: '127.0.0.1,::1' });
+    try {
+      const made = await own.container.bootstrap();
+      const { oneTimePassword = '', username } = made as { oneTimePassword?: string; username: string };
+      const far = { 'x-forwarded-for': '203.0.113.9' };
+      const browser = createBrowser();
+      const { action, fields } = formOf(await browser.get(own.url('/login'), far), '/login');
+      const choose = await browser.post(action, { ...fields, username, password: oneTimePassword }, far);
+      expect(headingOf(choose)).toBe('Choose a new password');
+      const next = formOf(choose, '/login');
+      const done = await browser.post(
+        next.action,
+        { ...next.fields, new_password: 'a gate in the back wall' },
+        far,
+      );
+      expect(done).toMatchObject({ status: 303, location: own.url('/') });
+      const home = await browser.get(own.url('/'), far);
+      expect(headingOf(home)).toContain('Hello');
+      expect(home.text).toContain('admin</span>');
+      const [row] = await own.container.auditStore.list({ limit: 1 });
+      expect(row?.ip).toBe('203.0.113.9');
+    } finally {
+      await own.close();
+    }
+  });
+
+  test('a printed password that was lost: the next start, or a command, makes another one', async () => {
+    const own = await startServer();
+    try {
+      const first = await own.container.bootstrap();
+      own.clock.advance(24 * 3600 + 1);
+      const again = await own.container.bootstrap();
+      expect(again).toMatchObject({ outcome: 'renewed', oneTimePassword: expect.any(String) });
+      expect(again).not.toEqual(first);
+      const { oneTimePassword = '', username } = again as { oneTimePassword?: string; username: string };
+      const browser = createBrowser();
+      const form = { username, password: oneTimePassword };
+      const page = await browser.submit(await browser.get(own.url('/login')), '/login', form);
+      expect(headingOf(page)).toBe('Choose a new password');
+    } finally {
+      await own.close();
+    }
+  });
+});
+
 describe('3: "Cookie not found" after reopening a tab (keycloak#32462, #46564)', () => {
   test('without any cookie the page says so, and leads home', async () => {
     const { page } = await start();
     const late = await createBrowser().get(page.url);
     expectPage(late, 400, /has expired/);
     expect(late.text).toContain('cookie');
+    // There is nothing here to start again with, so it is not promised.
+    expect(late.text).toContain('go back to the application');
+    expect(wayOn(late, 'Start again')).toBeUndefined();
     expect(wayOn(late, 'Home page')).toBe('/');
   });
 
@@ -195,7 +246,39 @@ describe('10: one message for a wrong password and a broken server; consent show
     expect(wrong.text).toContain(`value="${username}"`);
   });
 
-  test('a database that cannot answer is 503, says to wait, and blames nobody’s password', async () => {
+  test('a busy database is 503, says to wait, blames nobody’s password and leads back to the form', async () => {
+    const own = await startServer();
+    const { username } = await own.createAccount('waiting');
+    const browser = createBrowser();
+    const page = await browser.get(own.url('/login?next=/account'));
+    const other = new BetterSqlite3(own.container.config.database.file as string);
+    try {
+      const { action, fields } = formOf(page, '/login');
+      const form = { ...fields, username, password: PASSWORD };
+      other.exec('BEGIN IMMEDIATE');
+      const busy = await browser.post(action, form, { referer: page.url });
+      expectPage(busy, 503, /Busy|busy/);
+      expect(busy.headers.get('retry-after')).toBe('2');
+      expect(busy.text).not.toContain('password is wrong');
+      const back = wayOn(busy, 'Try again') as string;
+      expect(back).toBe('/login?next=/account');
+      // Another site’s address is never a way on.
+      const led = await browser.post(action, form, { referer: 'https://evil.example/login' });
+      expect(led.text).not.toContain('evil.example');
+      expect(wayOn(led, 'Try again')).toBeUndefined();
+      other.exec('ROLLBACK');
+      const again = await browser.submit(await browser.get(own.url(back)), '/login', {
+        username,
+        password: PASSWORD,
+      });
+      expect(again).toMatchObject({ status: 303, location: own.url('/account') });
+    } finally {
+      other.close();
+      await own.close();
+    }
+  });
+
+  test('a database that fails is 500 with a reference, and blames nobody’s password', async () => {
     const own = await startServer();
     const { username } = await own.createAccount('patient');
     const browser = createBrowser();
@@ -204,7 +287,7 @@ describe('10: one message for a wrong password and a broken server; consent show
       own.container.database.sql.raw('ALTER TABLE accounts RENAME TO away') as never,
     );
     const down = await browser.submit(page, '/login', { username, password: PASSWORD });
-    expect(down.status).toBeGreaterThanOrEqual(500);
+    expectPage(down, 500, /wrong on our side/);
     expect(down.text).not.toContain('password is wrong');
     expect(down.text).toContain(down.headers.get('x-request-id') ?? '(no id)');
     await own.container.database.run(

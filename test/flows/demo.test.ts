@@ -19,8 +19,13 @@ afterAll(() => server.close());
 const tokenOf = (page: Page): string => /id="access-token">([^<]+)</.exec(page.text)?.[1] ?? '';
 
 /** Up to the answer at the callback, which is not sent yet. */
-async function toAnswer(browser: Browser, username = 'alice'): Promise<URL> {
-  let page = await browser.get(server.url('/demo'));
+async function toAnswer(
+  browser: Browser,
+  username = 'alice',
+  onTheWay = (asked: URL) => asked,
+): Promise<URL> {
+  const begun = await browser.get(server.url('/demo'));
+  let page = await browser.get(onTheWay(new URL(begun.location ?? '')).href);
   while (page.location && !page.location.includes('/demo/callback')) page = await browser.get(page.location);
   if (page.text.includes('/login"')) {
     page = await browser.submit(page, '/login', { username, password: 'correct horse battery staple' });
@@ -61,6 +66,17 @@ describe('an answer is refused', () => {
     const browser = createBrowser();
     const answer = await toAnswer(browser);
     answer.searchParams.set(name, value);
+    await expectRefused(await browser.get(answer.href));
+  });
+
+  test('whose ID Token carries another nonce than the one that was sent', async () => {
+    const browser = createBrowser();
+    const answer = await toAnswer(browser, 'alice', (asked) => {
+      asked.searchParams.set('nonce', 'of-somebody-else');
+      return asked;
+    });
+    // State, issuer, code and PKCE are all right.
+    expect(answer.searchParams.get('code')).toBeTruthy();
     await expectRefused(await browser.get(answer.href));
   });
 

@@ -141,7 +141,7 @@ async function pages(): Promise<void> {
   const password = hide('password', 'bob keeps this one to himself');
   note(await browser.submit(form, '/signup', { username: 'bob', password }));
   const create = note(await browser.get(server.url('/create_client')));
-  const made = note(
+  const done = note(
     await browser.submit(create, '/create_client', {
       client_name: 'Of Bob',
       redirect_uri: REDIRECT_URI,
@@ -150,8 +150,9 @@ async function pages(): Promise<void> {
       token_endpoint_auth_method: 'client_secret_basic',
     }),
   );
+  const made = note(await browser.follow(done, server.issuer));
   hide('client_secret', /id="new-secret">(\w+)/.exec(made.text)?.[1]);
-  const renewed = note(await browser.submit(made, '/rotate'));
+  const renewed = note(await browser.follow(note(await browser.submit(made, '/rotate')), server.issuer));
   hide('client_secret', /id="new-secret">(\w+)/.exec(renewed.text)?.[1]);
   const leave = /href="(\/clients\/\w+\/delete)"/.exec(renewed.text)?.[1] ?? '';
   note(await browser.submit(note(await browser.get(server.url(leave))), '/delete'));

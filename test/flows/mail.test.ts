@@ -57,14 +57,18 @@ async function signedIn(more: object = {}) {
 async function ask(identifier: string, on = server): Promise<Page> {
   const browser = createBrowser();
   const form = await browser.get(on.url('/forgot-password'));
-  const page = await browser.submit(form, '/forgot-password', { identifier });
+  const page = await browser.follow(
+    await browser.submit(form, '/forgot-password', { identifier }),
+    on.issuer,
+  );
   await sent(on);
   return page;
 }
 
 async function use(link: string, fields: Record<string, string> = {}): Promise<Page> {
   const browser = createBrowser();
-  return browser.submit(await browser.get(link), new URL(link).pathname, fields);
+  const page = await browser.submit(await browser.get(link), new URL(link).pathname, fields);
+  return browser.follow(page, server.issuer);
 }
 
 const canSignIn = async (username: string, password: string): Promise<boolean> => {
@@ -239,7 +243,7 @@ describe('a lost password', () => {
     expect((await ask(username)).status).toBe(200);
   });
 
-  test('a server that is busy is asked again; one that refuses leaves a line in the log', async () => {
+  test('a server that is busy is asked again; one that refuses leaves a line in the log and in the audit trail', async () => {
     server.clock.advance(3601);
     const { username, email } = await newPerson();
     mail.refuse(1, 451);
@@ -251,6 +255,15 @@ describe('a lost password', () => {
     expect(page.status).toBe(200);
     expect(() => mail.to(other.email)).toThrow('no mail');
     expect(server.logs.join('')).toContain('a mail was not sent');
+    const [failure] = await server.container.auditStore.list({ accountId: other.id, limit: 1 });
+    expect(failure).toMatchObject({
+      outcome: 'failure',
+      accountId: other.id,
+      ip: '127.0.0.1',
+      requestId: expect.any(String),
+      detail: { mail: 'reset-password', attempts: 1, reason: '550' },
+    });
+    expect(JSON.stringify(failure)).not.toContain(other.email);
     expect(server.logs.join('')).not.toMatch(/token=[\w-]{20}/);
   });
 });
@@ -292,7 +305,7 @@ describe('signing up with an address', () => {
     expect(received.raw).not.toContain(username);
     const link = linkIn(received);
     const page = await createBrowser().get(link);
-    expect([page.status, headingOf(page)]).toEqual([200, 'Confirm your e-mail address']);
+    expect([page.status, headingOf(page)]).toEqual([200, 'Confirm your address']);
     expect(page.text).toContain('carol@example.org');
     expect(await accountOf(account?.id ?? '')).toMatchObject({ emailVerified: false });
     expect(headingOf(await use(link))).toBe('The address is confirmed');
@@ -338,7 +351,8 @@ describe('signing up with an address', () => {
     const page = await browser.get(server.url('/account/email'));
     expect(page.text).toContain('not confirmed');
     const told = await browser.submit(page, '/account/email/verify');
-    expect(told.status).toBe(200);
+    expect(told.status).toBe(303);
+    expect((await browser.follow(told, server.issuer)).text).toContain(`on its way to ${email}`);
     await sent();
     await use(linkIn(mail.to(email)));
     expect(await accountOf(id)).toMatchObject({ emailVerified: true });
@@ -515,7 +529,7 @@ describe('without a mail server', () => {
       const page = await browser.submit(await browser.get(link), '/reset-password', {
         new_password: NEW_PASSWORD,
       });
-      expect(page.status).toBe(200);
+      expect(page).toMatchObject({ status: 303, location: own.url('/reset-password/done') });
       const line = own.logs.find((one) => one.includes('a mail was kept in the outbox')) ?? '';
       expect(line).toContain(text);
       expect(line).not.toContain(new URL(link).searchParams.get('token'));

@@ -202,7 +202,7 @@ describe('password', () => {
     server.clock.advance(901);
   });
 
-  test('is changed; other browsers end, this one stays', async () => {
+  test('is changed; other browsers end, this one stays (A111)', async () => {
     const person = await newPerson();
     const other = await elsewhere(person);
     const done = await change(person, { password: PASSWORD, new_password: NEW_PASSWORD });
@@ -215,7 +215,7 @@ describe('password', () => {
     );
   });
 
-  test('other browsers stay where the box was emptied', async () => {
+  test('other browsers stay where the box was emptied (A111)', async () => {
     const person = await newPerson();
     const other = await elsewhere(person);
     const { action, fields } = formOf(await open(person, '/account/password'), '/account/password');
@@ -328,7 +328,7 @@ describe('connected applications', () => {
     const page = await open(person, '/account/applications');
     expect(page.text).toContain('Photo Album');
     expect(page.text).toContain('See your name and username');
-    expect(page.text).toMatch(/Allowed since \d+ \w+ \d{4}/);
+    expect(page.text).toMatch(/Allowed since \d+ \w+ \d{4}, last used \d+ \w+ \d{4}, \d\d:\d\d UTC/);
     const done = await person.browser.submit(page, '/revoke');
     expect(at(done)).toBe('/account/applications?done=disconnected');
     expect((await getWith(server, '/oauth/userinfo', body.access_token)).status).toBe(401);
@@ -408,7 +408,7 @@ describe('deletion', () => {
     const { body } = await redeem(server, client, code);
     await server.createClient({ client_name: 'Soon gone' }, { owner: person.id });
     expect((await open(person, '/account/delete')).text).toContain('Soon gone');
-    const gone = await askDeletion(person);
+    const gone = await person.browser.follow(await askDeletion(person), server.issuer);
     expect(gone.text).toMatch(/will be deleted on \d+ \w+ \d{4}/);
     for (const browser of [person.browser, other]) expect(await isSignedIn(browser)).toBe(false);
     expect((await refresh(server, client, body.refresh_token)).status).toBe(400);
@@ -416,6 +416,33 @@ describe('deletion', () => {
     server.clock.advance(14 * DAY - 60);
     await server.container.leaving.finish();
     expect(await server.container.accounts.findById(person.id)).toBeDefined();
+  });
+
+  test('not the only administrator’s: the page says why, and a post is refused with the right password', async () => {
+    const own = await startServer();
+    try {
+      const { id } = await own.createAccount('chief', { roles: ['admin'] });
+      const shut = await own.createAccount('shut', { roles: ['admin'] });
+      await own.container.disableAccounts.disable(shut.id, { actorId: 'cli' });
+      const browser = createBrowser();
+      await signIn(own, browser, 'chief');
+      const page = await browser.get(own.url('/account/delete'));
+      expect(page.text).toContain('You are the only administrator here');
+      expect(page.text).not.toContain('Delete my account');
+      const { csrf = '' } = formOf(await browser.get(own.url('/account/profile')), '/profile').fields;
+      const refused = await browser.post(own.url('/account/delete'), { csrf, password: PASSWORD });
+      expect(refused.status).toBe(400);
+      expect(refused.text).toContain('You are the only administrator here');
+      expect((await own.container.accounts.findById(id))?.deleteAt).toBeUndefined();
+      expect((await browser.get(own.url('/account'))).status).toBe(200);
+      // Somebody else of that role, and it goes.
+      await own.container.disableAccounts.enable(shut.id, { actorId: 'cli' });
+      const form = await browser.get(own.url('/account/delete'));
+      expect((await browser.submit(form, '/account/delete', { password: PASSWORD })).status).toBe(303);
+      expect((await own.container.accounts.findById(id))?.deleteAt).toBeDefined();
+    } finally {
+      await own.close();
+    }
   });
 
   test('meanwhile the password opens nothing but the choice to keep the account', async () => {

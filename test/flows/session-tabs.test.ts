@@ -50,7 +50,7 @@ describe.each(['SQLite', 'PostgreSQL'])('on %s', (dialect) => {
 
   async function signOut(who: Browser): Promise<void> {
     const page = await who.get(server.url('/logout'));
-    expect((await who.submit(page, '/logout', { logout: 'yes' })).status).toBe(200);
+    expect((await who.submit(page, '/logout', { logout: 'yes' })).status).toBe(303);
   }
 
   /** Redeems what the tabs got; answers their access tokens. */

@@ -58,19 +58,23 @@ describe.each([
   test('a preset fills in the form, and a client comes of it', async () => {
     expect(await heading(page)).toBe('Create a client');
     await look('create-client');
-    if (javaScriptEnabled) await field(page, 'redirect_uri').fill('https://app.example/cb');
-    await page.getByRole('link', { name: /^Single-page app/ }).click();
+    await field(page, 'redirect_uri').fill('https://app.example/cb');
+    await page.getByRole('button', { name: /^Single-page app/ }).click();
     expect(await field(page, 'token_endpoint_auth_method').inputValue()).toBe('none');
     expect(await field(page, 'require_pkce').isChecked()).toBe(true);
-    expect(await page.locator('[aria-current]').innerText()).toContain('Single-page app');
-    if (javaScriptEnabled) {
-      // In place: what was typed is still there.
-      expect(page.url()).toBe(server.url('/create_client'));
-      expect(await field(page, 'redirect_uri').inputValue()).toBe('https://app.example/cb');
-    } else {
-      expect(page.url()).toBe(server.url('/create_client?preset=spa'));
-    }
-    await page.getByRole('link', { name: /^Web app/ }).click();
+    expect(await page.locator('[aria-pressed=true]').innerText()).toContain('Single-page app');
+    // What was typed is still there, in place or from the server.
+    expect(page.url()).toBe(server.url('/create_client'));
+    expect(await field(page, 'redirect_uri').inputValue()).toBe('https://app.example/cb');
+    await page.getByRole('button', { name: /^Web app/ }).click();
+    // Enter in a field sends the form; it does not choose the first preset.
+    expect(await field(page, 'client_name').inputValue()).toBe('');
+    await field(page, 'client_uri').fill('no address');
+    await field(page, 'client_name').fill('Entered');
+    await field(page, 'client_name').press('Enter');
+    expect(await page.locator('.summary').innerText()).toContain('is not an http:// or https:// address');
+    person.forget();
+    await field(page, 'client_uri').fill('');
     await field(page, 'client_name').fill('My application');
     await field(page, 'redirect_uri').fill('https://app.example/cb');
     await page.getByText('More settings').click();

@@ -1,9 +1,10 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
-import { launch, overflow, seriousFaults, shoot, watch } from '../support/pages.js';
+import { linkFor } from '../support/links.js';
+import { launch, overflow, seriousFaults, shoot, type Watched, watch } from '../support/pages.js';
 import { PASSWORD, startServer, type TestServer } from '../support/server.js';
 
 /** A house style of one's own by settings, and the rules password managers go by, in Chromium. */
@@ -203,5 +204,130 @@ describe('password managers', () => {
     expect(form.get('new_password')).toBe(suggestion);
     expect(form.get('username')).toBe('starter');
     await context.close();
+  });
+});
+
+describe('WCAG 2.2 in forms', () => {
+  let server: TestServer;
+  let world: Watched;
+  beforeAll(async () => {
+    server = await startServer({ SIGN_UP: 'open' });
+    await server.createAccount('alice', { email: 'alice@example.org' });
+    await server.createAccount('starter', { mustChangePassword: true });
+  });
+  afterAll(() => server.close());
+  beforeEach(async () => {
+    world = await watch(browser, [server.issuer]);
+  });
+  afterEach(() => world.context.close());
+
+  const value = (page: Page, name: string) => page.locator(`[name=${name}]`).inputValue();
+
+  describe('3.3.7: nothing is asked for twice', () => {
+    test('a refused sign-in keeps the name, and recovery gets it from there', async () => {
+      const { page } = world;
+      await page.goto(server.url('/login'));
+      await signIn(page, 'Someone & co', 'not the one');
+      expect(await value(page, 'username')).toBe('Someone & co');
+      await page.getByRole('link', { name: 'Forgot your password?' }).click();
+      expect(await value(page, 'identifier')).toBe('Someone & co');
+    });
+
+    test('a refused sign-up keeps name and address; only the password is typed again', async () => {
+      const { page } = world;
+      await page.goto(server.url('/signup'));
+      await page.getByLabel('Username').fill('newcomer');
+      await page.getByLabel('E-mail address (optional)').fill('new@example.org');
+      await page.getByLabel('Password', { exact: true }).fill('password');
+      await press(page, 'Create account');
+      expect([await value(page, 'username'), await value(page, 'email')]).toEqual([
+        'newcomer',
+        'new@example.org',
+      ]);
+      expect(await value(page, 'password')).toBe('');
+    });
+
+    test('who was invited is not asked for the address the invitation went to', async () => {
+      const { page } = world;
+      await page.goto(server.url(await linkFor(server, 'invitation', { email: 'guest@example.org' })));
+      expect(await page.locator('main').innerText()).toContain('guest@example.org');
+      expect(await page.locator('[name=email]').count()).toBe(0);
+    });
+
+    test('after a one-time password the new one is asked for, not the one just typed', async () => {
+      const { page } = world;
+      await page.goto(server.url('/login'));
+      await signIn(page, 'starter');
+      expect(await page.locator('main input[type=password]').count()).toBe(1);
+      await page.getByLabel('New password', { exact: true }).fill('password');
+      await press(page, 'Save the password');
+      expect(await page.locator('main').innerText()).toContain('Account: starter');
+      expect(await page.locator('main input[type=password]').count()).toBe(1);
+    });
+
+    test('a wrong password keeps the address that was to be the new one', async () => {
+      const { page } = world;
+      await page.goto(server.url('/login?next=/account/email'));
+      await signIn(page, 'alice');
+      await page.getByLabel('New address').fill('new@example.org');
+      await page.getByLabel('Your password', { exact: true }).fill('not the one');
+      await press(page, 'Send the mail');
+      expect(await value(page, 'email')).toBe('new@example.org');
+    });
+
+    test('a device’s code comes along with its address', async () => {
+      const { page } = world;
+      await page.goto(server.url('/oauth/device?user_code=ABCD-EFGH'));
+      // Unknown, so the form is shown again: with it.
+      expect(await value(page, 'user_code')).toBe('ABCD-EFGH');
+    });
+  });
+
+  describe('3.3.8: nothing to remember, to copy by hand or to solve', () => {
+    const FORMS: readonly [path: string, fields: readonly string[]][] = [
+      ['/', ['username', 'password']],
+      ['/login', ['username', 'password']],
+      ['/signup', ['username', 'password', 'email']],
+      ['/forgot-password', ['identifier']],
+      ['/oauth/device', ['user_code']],
+    ];
+
+    test.each(FORMS)('%s takes what is pasted, in one box, whole', async (path, fields) => {
+      const { page } = world;
+      await page.goto(server.url(path));
+      const shown = await page
+        .locator('main form input:not([type=hidden])')
+        .evaluateAll((inputs) => inputs.map((input) => input.getAttribute('name')));
+      expect(shown).toEqual(fields);
+      for (const name of fields) {
+        const field = page.locator(`[name=${name}]`);
+        for (const blocker of ['maxlength', 'onpaste', 'oncopy', 'readonly'])
+          expect(await field.getAttribute(blocker)).toBeNull();
+        await field.focus();
+        for (const event of ['paste', 'copy', 'drop', 'contextmenu']) {
+          const allowed = `document.activeElement.dispatchEvent(new Event('${event}', { cancelable: true, bubbles: true }))`;
+          expect([name, event, await page.evaluate(allowed)]).toEqual([name, event, true]);
+        }
+      }
+      expect(await page.locator('main canvas, main img, main iframe, main audio').count()).toBe(0);
+    });
+
+    test('every password has a button that shows it, before and after a fault', async () => {
+      const { page } = world;
+      for (const path of ['/login', '/signup']) {
+        await page.goto(server.url(path));
+        for (const round of ['first', 'again']) {
+          expect([path, round, await page.getByRole('button', { name: 'Show password' }).count()]).toEqual([
+            path,
+            round,
+            1,
+          ]);
+          await page.getByLabel('Username').fill('nobody-here');
+          await page.getByLabel('Password', { exact: true }).fill('password');
+          await page.keyboard.press('Enter');
+          await page.waitForSelector('.summary');
+        }
+      }
+    });
   });
 });

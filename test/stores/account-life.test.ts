@@ -38,8 +38,8 @@ const row = (more: Partial<PayloadRow>): PayloadRow => ({
   ...more,
 });
 
-const account = (id: string) => ({
-  account: { id, username: id, emailVerified: false, roles: ['admin'], createdAt: 1, updatedAt: 1 },
+const account = (id: string, roles: readonly string[] = ['admin']) => ({
+  account: { id, username: id, emailVerified: false, roles, createdAt: 1, updatedAt: 1 },
   usernameKey: id,
   createdBy: 'cli',
 });
@@ -155,8 +155,8 @@ describeOnBothDatabases('what belongs to an account', (open) => {
 
   describe('leaving', () => {
     test('is asked for once and taken back once', async () => {
-      const store = createLeavingStore(database);
-      await createAccountStore(database).insert(account('alice'), []);
+      const store = createLeavingStore(database, 'admin');
+      await createAccountStore(database).insert(account('alice', []), []);
       expect(await store.setDeleteAt('alice', undefined, [])).toBe(false);
       expect(await store.setDeleteAt('alice', NOW, [])).toBe(true);
       expect(await store.setDeleteAt('alice', NOW + 1, [])).toBe(false);
@@ -166,8 +166,29 @@ describeOnBothDatabases('what belongs to an account', (open) => {
       expect(await store.listDue(NOW, 10)).toEqual([]);
     });
 
+    test('the last administrator stays, also when two of them go at once', async () => {
+      const store = createLeavingStore(database, 'admin');
+      const accounts = createAccountStore(database);
+      for (const id of ['alice', 'bob', 'carol']) await accounts.insert(account(id), []);
+      await accounts.insert(account('dave', []), []);
+      await accounts.setDisabled('carol', true, NOW, []);
+      expect(await store.isLastHolder('alice')).toBe(false);
+      const asked = await Promise.all(['alice', 'bob'].map((id) => store.setDeleteAt(id, NOW, [])));
+      expect(asked.filter(Boolean)).toHaveLength(1);
+      const [stays, goes] = asked[0] ? ['bob', 'alice'] : ['alice', 'bob'];
+      expect(await store.isLastHolder(stays)).toBe(true);
+      expect(await store.isLastHolder('dave')).toBe(false);
+      expect(await store.setDeleteAt('dave', NOW, [])).toBe(true);
+      // Asked for while there was another one, who is shut out by the time it is done.
+      await accounts.setDisabled(stays, true, NOW, []);
+      expect(await store.remove(goes, NOW, [])).toBe(false);
+      expect(await accounts.findById(goes)).toBeDefined();
+      await accounts.setDisabled(stays, false, NOW, []);
+      expect(await store.remove(goes, NOW, [])).toBe(true);
+    });
+
     test('who took it back at the last moment loses nothing; who did not, everything, and nobody else does', async () => {
-      const store = createLeavingStore(database);
+      const store = createLeavingStore(database, 'admin');
       const accounts = createAccountStore(database);
       const { sql } = database;
       for (const id of ['alice', 'bob']) {

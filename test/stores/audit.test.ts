@@ -21,6 +21,23 @@ describeOnBothDatabases('audit events', (open) => {
     expect(await store.list({ limit: 9 })).toEqual([kept]);
   });
 
+  test('tell when each client last got tokens of an account, and of nobody else', async () => {
+    const store = createAuditStore(await open());
+    const clock = movingClock();
+    const audit = createAudit({ store, clock });
+    const issued = { event: 'grant.issued', accountId: 'a', clientId: 'c' };
+    await audit.record(issued);
+    clock.forward(60);
+    await audit.record(issued);
+    const last = clock.now();
+    clock.forward(60);
+    await audit.record({ ...issued, accountId: 'b' });
+    await audit.record({ ...issued, event: 'consent.granted' });
+    await audit.record({ event: 'grant.issued', accountId: 'a' });
+    expect([...(await store.lastIssued('a'))]).toEqual([['c', last]]);
+    expect([...(await store.lastIssued('nobody'))]).toEqual([]);
+  });
+
   test('a step is written with its unit or not at all', async () => {
     const database = await open();
     const store = createAuditStore(database);

@@ -134,7 +134,7 @@ describeOnBothDatabases('dserver stores', (open) => {
       await accounts.setDisabled(id, true, clock.now(), []);
       expect(await may()).toBe(false);
       await accounts.setDisabled(id, false, clock.now(), []);
-      await createLeavingStore(database).setDeleteAt(id, clock.now() + HOUR, []);
+      await createLeavingStore(database, 'admin').setDeleteAt(id, clock.now() + HOUR, []);
       expect(await may()).toBe(false);
       expect(await tokens.write([rights.livingStep('nobody')])).toBe(false);
     });
@@ -171,7 +171,7 @@ describeOnBothDatabases('dserver stores', (open) => {
       const { id } = await person('alice');
       const first = await use.settle(id, wanted('0000-0002-1825-0097', 'identity'));
       await names.write(first.steps);
-      const leaving = createLeavingStore(database);
+      const leaving = createLeavingStore(database, 'admin');
       await leaving.setDeleteAt(id, clock.now(), []);
       expect(await leaving.remove(id, clock.now(), [])).toBe(true);
       for (const key of [undefined, 'another']) {

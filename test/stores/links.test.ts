@@ -24,13 +24,16 @@ const never = { check: async () => 0, fail: async () => 0, giveBack: async () =>
 function collectingPostman() {
   const links = new Map<string, string>();
   const jobs: Promise<void>[] = [];
+  const keep = (to: string, { link }: { link: string }) =>
+    void links.set(to, new URL(link).searchParams.get('token') ?? link);
   const postman: Postman = {
     available: true,
     require: () => {},
     async send(_name, to, model) {
-      links.set(to, new URL(model.link).searchParams.get('token') ?? model.link);
+      keep(to, model);
       return {};
     },
+    post: (_name, to, model) => keep(to, model),
     later: (work) => void jobs.push(work()),
     idle: async () => void (await Promise.all(jobs)),
     close: async () => {},

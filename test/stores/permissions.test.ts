@@ -317,7 +317,7 @@ describeOnBothDatabases('the permission service', (open) => {
       await services.create({ name: 'editor' }, BY);
       await grant('write', { kind: 'account', accountId: bob.id });
       await profiles.ensure(bob, hints('bob'));
-      const leaving = createLeavingStore(database);
+      const leaving = createLeavingStore(database, 'admin');
       await leaving.setDeleteAt(bob.id, NOW, []);
       expect(await leaving.remove(bob.id, NOW, [])).toBe(true);
       expect(await services.listGrants()).toEqual([]);

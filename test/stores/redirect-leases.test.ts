@@ -233,4 +233,14 @@ describeOnBothDatabases('what changes about a client', (open) => {
     expect(await usage.of(made.clientId, NOW)).toEqual({ grants: 2, consents: 1 });
     expect(await usage.of('nobody', NOW)).toEqual({ grants: 0, consents: 0 });
   });
+
+  test('what has ended is pruned, a batch at a time', async () => {
+    const live = lease(made.clientId, { expiresAt: NOW + 5000 });
+    for (const one of [lease(made.clientId), lease(made.clientId), lease(made.clientId), live])
+      await leases.add({ ...one, createdAt: NOW }, []);
+    expect(await leases.prune(NOW + 1000, 9)).toBe(0);
+    expect(await leases.prune(NOW + 1001, 2)).toBe(2);
+    expect(await leases.prune(NOW + 1001, 2)).toBe(1);
+    expect((await leases.listOf(made.clientId, NOW)).map(({ id }) => id)).toEqual([live.id]);
+  });
 });

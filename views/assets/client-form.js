@@ -58,12 +58,12 @@ function checkSoon(delay) {
   waiting = setTimeout(check, delay);
 }
 
-for (const link of document.querySelectorAll('a[data-preset]')) {
-  link.addEventListener('click', (event) => {
+const presets = document.querySelectorAll('button[data-preset]');
+for (const button of presets) {
+  button.addEventListener('click', (event) => {
     event.preventDefault();
-    fill(JSON.parse(link.dataset.preset));
-    for (const other of document.querySelectorAll('a[data-preset]')) other.removeAttribute('aria-current');
-    link.setAttribute('aria-current', 'true');
+    fill(JSON.parse(button.dataset.preset));
+    for (const other of presets) other.setAttribute('aria-pressed', String(other === button));
     if (touched.size > 0) checkSoon(0);
   });
 }

@@ -1,11 +1,12 @@
 /**
  * Mails leave from here, off the path of the answer: how long a mail takes, and whether there was one to
- * send, is nothing a browser can measure. A mail that cannot be sent is tried again, then logged and told
- * to whoever asked, never dropped in silence.
+ * send, is nothing a browser can measure. A mail that cannot be sent is tried again for a quarter of an hour,
+ * then logged, audited, and told to whoever waits for it: never dropped in silence. The queue is this
+ * process's own: what it holds when the server stops is audited, and can be asked for again by a new link.
  */
 import { setImmediate } from 'node:timers/promises';
 import { PageError, PosternError, Unavailable } from '../errors/errors.js';
-import type { MailModels, MailName } from './mails.js';
+import type { Mail, MailModels, MailName } from './mails.js';
 import type { RenderMail } from './render-mail.js';
 import type { MailTransport } from './transport.js';
 
@@ -14,17 +15,37 @@ export interface Postman {
   readonly available: boolean;
   /** @throws {PageError} 503 where none can */
   require(): void;
-  /** Renders and sends one; throws when every attempt failed. */
+  /** Renders and sends one while somebody waits for it: three attempts in six seconds, then it throws. */
   send<N extends MailName>(name: N, to: string, model: MailModels[N]): Promise<{ readonly file?: string }>;
+  /**
+   * Renders one and sends it after the answer, patiently; what becomes of it is audited, not thrown.
+   * @throws {Unavailable} when too much is waiting already
+   */
+  post<N extends MailName>(name: N, to: string, model: MailModels[N], about?: About): void;
   /**
    * Does work with mails in it after the answer. Failures are logged.
    * @throws {Unavailable} when too much is waiting already
    */
   later(work: () => Promise<void>): void;
-  /** When everything given to `later` has been done. */
+  /** When everything given to `later` and `post` has been done, or given up. */
   idle(): Promise<void>;
-  /** The same within so many milliseconds; what is left then is logged. */
+  /** The same within so many milliseconds; what is left then is logged, and its mails are audited. */
   close(ms: number): Promise<void>;
+}
+
+/** Whom a mail is for and which request it comes from, for the audit trail. */
+export interface About {
+  readonly accountId?: string | undefined;
+  readonly ip?: string | undefined;
+  readonly requestId?: string | undefined;
+}
+
+/** A mail that was given up. Without its address: that is in the account. */
+export interface Undelivered extends About {
+  readonly mail: MailName;
+  readonly attempts: number;
+  /** The SMTP answer's code, a network error's name, or `stopped`. */
+  readonly reason: string;
 }
 
 interface PostmanLog {
@@ -36,12 +57,18 @@ interface PostmanDeps {
   readonly transport: MailTransport | undefined;
   readonly renderMail: RenderMail;
   readonly log: PostmanLog;
+  /** Tells the audit trail. */
+  readonly undelivered: (mail: Undelivered) => Promise<unknown>;
   /** Waits so many milliseconds. */
   readonly pause: (ms: number) => Promise<unknown>;
 }
 
-/** Waits before another attempt. */
-const AGAIN_MS = [1_000, 5_000];
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+/** Waits before another attempt while somebody waits for the answer. */
+const AGAIN_MS = [1 * SECOND, 5 * SECOND];
+/** And where nobody does: a restart of the mail server, or its greylisting, is over by then. */
+const PATIENTLY_MS = [1 * SECOND, 5 * SECOND, 30 * SECOND, 2 * MINUTE, 10 * MINUTE];
 const MOST_WAITING = 500;
 const AT_ONCE = 3;
 
@@ -49,16 +76,24 @@ const AT_ONCE = 3;
 const isFinal = (error: unknown): boolean =>
   typeof error === 'object' && error !== null && 'responseCode' in error && Number(error.responseCode) >= 500;
 
+function reasonOf(error: unknown): string {
+  const of = (name: string): unknown =>
+    typeof error === 'object' && error !== null ? (error as Record<string, unknown>)[name] : undefined;
+  return String(of('responseCode') ?? of('code') ?? of('name') ?? 'unknown');
+}
+
 const notSent = (cause: unknown): PosternError =>
   new PosternError(502, 'mail_not_sent', 'The mail server did not take the mail.', { cause });
 
-export function createPostman({ transport, renderMail, log, pause }: PostmanDeps): Postman {
+export function createPostman({ transport, renderMail, log, undelivered, pause }: PostmanDeps): Postman {
   const waiting: (() => Promise<void>)[] = [];
+  /** Those that were refused for now, between two attempts: they hold none of the places at work. */
+  const resting = new Set<Undelivered>();
   let running = 0;
   let rest: (() => void)[] = [];
 
   function next(): void {
-    if (running === 0 && waiting.length === 0) {
+    if (running === 0 && waiting.length === 0 && resting.size === 0) {
       for (const tell of rest) tell();
       rest = [];
     }
@@ -94,8 +129,42 @@ export function createPostman({ transport, renderMail, log, pause }: PostmanDeps
     );
   }
 
+  function later(work: () => Promise<void>): void {
+    if (waiting.length + resting.size >= MOST_WAITING) throw new Unavailable('too many mails are waiting');
+    waiting.push(work);
+    next();
+  }
+
+  async function deliver(mail: Mail): Promise<{ readonly file?: string }> {
+    const sent = (await transport?.send(mail)) ?? {};
+    // The file, not the link in it: a log is read by more people than a mail.
+    if (sent.file) log.info({ mail: mail.name, file: sent.file }, 'a mail was kept in the outbox');
+    return sent;
+  }
+
+  /** One attempt; the next one takes its place in the queue when its time has come. */
+  async function attempt(mail: Mail, about: About, attempts: number): Promise<void> {
+    try {
+      await deliver(mail);
+    } catch (error) {
+      const given: Undelivered = { ...about, mail: mail.name, attempts, reason: reasonOf(error) };
+      const wait = PATIENTLY_MS[attempts - 1];
+      if (wait === undefined || isFinal(error)) {
+        await undelivered(given);
+        throw notSent(error);
+      }
+      resting.add(given);
+      void pause(wait).then(() => {
+        // Told already, where the server is stopping.
+        if (!resting.delete(given)) return;
+        waiting.push(() => attempt(mail, about, attempts + 1));
+        next();
+      });
+    }
+  }
+
   function idle(): Promise<void> {
-    if (running === 0 && waiting.length === 0) return Promise.resolve();
+    if (running === 0 && waiting.length === 0 && resting.size === 0) return Promise.resolve();
     return new Promise((resolve) => rest.push(resolve));
   }
 
@@ -107,10 +176,7 @@ export function createPostman({ transport, renderMail, log, pause }: PostmanDeps
       const mail = renderMail(name, to, model);
       for (let attempt = 0; ; attempt += 1) {
         try {
-          const sent = (await transport?.send(mail)) ?? {};
-          // The file, not the link in it: a log is read by more people than a mail.
-          if (sent.file) log.info({ mail: name, file: sent.file }, 'a mail was kept in the outbox');
-          return sent;
+          return await deliver(mail);
         } catch (error) {
           const wait = AGAIN_MS[attempt];
           if (wait === undefined || isFinal(error)) throw notSent(error);
@@ -118,16 +184,20 @@ export function createPostman({ transport, renderMail, log, pause }: PostmanDeps
         }
       }
     },
-    later(work) {
-      if (waiting.length >= MOST_WAITING) throw new Unavailable('too many mails are waiting');
-      waiting.push(work);
-      next();
+    post(name, to, model, about = {}) {
+      require();
+      const mail = renderMail(name, to, model);
+      later(() => attempt(mail, about, 1));
     },
+    later,
     idle,
     async close(ms) {
       await Promise.race([idle(), pause(ms)]);
-      const left = running + waiting.length;
+      const left = running + waiting.length + resting.size;
       if (left > 0) log.error({ left }, 'the server stopped before every mail was sent');
+      const told = [...resting].map((mail) => undelivered({ ...mail, reason: 'stopped' }));
+      resting.clear();
+      await Promise.allSettled(told);
     },
   };
 }

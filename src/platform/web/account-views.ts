@@ -45,6 +45,7 @@ export interface ApplicationsModel {
     readonly name: string;
     readonly uri?: string;
     readonly since: string;
+    readonly lastUsed: string;
     readonly purposes: readonly string[];
     readonly revokeAction: string;
   }[];
@@ -59,6 +60,8 @@ export interface DeleteAccountModel extends FormModel {
   readonly clients: readonly string[];
   /** Set while a deletion is pending; then the page offers to take it back. */
   readonly pending?: { readonly deleteOn: string; readonly keepAction: string };
+  /** Why it cannot be, instead of the form. */
+  readonly refused?: string;
 }
 
 /** A sign-in to an account that is about to be deleted. Hidden: `ticket`, `keep`. */

@@ -37,6 +37,13 @@ const EXPIRED: Words = {
     'It was open for too long, was already finished in another tab, or your browser did not send its cookie. ' +
     'Nothing is lost: start again and you will get to the same place.',
 };
+/** Where this browser holds nothing to start again with: then only the application can. */
+const EXPIRED_ELSEWHERE: Words = {
+  title: EXPIRED.title,
+  message:
+    'It was open for too long, was already finished in another tab, or your browser did not send its cookie. ' +
+    'Nothing is lost: go back to the application and sign in from there once more.',
+};
 
 const BY_CODE: ReadonlyMap<string, Words> = new Map(
   Object.entries<Words>({
@@ -117,7 +124,8 @@ export function explain(fault: OAuthFault, context: FaultContext = {}): Explanat
 }
 
 function wordsFor(fault: OAuthFault, context: FaultContext): Words {
-  if (fault.kind === 'SessionNotFound' || fault.error === 'interaction_expired') return EXPIRED;
+  if (fault.kind === 'SessionNotFound' || fault.error === 'interaction_expired')
+    return context.startAgainHref === undefined ? EXPIRED_ELSEWHERE : EXPIRED;
   if (fault.error === 'invalid_redirect_uri') return unregistered(context);
   // At a page, this code has one cause: the request names no client we know.
   if (fault.error === 'invalid_client') return UNKNOWN_CLIENT;

@@ -8,6 +8,7 @@ import { acceptsHtml } from './accepts-html.js';
 import { explain, type FaultContext } from './explain-error.js';
 import type { RenderView } from './render-view.js';
 import { requestIdOf } from './request-id.js';
+import { localPath } from './return-to.js';
 import type { ErrorModel } from './views.js';
 
 /** What the log learns of an error; `error` is the thing itself. */
@@ -59,7 +60,8 @@ export function createRenderError(deps: {
   };
 
   function sendPage(ctx: Context, answer: Answer, requestId: string): void {
-    const { status, title, message, help, code, faults, waysOn } = answer;
+    const { status, title, message, help, code, faults } = answer;
+    const waysOn = [...retry(ctx, status), ...answer.waysOn];
     const model = {
       title,
       message,
@@ -113,6 +115,18 @@ function fromOurs(error: PosternError): Answer {
     waysOn: error instanceof PageError && error.waysOn.length > 0 ? error.waysOn : HOME,
     detail: error.detail,
   };
+}
+
+/** What passes by itself can be tried again, on the page that was left; a browser names it to its own site. */
+function retry(ctx: Context, status: number): WayOn[] {
+  if (![429, 500, 503].includes(status)) return [];
+  const { origin } = ctx.URL ?? {};
+  const referrer = ctx.get('Referer');
+  const sameSite = origin !== undefined && URL.canParse(referrer) && new URL(referrer).origin === origin;
+  const { pathname, search } = sameSite ? new URL(referrer) : { pathname: '', search: '' };
+  const page = ctx.method === 'GET' ? ctx.url : `${pathname}${search}`;
+  const href = localPath(page);
+  return href === '/' ? [] : [{ label: 'Try again', href }];
 }
 
 const HOME: readonly WayOn[] = [{ label: 'Home page', href: '/' }];

@@ -160,9 +160,9 @@ export interface CreateClientModel extends FormModel {
   readonly checkAction: string;
   /** `fields` is what the page's script fills in, as JSON. */
   readonly presets: readonly {
+    readonly id: string;
     readonly label: string;
     readonly text: string;
-    readonly href: string;
     readonly current: boolean;
     readonly fields: string;
   }[];

@@ -3,9 +3,11 @@ import { fileURLToPath } from 'node:url';
 import type { Context } from 'koa';
 import type { Config } from '../config/config.js';
 import { ConfigFault } from '../config/config-fault.js';
+import type { Clock } from '../crypto/clock.js';
 import type { Logger } from '../observe/logger.js';
 import { type Assets, createAssets, isLogoFile, logoName } from './assets.js';
 import { type Csrf, createCsrf } from './csrf.js';
+import { createFlash, type Flash } from './flash.js';
 import { createOriginRule, type OriginRule } from './origin.js';
 import { createRenderError, type RenderError } from './render-error.js';
 import { createRenderView, type RenderView } from './render-view.js';
@@ -17,6 +19,7 @@ export interface Web {
   readonly assets: Assets;
   readonly origin: OriginRule;
   readonly csrf: Csrf;
+  readonly flash: Flash;
   readonly renderView: RenderView;
   readonly renderError: RenderError;
   /** Where a request came from, for the audit trail. */
@@ -26,7 +29,7 @@ export interface Web {
 /** `views/` lies beside `src/` and beside `dist/`. */
 const VIEWS = [new URL('../../../views', import.meta.url), new URL('../../../../views', import.meta.url)];
 
-export function createWeb(config: Config, log: Logger): Web {
+export function createWeb(config: Config, log: Logger, clock: Clock): Web {
   const [sources, compiled] = VIEWS.map((url) => fileURLToPath(url)) as [string, string];
   const own = import.meta.url.includes('/dist/') ? compiled : sources;
   if (config.viewsDir && !existsSync(config.viewsDir)) {
@@ -38,11 +41,10 @@ export function createWeb(config: Config, log: Logger): Web {
   const logoFile = logo && isLogoFile(logo) ? logo : undefined;
   const assets = createAssets(viewsDirs, logoFile);
   const origin = createOriginRule({ issuer: config.issuer, acceptedHosts: config.http.acceptedHosts });
-  const csrf = createCsrf({
-    secretKeys: config.secretKeys,
-    secure: config.issuer.startsWith('https:'),
-    origin,
-  });
+  const { secretKeys } = config;
+  const secure = config.issuer.startsWith('https:');
+  const csrf = createCsrf({ secretKeys, secure, origin });
+  const flash = createFlash({ secretKeys, secure, clock });
   const shownLogo = logoFile ? assets.href(logoName(logoFile)) : logo;
   const brand = {
     name,
@@ -60,5 +62,5 @@ export function createWeb(config: Config, log: Logger): Web {
     },
   });
   const requestInfo = (ctx: Context) => ({ ip: ctx.ip, requestId: requestIdOf(ctx) });
-  return { viewsDirs, assets, origin, csrf, renderView, renderError, requestInfo };
+  return { viewsDirs, assets, origin, csrf, flash, renderView, renderError, requestInfo };
 }

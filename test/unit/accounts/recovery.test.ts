@@ -13,6 +13,7 @@ function counted() {
     available: true,
     require: () => {},
     send: async () => ({}),
+    post: () => {},
     later: (job) => void jobs.push(job),
     idle: async () => {},
     close: async () => {},

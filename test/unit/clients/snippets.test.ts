@@ -5,8 +5,8 @@ import { snippets } from '../../../src/clients/snippets.js';
 
 const ISSUER = 'https://id.example';
 
-const textsOf = (metadata: object): Record<string, string> => {
-  const client = { clientId: 'the-id', metadata: completeMetadata(metadata) } as ClientRecord;
+const textsOf = (metadata: object, requirePkce = false): Record<string, string> => {
+  const client = { clientId: 'the-id', metadata: completeMetadata(metadata), requirePkce } as ClientRecord;
   return Object.fromEntries(snippets(ISSUER, client).map(({ title, text }) => [title.split(' ')[0], text]));
 };
 
@@ -30,6 +30,18 @@ describe('snippets', () => {
         expect(text).toContain(method);
       }
     }
+  });
+
+  test('say what Spring needs for PKCE beside a secret, and only there', () => {
+    const redirect_uris = ['https://a.example/cb'];
+    const noted = (method: string, requirePkce: boolean) =>
+      textsOf({ redirect_uris, token_endpoint_auth_method: method }, requirePkce).Spring?.includes(
+        'withPkce',
+      );
+    expect(noted('client_secret_basic', true)).toBe(true);
+    expect(noted('client_secret_basic', false)).toBe(false);
+    // A client without a secret gets PKCE from Spring by itself.
+    expect(noted('none', true)).toBe(false);
   });
 
   test('are filled in with issuer, id and redirect URI, for what the client may do', () => {

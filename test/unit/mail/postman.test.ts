@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Unavailable } from '../../../src/platform/errors/errors.js';
 import type { Mail } from '../../../src/platform/mail/mails.js';
-import { createPostman } from '../../../src/platform/mail/postman.js';
+import { createPostman, type Undelivered } from '../../../src/platform/mail/postman.js';
 import {
   createOutbox,
   createSmtpTransport,
@@ -21,13 +21,15 @@ const MODEL = { link: 'https://id.example.org/x', validFor: '1 day' };
 function postmanOver(transport: MailTransport | undefined) {
   const lines: string[] = [];
   const pauses: number[] = [];
+  const given: Undelivered[] = [];
   const postman = createPostman({
     transport,
     renderMail: (name, to) => ({ ...MAIL, name, to }),
     log: { info: (_f, line) => void lines.push(line), error: (_f, line) => void lines.push(line) },
+    undelivered: async (mail) => void given.push(mail),
     pause: async (ms) => void pauses.push(ms),
   });
-  return { postman, lines, pauses };
+  return { postman, lines, pauses, given };
 }
 
 const failing = (...codes: number[]): MailTransport & { tries: number } => ({
@@ -63,6 +65,57 @@ describe('the postman', () => {
       code: 'mail_not_sent',
     });
     expect(down.tries).toBe(3);
+  });
+
+  test('after the answer it is patient: six attempts within a quarter of an hour, then the trail is told', async () => {
+    const about = { accountId: 'anna', requestId: 'r', ip: '192.0.2.1' };
+    const busy = failing(451, 421, 421, 451, 451);
+    const first = postmanOver(busy);
+    first.postman.post('invitation', 'a@example.org', MODEL, about);
+    await first.postman.idle();
+    expect([busy.tries, first.pauses, first.given]).toEqual([6, [1000, 5000, 30_000, 120_000, 600_000], []]);
+    const down = failing(421, 421, 421, 421, 421, 421);
+    const second = postmanOver(down);
+    second.postman.post('invitation', 'a@example.org', MODEL, about);
+    await second.postman.idle();
+    expect(down.tries).toBe(6);
+    expect(second.given).toEqual([{ ...about, mail: 'invitation', attempts: 6, reason: '421' }]);
+    expect(second.lines).toEqual(['a mail was not sent']);
+    const refusing = failing(550);
+    const third = postmanOver(refusing);
+    third.postman.post('invitation', 'a@example.org', MODEL, about);
+    await third.postman.idle();
+    expect(third.given).toEqual([{ ...about, mail: 'invitation', attempts: 1, reason: '550' }]);
+    // Neither where it was to go nor what was in it.
+    expect(JSON.stringify([second.given, third.given])).not.toMatch(/example\.org/);
+  });
+
+  test('a mail that rests holds nobody else up; what still rests at a stop is audited once', async () => {
+    const sent: string[] = [];
+    const given: Undelivered[] = [];
+    const wake: (() => void)[] = [];
+    const postman = createPostman({
+      transport: {
+        async send({ to }) {
+          if (to.startsWith('busy')) throw Object.assign(new Error('no'), { code: 'ECONNREFUSED' });
+          sent.push(to);
+          return {};
+        },
+      },
+      renderMail: (name, to) => ({ ...MAIL, name, to }),
+      log: { info: () => {}, error: () => {} },
+      undelivered: async (mail) => void given.push(mail),
+      pause: (ms) => (ms === 10 ? Promise.resolve() : new Promise<void>((resolve) => wake.push(resolve))),
+    });
+    for (let count = 0; count < 5; count += 1) postman.post('invitation', `busy${count}@example.org`, MODEL);
+    postman.post('invitation', 'free@example.org', MODEL);
+    while (wake.length < 5) await new Promise((resolve) => setImmediate(resolve));
+    expect(sent).toEqual(['free@example.org']);
+    await postman.close(10);
+    expect(given).toEqual(Array(5).fill({ mail: 'invitation', attempts: 1, reason: 'stopped' }));
+    for (const resume of wake) resume();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(given).toHaveLength(5);
   });
 
   test('begins nothing while its caller still runs, logs what fails and goes on', async () => {

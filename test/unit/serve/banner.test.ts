@@ -10,6 +10,7 @@ const facts: BannerFacts = {
     { alg: 'RS256', kid: 'k-one' },
     { alg: 'ES256', kid: 'k-two' },
   ],
+  demo: true,
 };
 
 describe('the start-up lines', () => {
@@ -40,6 +41,11 @@ describe('the start-up lines', () => {
     }
     expect(text).toContain('http://localhost:5000/create_client');
     expect(text).toContain('npm run -s cli -- --help');
+  });
+
+  test('name Try the flow where there is one', () => {
+    expect(renderBanner(facts)).toMatch(/Try the flow +http:\/\/localhost:5000\/demo /);
+    expect(renderBanner({ ...facts, demo: false })).not.toContain('/demo');
   });
 
   test('name the backup taken before a migration', () => {

@@ -220,7 +220,7 @@ export const SAMPLES: { readonly [N in ViewName]: ViewModels[N] } = {
     moreOpen: true,
     checkAction: '/c',
     presets: [
-      { label: HOSTILE, text: HOSTILE, href: '/p', current: true, fields: JSON.stringify({ a: HOSTILE }) },
+      { id: HOSTILE, label: HOSTILE, text: HOSTILE, current: true, fields: JSON.stringify({ a: HOSTILE }) },
     ],
     authMethods: [{ value: 'none', label: 'none' }],
     idTokenAlgs: [{ value: 'ES256', label: HOSTILE }],
@@ -318,7 +318,9 @@ export const SAMPLES: { readonly [N in ViewName]: ViewModels[N] } = {
     notice: HOSTILE,
   },
   'account-applications': {
-    applications: [{ name: HOSTILE, since: HOSTILE, purposes: [HOSTILE], revokeAction: '/r' }],
+    applications: [
+      { name: HOSTILE, since: HOSTILE, lastUsed: HOSTILE, purposes: [HOSTILE], revokeAction: '/r' },
+    ],
     notice: HOSTILE,
   },
   'account-delete': {
