@@ -74,6 +74,11 @@ export function createPostgresDatabase(settings: DatabaseSettings, log: Database
     unit,
     all,
     first: async <Row>(query: Query) => (await all<Row>(query))[0],
+    reader<Row>(query: Query) {
+      const { text } = render(query);
+      return (...values: readonly unknown[]) =>
+        withClient(async (client) => (await execute(client, { text, values })).rows as Row[]);
+    },
     write: (steps) => unit(steps.map(renderStep)),
     run: async (query) => change(render(query)),
     async ping() {
