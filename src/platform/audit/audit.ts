@@ -69,7 +69,10 @@ const MAX_TEXT = 500;
 // Line breaks would forge log lines (ASVS 16.4.1), the others hide or turn round what is read.
 const UNSAFE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu;
 
+const ORDINARY = /^[\x20-\x7e]{0,500}$/;
+
 function harmless(value: unknown): unknown {
+  if (typeof value === 'string' && ORDINARY.test(value)) return value;
   if (typeof value === 'string') return value.slice(0, MAX_TEXT).replace(UNSAFE, escaped);
   if (Array.isArray(value)) return value.map(harmless);
   if (typeof value !== 'object' || value === null) return value;
