@@ -24,6 +24,7 @@ import { errorBoundary } from './platform/web/error-boundary.js';
 import { hosts } from './platform/web/hosts.js';
 import { pinRequest } from './platform/web/pinned-request.js';
 import { securityHeaders } from './platform/web/security-headers.js';
+import { createStraightAnswers } from './platform/web/straight-answers.js';
 import { createTrustedProxies } from './platform/web/trusted-proxy.js';
 import { createWellKnownRoutes } from './platform/web/well-known.js';
 import { scopeText } from './platform/web/scope-texts.js';
@@ -249,6 +250,13 @@ export function createApp(container: Container, health: Health): RequestListener
   const proxies = createTrustedProxies(config.http.trustProxy);
   const logAccess = createAccessLog(log);
   const issuer = new URL(config.issuer);
+  const answerStraight = createStraightAnswers({
+    issuer: config.issuer,
+    clock,
+    documentOf: authorizationServer.documentOf,
+    finished: ({ path, milliseconds, ...rest }) =>
+      logAccess({ ...rest, routePath: path, durationMs: milliseconds }),
+  });
 
   const app = new Koa({ proxy: true });
   // The library reads with its own context what is set here, and the other way round.
@@ -274,6 +282,9 @@ export function createApp(container: Container, health: Health): RequestListener
       internalHosts: config.http.internalHosts,
     }),
   );
+  // What programs ask all the time does not go past every page's router first.
+  const { isProtocolPath, middleware: protocol } = authorizationServer;
+  app.use((ctx, next) => (isProtocolPath(ctx.path) ? protocol(ctx, next) : next()));
   app.use(web.assets.middleware);
   app.use(middlewareOf(healthRoutes(health)));
   for (const router of Object.values(pages(container))) app.use(middlewareOf(router));
@@ -282,6 +293,6 @@ export function createApp(container: Container, health: Health): RequestListener
   const answer = app.callback();
   return (req, res) => {
     pinRequest(req, issuer, proxies);
-    return answer(req, res);
+    if (!answerStraight(req, res)) void answer(req, res);
   };
 }

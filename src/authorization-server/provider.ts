@@ -4,7 +4,7 @@
  * `BrowserSessions`, `Interactions` and `Tokens`.
  */
 import compose from 'koa-compose';
-import type { Context, Middleware, ParameterizedContext } from 'koa';
+import type { Middleware, ParameterizedContext } from 'koa';
 import {
   type Client,
   type Configuration,
@@ -29,7 +29,13 @@ import type { PayloadStore } from '../stores/payload-store.js';
 import type { RedirectLeaseStore } from '../stores/redirect-lease-store.js';
 import type { ResourceStore } from '../stores/resource-store.js';
 import { createAdapterFactory } from './adapter.js';
-import { unauthorizedClient, anonymous, noNestedPush, honestDiscovery } from './answer-corrections.js';
+import {
+  anonymous,
+  corrected,
+  honestDiscovery,
+  noNestedPush,
+  unauthorizedClient,
+} from './answer-corrections.js';
 import { type BrowserSessions, createBrowserSessions, type SeenSession } from './browser-session.js';
 import { createClientCache } from './client-cache.js';
 import { createTestRunner } from './client-tests.js';
@@ -42,7 +48,8 @@ import {
   SCOPES,
   staticConfiguration,
 } from './configuration.js';
-import { corsForBrowserClients, createAllowOrigin } from './cors.js';
+import { corsForBrowserClients, createAllowOrigin, DISCOVERY } from './cors.js';
+import { createDocuments, type Documents } from './documents.js';
 import { type AuditNotes, issuedRow, replayRow, watchEvents } from './events.js';
 import { createFindAccount } from './find-account.js';
 import { dressLibraryForms, formPostMode } from './form-post.js';
@@ -56,6 +63,7 @@ import {
 } from './grants/password.js';
 import { createInteractionPolicy } from './interaction-policy.js';
 import { createInteractions, type Interactions } from './interactions.js';
+import { createLanes } from './lanes.js';
 import { guardLibraryForms } from './library-forms.js';
 import { createLibraryPages, type Pages } from './library-pages.js';
 import { anonymousSession, lifetimes } from './lifetimes.js';
@@ -85,6 +93,9 @@ import { createUnitsOfWork } from './unit-of-work.js';
 export interface AuthorizationServer {
   /** Every endpoint of the library, with our corrections around it. */
   readonly middleware: Middleware;
+  /** Whether this very path is one that programs ask all the time; no page of ours has it. */
+  isProtocolPath(path: string): boolean;
+  readonly documentOf: Documents['of'];
   /** Shared with the outer application: cookies set by one are read by the other. */
   readonly cookieKeys: readonly string[];
   readonly sessions: BrowserSessions;
@@ -213,6 +224,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     wrongUserCode: (ctx) => deps.deviceLimits.wrongCode(ctx),
   });
 
+  const findAccount = createFindAccount(deps.findAccount);
   const fixed = staticConfiguration(config, cookieKeys, nonceSecret);
   const configuration: Configuration = {
     ...fixed,
@@ -225,7 +237,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
       grace,
     }),
     jwks: { keys: deps.signingKeys.map((key) => key.jwk) },
-    findAccount: createFindAccount(deps.findAccount),
+    findAccount,
     fetch: (url, options) => deps.fetch(String(url), options),
     loadExistingGrant: (ctx) => grants.load(ctx),
     expiresWithSession: (ctx) => !outlivesSession(ctx),
@@ -285,33 +297,41 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     ...(await deps.redirectLeases.listOfPublic(clock.now())).map(({ redirectUri }) => redirectUri),
   ];
 
-  const middleware = compose<Context>([
-    corsForBrowserClients(publicAddresses, clock) as never,
-    exactPaths as never,
-    testRunner.middleware as never,
-    requestByPost,
-    guardLibraryForms({ origin: pages.origin, current }),
-    deviceResumeOnly(() => current().cookieName('resume')),
-    codeResumeOnly(async (uid) => (await current().Interaction.find(uid))?.deviceCode !== undefined),
-    deps.deviceLimits.guard(ROUTES.code_verification),
-    uncached,
-    postOnly(PROTOCOL_POSTS),
-    acceptMultipart(PROTOCOL_POSTS),
-    createQuietCookie(cookieNames(secure).session, { units, store: payloads }),
-    units.middleware as never,
-    honestDiscovery(config.legacyFlows.includes('implicit')),
-    unauthorizedClient,
-    anonymous,
-    noNestedPush,
-    dressLibraryForms(pages.renderView),
-    noteSession(deps.sessionSeen) as never,
-    compose(current().middleware as never),
-  ] as never) as unknown as Middleware;
+  const cors = corsForBrowserClients(publicAddresses, clock);
+  const posts = [uncached, postOnly(PROTOCOL_POSTS), acceptMultipart(PROTOCOL_POSTS)];
+  const corrections = corrected([unauthorizedClient, anonymous, noNestedPush]);
+  const quietCookie = createQuietCookie(cookieNames(secure).session, { units, store: payloads });
+  const documents = createDocuments(current);
+  const discovery = honestDiscovery(config.legacyFlows.includes('implicit'));
+  const browsers = [quietCookie, units.middleware, dressLibraryForms(pages.renderView)];
+  const seen = noteSession(deps.sessionSeen);
+  const library = compose(current().middleware as never);
+  const { middleware, has } = createLanes(
+    [
+      ...[cors, exactPaths, testRunner.middleware, requestByPost],
+      guardLibraryForms({ origin: pages.origin, current }),
+      deviceResumeOnly(() => current().cookieName('resume')),
+      codeResumeOnly(async (uid) => (await current().Interaction.find(uid))?.deviceCode !== undefined),
+      deps.deviceLimits.guard(ROUTES.code_verification),
+      ...[...posts, ...browsers, discovery, corrections, seen, library],
+    ],
+    [
+      [PROTOCOL_POSTS, [cors, ...posts, units.middleware, corrections, library]],
+      [[ROUTES.userinfo], [cors, units.middleware, library]],
+      [
+        [ROUTES.jwks, ...DISCOVERY],
+        [cors, documents.middleware, discovery, library],
+      ],
+      [[ROUTES.authorization], [cors, testRunner.middleware, requestByPost, ...browsers, seen, library]],
+    ],
+  );
 
   const ownTokenEndpoint = createOwnTokenEndpoint(middleware);
 
   return {
     middleware,
+    isProtocolPath: has,
+    documentOf: documents.of,
     cookieKeys: fixed.cookies.keys,
     sessions: createBrowserSessions(current, {
       clock,
