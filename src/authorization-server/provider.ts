@@ -37,6 +37,7 @@ import {
   unauthorizedClient,
 } from './answer-corrections.js';
 import { type BrowserSessions, createBrowserSessions, type SeenSession } from './browser-session.js';
+import { useCheapChecks } from './cheap-checks.js';
 import { createClientCache } from './client-cache.js';
 import { createTestRunner } from './client-tests.js';
 import {
@@ -210,8 +211,10 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     noteReplay: replayRow(deps.audit),
   });
   /** False once the client of a token was deleted, or the person it stands for deleted or disabled. */
-  const hasParties = async (token: { clientId?: string | undefined }): Promise<boolean> => {
-    if ((await deps.clients.findVersion(token.clientId ?? '')) === undefined) return false;
+  const hasParties = async (token: { clientId?: string | undefined }, asking: string): Promise<boolean> => {
+    // The client that asks was found a moment ago.
+    const known = token.clientId === asking || (await deps.clients.findVersion(token.clientId ?? ''));
+    if (known === undefined) return false;
     if (!('accountId' in token) || !token.accountId) return true;
     const account = await deps.findAccount(String(token.accountId));
     return account !== undefined && !account.disabled;
@@ -261,7 +264,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
         allowedPolicy: async (_ctx, client, token) =>
           client.clientAuthMethod !== 'none' &&
           (client.clientId === token.clientId || cache.recordOf(client).resourceServer) &&
-          (await hasParties(token)),
+          (await hasParties(token, client.clientId)),
       },
       revocation: {
         enabled: true,
@@ -275,6 +278,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     formPost: formPostMode(pages.renderView),
   });
   cache.install(provider);
+  useCheapChecks(provider, async (ctx, id) => findAccount(ctx, id));
   installScopeNarrowing(provider, cache.recordOf);
   installOfflineAccess(provider);
   installReplayDetection(provider, payloads);
