@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Context, Middleware } from 'koa';
-import type { KeptDocument } from '../platform/web/straight-answers.js';
+import { isHad, type KeptDocument } from '../platform/web/straight-answers.js';
 
 /**
  * Discovery and the key set are the same for everybody: the library makes each once, and from then on its
@@ -47,7 +47,8 @@ function make(body: object, type: string): KeptDocument {
   return { bytes, type, etag, cacheControl: CACHE_CONTROL };
 }
 
-function send(ctx: Context, { bytes, type, etag, cacheControl }: KeptDocument): void {
+function send(ctx: Context, document: KeptDocument): void {
+  const { bytes, type, etag, cacheControl } = document;
   const { res } = ctx;
   const { origin } = ctx.req.headers;
   res.setHeader('Vary', 'Origin');
@@ -55,7 +56,7 @@ function send(ctx: Context, { bytes, type, etag, cacheControl }: KeptDocument): 
   if (origin) res.setHeader('Access-Control-Allow-Origin', origin);
   res.setHeader('ETag', etag);
   res.setHeader('Cache-Control', cacheControl);
-  if (namesIt(ctx.req.headers['if-none-match'], etag)) {
+  if (isHad(ctx.req, document)) {
     ctx.body = null;
     ctx.status = 304;
     return;
@@ -64,6 +65,3 @@ function send(ctx: Context, { bytes, type, etag, cacheControl }: KeptDocument): 
   ctx.body = bytes;
   res.setHeader('Content-Type', type);
 }
-
-const namesIt = (condition: string | undefined, etag: string): boolean =>
-  condition?.split(',').some((one) => one.trim().replace(/^W\//, '') === etag || one.trim() === '*') ?? false;

@@ -43,8 +43,7 @@ export function createStraightAnswers({ issuer, clock, documentOf, finished }: D
     const begun = clock.now();
     const requestId = requestIdFor(req);
     const head = ['X-Request-Id', requestId, ...headOf(kept)];
-    const had = req.headers['if-none-match'] === kept.etag;
-    if (had) res.writeHead(304, head).end();
+    if (isHad(req, kept)) res.writeHead(304, head).end();
     else {
       const length = String(kept.bytes.length);
       res.writeHead(200, [...head, 'Content-Type', kept.type, 'Content-Length', length]).end(kept.bytes);
@@ -55,7 +54,11 @@ export function createStraightAnswers({ issuer, clock, documentOf, finished }: D
   };
 }
 
-/** No browser's request across origins, no condition but the one, and the name said once. */
+/** Whether the request says that it has this very document (RFC 9110 §13.1.2). */
+export const isHad = ({ headers }: IncomingMessage, { etag }: KeptDocument): boolean =>
+  headers['if-none-match']?.split(',').some((one) => [etag, `W/${etag}`, '*'].includes(one.trim())) ?? false;
+
+/** No page of another origin asks, and the name is said once and right. */
 function isPlain({ headers, rawHeaders }: IncomingMessage, host: string): boolean {
   if (headers.host !== host || headers.origin !== undefined) return false;
   let hosts = 0;
