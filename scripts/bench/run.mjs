@@ -29,6 +29,8 @@ export async function bench(args) {
   const root = mkdtempSync(join(tmpdir(), 'postern-bench-'));
   const undo = [() => rmSync(root, { recursive: true, force: true })];
   const stop = async () => {
+    // A run that is interrupted measures nothing more.
+    options.rounds = 0;
     for (const step of undo.splice(0).reverse()) await step();
   };
   for (const signal of ['SIGINT', 'SIGTERM'])
@@ -79,6 +81,7 @@ async function measureAll(up, options) {
   const began = Date.now();
   for (let round = 1; round <= options.rounds; round += 1) {
     for (const workload of workloads) {
+      if (round > options.rounds) break;
       const taking = up.filter(({ target, server }) => takesPart(target, server, workload));
       for (const one of taking) {
         const cell = await measure(one, workload, options, round === 1);
