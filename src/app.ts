@@ -25,10 +25,11 @@ import { createPermissionDoors } from './permission-service/doors-routes.js';
 import { createAccessLog } from './platform/observe/access-log.js';
 import type { Health } from './platform/observe/health.js';
 import { createRouteLabels } from './platform/observe/route-label.js';
-import { errorBoundary } from './platform/web/error-boundary.js';
+import { type AccessEntry, errorBoundary } from './platform/web/error-boundary.js';
 import { hosts } from './platform/web/hosts.js';
 import { pinRequest } from './platform/web/pinned-request.js';
 import { securityHeaders } from './platform/web/security-headers.js';
+import { createStraightAnswers } from './platform/web/straight-answers.js';
 import { createTrustedProxies } from './platform/web/trusted-proxy.js';
 import { createWellKnownRoutes } from './platform/web/well-known.js';
 import { scopeText } from './platform/web/scope-texts.js';
@@ -335,6 +336,16 @@ export function createApp(container: Container, health: Health): RequestListener
   const logAccess = createAccessLog(log);
   const routeOf = createRouteLabels(LIBRARY_ROUTES.map(({ rule }) => rule));
   const issuer = new URL(config.issuer);
+  const finished = ({ path, milliseconds, ...rest }: AccessEntry, matched: unknown): void => {
+    if (metrics.on) metrics.request(routeOf(matched, path), rest.status, milliseconds);
+    logAccess({ ...rest, routePath: String(matched ?? path), durationMs: milliseconds });
+  };
+  const answerStraight = createStraightAnswers({
+    issuer: config.issuer,
+    clock,
+    documentOf: authorizationServer.documentOf,
+    finished: (entry) => finished(entry, undefined),
+  });
 
   const app = new Koa({ proxy: true });
   // The library reads with its own context what is set here, and the other way round.
@@ -345,12 +356,7 @@ export function createApp(container: Container, health: Health): RequestListener
     errorBoundary({
       clock,
       renderError: web.renderError,
-      finished: ({ requestId, method, path, status, milliseconds }, ctx) => {
-        const { _matchedRoute: matched } = ctx as Context & { _matchedRoute?: unknown };
-        const routePath = String(matched ?? path);
-        if (metrics.on) metrics.request(routeOf(matched, path), status, milliseconds);
-        logAccess({ method, routePath, status, durationMs: milliseconds, requestId });
-      },
+      finished: (entry, ctx) => finished(entry, (ctx as Context & { _matchedRoute?: unknown })._matchedRoute),
     }),
   );
   app.use(securityHeaders({ issuer: config.issuer }));
@@ -362,6 +368,9 @@ export function createApp(container: Container, health: Health): RequestListener
       internalHosts: config.http.internalHosts,
     }),
   );
+  // What programs ask all the time does not go past every page's router first.
+  const { isProtocolPath, middleware: protocol } = authorizationServer;
+  app.use((ctx, next) => (isProtocolPath(ctx.path) ? protocol(ctx, next) : next()));
   app.use(web.assets.middleware);
   app.use(middlewareOf(healthRoutes(health)));
   for (const router of Object.values(pages(container))) app.use(middlewareOf(router));
@@ -370,6 +379,6 @@ export function createApp(container: Container, health: Health): RequestListener
   const answer = app.callback();
   return (req, res) => {
     pinRequest(req, issuer, proxies);
-    return answer(req, res);
+    if (!answerStraight(req, res)) void answer(req, res);
   };
 }

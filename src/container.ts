@@ -30,12 +30,13 @@ import { demoClient, withBuiltIn } from './clients/demo-client.js';
 import { type Clients, createClients } from './clients/register.js';
 import { createRedirectLeases, type RedirectLeases } from './clients/leases.js';
 import { createResources, type Resources } from './clients/resources.js';
+import { DEFAULT_RULES } from './clients/server-rules.js';
 import { createClientSecrets, sealedClientSecrets } from './clients/secrets.js';
 import { createDserver, type Dserver } from './dserver/dserver.js';
 import { readFileKeys } from './keys/file-keys.js';
 import { createKeyring, type Keyring } from './keys/keyring.js';
 import type { PrivateSigningKey } from './keys/signing-keys.js';
-import { createStoredKeys, type StoredKeys } from './keys/stored-keys.js';
+import { createStoredKeys, KEY_PURPOSE, sealedSigningKeys, type StoredKeys } from './keys/stored-keys.js';
 import { createPermissionService, type PermissionService } from './permission-service/permission-service.js';
 import { type Audit, createAudit } from './platform/audit/audit.js';
 import type { Config } from './platform/config/config.js';
@@ -43,7 +44,7 @@ import { withSecretKey } from './platform/config/secret-key.js';
 import { type Clock, systemClock } from './platform/crypto/clock.js';
 import type { SealedPlace } from './platform/crypto/rekey.js';
 import { createSecretBox } from './platform/crypto/secret-box.js';
-import { type MigrationResult, migrateUp, requireCurrentSchema } from './platform/database/migrate.js';
+import { type MigrationResult, prepareSchema } from './platform/database/migrate.js';
 import { type OpenDatabase, openDatabase } from './platform/database/open.js';
 import { openPostman } from './platform/mail/open-postman.js';
 import { createGuardedFetch } from './platform/net/guarded-fetch.js';
@@ -71,7 +72,7 @@ import { createPermissionStores } from './stores/permission-stores.js';
 import { createRedirectLeaseStore } from './stores/redirect-lease-store.js';
 import { createResourceStore } from './stores/resource-store.js';
 import { createRoleStore } from './stores/role-store.js';
-import { createSealedRows } from './stores/sealed-rows.js';
+import { createSealedTables } from './stores/sealed-rows.js';
 import { createSigningKeyStore } from './stores/signing-key-store.js';
 import { createSessionFactStore, type SessionFactStore } from './stores/session-fact-store.js';
 import { createThrottleStore, type ThrottleStore } from './stores/throttle-store.js';
@@ -136,19 +137,10 @@ export interface ContainerOptions {
   readonly report?: (line: string) => void;
 }
 
-/** Of the two seconds that closing may take. */
-const LAST_MAILS_MS = 1_500;
-
-async function migrate({ database }: Config, report: ContainerOptions['report']): Promise<MigrationResult> {
-  if (database.migrate) return migrateUp(database, report);
-  await requireCurrentSchema(database);
-  return { ran: [] };
-}
-
 export async function createContainer(given: Config, options: ContainerOptions): Promise<Container> {
   // First of all: neither upstreams nor a database this program cannot use leave anything behind.
   const upstreams = createUpstreams(given);
-  const migrated = await migrate(given, options.report);
+  const migrated = await prepareSchema(given.database, options.report);
   const config = withSecretKey(given);
   const database = await openDatabase(config.database, options.log, options.metrics);
   try {
@@ -175,9 +167,8 @@ async function assemble(
   const payloads = createPayloadStore(database, clock);
   const consents = createConsentStore(database, clock);
   const rows = createClientStore(database);
-  const { issuer, clientCreation } = config;
-  const clientStore =
-    clientCreation === 'everyone' ? withBuiltIn(rows, demoClient({ issuer, now: clock.now() })) : rows;
+  const demo = demoClient({ issuer: config.issuer, now: clock.now() });
+  const clientStore = config.clientCreation === 'everyone' ? withBuiltIn(rows, demo) : rows;
   const leaseStore = createRedirectLeaseStore(database);
   const resourceStore = createResourceStore(database);
 
@@ -203,15 +194,13 @@ async function assemble(
 
   const signingKeys = createStoredKeys({
     store: createSigningKeyStore(database),
-    box: createSecretBox(secretKeys, 'signing-key'),
+    box: createSecretBox(secretKeys, KEY_PURPOSE),
     inFiles: () => readFileKeys(config.keysDir),
     rotationDays: config.operation.keyRotationDays,
     audit,
     clock,
   });
-  if (revokeLostKeys !== undefined) await signingKeys.revokeLost(revokeLostKeys);
-  await signingKeys.ensure();
-  const keyring = await createKeyring(signingKeys);
+  const keyring = await createKeyring(signingKeys, revokeLostKeys);
 
   const dserver = createDserver({
     config,
@@ -260,16 +249,15 @@ async function assemble(
     clock,
     log,
   });
-
   keyring.onChange(authorizationServer.useKeys);
 
   const clients = createClients({
     store: clientStore,
     secrets: clientSecrets,
     rules: {
+      ...DEFAULT_RULES,
       legacyFlows: config.legacyFlows,
       grantTypes: grantTypes(config),
-      idTokenAlgs: ['RS256', 'PS256', 'ES256', 'EdDSA'],
       loopbackIssuer: config.loopback,
     },
     judge: (document) => authorizationServer.judge(document),
@@ -315,6 +303,7 @@ async function assemble(
     clock,
   });
 
+  const sealed = createSealedTables(database);
   const upstreamStores = createUpstreamStores(database);
   const upstreamSide = await createUpstreamSide({
     upstreams,
@@ -393,20 +382,18 @@ async function assemble(
     identities: upstreamStores.identities,
     upstreamSide,
     sealedPlaces: [
-      sealedUpstreamTokens(
-        createSealedRows(database, 'upstream_tokens', ['account_id', 'upstream_id']),
-        secretKeys,
-      ),
-      sealedUpstreamSessions(createSealedRows(database, 'upstream_sessions', ['session_uid']), secretKeys),
-      sealedClientSecrets(createSealedRows(database, 'client_secrets', ['id'], ['client_id']), secretKeys),
-      sealedPayloads(createSealedRows(database, 'oidc_payloads', ['key'], ['kind']), secretKeys),
+      sealedSigningKeys(sealed.signingKeys, secretKeys),
+      sealedUpstreamTokens(sealed.upstreamTokens, secretKeys),
+      sealedUpstreamSessions(sealed.upstreamSessions, secretKeys),
+      sealedClientSecrets(sealed.clientSecrets, secretKeys),
+      sealedPayloads(sealed.payloads, secretKeys),
     ],
     migrated,
     bootstrap: () =>
       bootstrapAdmin({ store: accounts, passwords, register: register.register, audit, clock }, config.admin),
     async close() {
       // Mails that were asked for still go out, as long as the server has time to stop.
-      await postman.close(LAST_MAILS_MS);
+      await postman.close();
       await database.close();
     },
   };

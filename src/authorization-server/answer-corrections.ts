@@ -1,15 +1,23 @@
 import type { JWK } from 'jose';
-import type { Middleware } from 'koa';
+import type { Context, Middleware } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { ROUTES } from './configuration.js';
 import { PROTOCOL_POSTS } from './route-guards.js';
 
 /** Answers of the library put right before they leave; each says what the library had said. */
+type Correction = (ctx: Context) => void;
+
+/** All of them are about refusals. */
+export const corrected = (corrections: readonly Correction[]): Middleware => {
+  return async (ctx, next) => {
+    await next();
+    if (ctx.status === 400) for (const correct of corrections) correct(ctx as Context);
+  };
+};
 
 /** A client that asks for a grant it may not use: the library says `invalid_request` (RFC 6749 §5.2). */
-export const unauthorizedClient: Middleware = async (ctx, next) => {
-  await next();
-  if (ctx.path !== ROUTES.token || ctx.status !== 400) return;
+export const unauthorizedClient: Correction = (ctx) => {
+  if (ctx.path !== ROUTES.token) return;
   const { oidc } = ctx as unknown as KoaContextWithOIDC;
   const grantType = (oidc?.params as { grant_type?: string } | undefined)?.grant_type;
   const refused = (ctx.body as { error?: string } | undefined)?.error === 'invalid_request';
@@ -19,9 +27,8 @@ export const unauthorizedClient: Middleware = async (ctx, next) => {
 };
 
 /** Who says nothing of who they are: the library says `invalid_request` (RFC 6749 §5.2, RFC 7662 §2.1). */
-export const anonymous: Middleware = async (ctx, next) => {
-  await next();
-  if (!PROTOCOL_POSTS.has(ctx.path) || ctx.status !== 400 || ctx.get('Authorization')) return;
+export const anonymous: Correction = (ctx) => {
+  if (!PROTOCOL_POSTS.has(ctx.path) || ctx.get('Authorization')) return;
   const { oidc } = ctx as unknown as KoaContextWithOIDC;
   const { client_id, client_assertion } = (oidc?.params ?? {}) as Record<string, unknown>;
   const refused = (ctx.body as { error?: string } | undefined)?.error === 'invalid_request';
@@ -32,8 +39,7 @@ export const anonymous: Middleware = async (ctx, next) => {
 };
 
 /** A push must not name another one (RFC 9126 §2.1); the library takes it for a request by reference. */
-export const noNestedPush: Middleware = async (ctx, next) => {
-  await next();
+export const noNestedPush: Correction = (ctx) => {
   const { error } = (ctx.body ?? {}) as { error?: string };
   if (ctx.path === ROUTES.pushed_authorization_request && error === 'request_uri_not_supported') {
     ctx.body = { error: 'invalid_request', error_description: 'request_uri must not be pushed' };

@@ -55,12 +55,12 @@ async function convert(ctx: ParameterizedContext): Promise<void> {
 
 /** @param paths the endpoints whose bodies may be multipart */
 export function acceptMultipart(paths: ReadonlySet<string>): Middleware {
-  return async (ctx, next) => {
-    if (ctx.method === 'POST' && paths.has(ctx.path)) {
-      // Said of any kind of body: the library answers 400 (RFC 9126 §2.3 wants 413).
-      if (Number(ctx.get('content-length')) > LIMIT) throw tooLarge();
-      if (ctx.is('multipart/form-data')) await convert(ctx);
-    }
-    await next();
+  return (ctx, next) => {
+    if (ctx.method !== 'POST' || !paths.has(ctx.path)) return next();
+    const { headers } = ctx.req;
+    // Said of any kind of body: the library answers 400 (RFC 9126 §2.3 wants 413).
+    if (Number(headers['content-length']) > LIMIT) throw tooLarge();
+    if (!headers['content-type']?.includes('multipart') || !ctx.is('multipart/form-data')) return next();
+    return convert(ctx).then(next);
   };
 }

@@ -1,6 +1,6 @@
 /**
- * The two files of the library that are imported past its entry: the password grant issues its tokens as
- * the built-in grants do. `test/unit/authorization-server/library-internals.test.ts` pins what is used.
+ * The files of the library that are imported past its entry: the password grant issues its tokens as the
+ * built-in grants do, and `cheap-checks.ts` replaces steps of three endpoints. `test/unit/authorization-server/library-internals.test.ts` pins what is used.
  */
 declare module 'oidc-provider/lib/helpers/grants.js' {
   import type { Provider, TokenEndpointGrantContext } from 'oidc-provider';
@@ -39,4 +39,25 @@ declare module 'oidc-provider/lib/helpers/grant_common.js' {
     grant: Grant,
     options: { gty: string; entityLabel: string; cert: undefined; dPoP: DpopProof | undefined },
   ): Promise<void>;
+}
+
+declare module 'oidc-provider/lib/actions/introspection.js' {
+  import type { KoaContextWithOIDC } from 'oidc-provider';
+
+  const steps: ((ctx: KoaContextWithOIDC, next: () => Promise<void>) => Promise<void> | void)[];
+  export default steps;
+}
+
+declare module 'oidc-provider/lib/actions/revocation.js' {
+  import type { KoaContextWithOIDC } from 'oidc-provider';
+
+  const steps: ((ctx: KoaContextWithOIDC, next: () => Promise<void>) => Promise<void> | void)[];
+  export default steps;
+}
+
+declare module 'oidc-provider/lib/actions/userinfo.js' {
+  import type { KoaContextWithOIDC } from 'oidc-provider';
+
+  const steps: ((ctx: KoaContextWithOIDC, next: () => Promise<void>) => Promise<void> | void)[];
+  export default steps;
 }

@@ -94,9 +94,25 @@ export const sealedPayloads = (rows: SealedRows, secrets: readonly string[]): Se
   box: createSecretBox(secrets, 'payload'),
   contextOf: ({ key = '', kind = '' }) => contextOf(kind, key),
 });
+/** Opening costs more than the read: a session is looked up by every request with a token bound to it. */
+const KEPT_OPEN = 1000;
 
 /** @param box purpose `payload` */
 export function createPayloadSecrets(box: SecretBox): PayloadSecrets {
+  const opened = new Map<string, { readonly context: string; readonly secret: string }>();
+
+  /** A seal is never written twice, so what it held stays true. */
+  function open(sealed: string, context: string): string | undefined {
+    const known = opened.get(sealed);
+    if (known?.context === context) return known.secret;
+    const secret = box.open(sealed, context);
+    if (secret === undefined) return undefined;
+    const [oldest] = opened.keys();
+    if (opened.size >= KEPT_OPEN && oldest !== undefined) opened.delete(oldest);
+    opened.set(sealed, { context, secret });
+    return secret;
+  }
+
   return {
     close(kind, key, payload) {
       const stripped = strip(kind, payload);
@@ -106,7 +122,7 @@ export function createPayloadSecrets(box: SecretBox): PayloadSecrets {
     restore(kind, row, id) {
       const payload = JSON.parse(row.payload) as AdapterPayload;
       if (row.sealed !== null) {
-        const secret = box.open(row.sealed, contextOf(kind, row.key));
+        const secret = open(row.sealed, contextOf(kind, row.key));
         if (secret === undefined) return undefined;
         Object.assign(payload, JSON.parse(secret));
       }

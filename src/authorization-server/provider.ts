@@ -5,7 +5,7 @@
  */
 import type { JWK } from 'jose';
 import compose from 'koa-compose';
-import type { Context, Middleware, ParameterizedContext } from 'koa';
+import type { Middleware, ParameterizedContext } from 'koa';
 import {
   type Client,
   type Configuration,
@@ -34,6 +34,7 @@ import { createAdapterFactory } from './adapter.js';
 import {
   alsoPublished,
   anonymous,
+  corrected,
   honestDiscovery,
   noNestedPush,
   unauthorizedClient,
@@ -44,6 +45,7 @@ import {
   type SeenSession,
   type SignedIn,
 } from './browser-session.js';
+import { useCheapChecks } from './cheap-checks.js';
 import { createClientCache } from './client-cache.js';
 import { createTestRunner } from './client-tests.js';
 import {
@@ -55,7 +57,8 @@ import {
   SCOPES,
   staticConfiguration,
 } from './configuration.js';
-import { corsForBrowserClients, createAllowOrigin } from './cors.js';
+import { corsForBrowserClients, createAllowOrigin, DISCOVERY } from './cors.js';
+import { createDocuments, type Documents } from './documents.js';
 import { type AuditNotes, issuedRow, replayRow, watchEvents } from './events.js';
 import { createFindAccount } from './find-account.js';
 import { dressLibraryForms, formPostMode } from './form-post.js';
@@ -69,6 +72,7 @@ import {
 } from './grants/password.js';
 import { createInteractionPolicy } from './interaction-policy.js';
 import { createInteractions, type Interactions } from './interactions.js';
+import { createLanes } from './lanes.js';
 import { guardLibraryForms } from './library-forms.js';
 import { createLibraryPages, type Pages } from './library-pages.js';
 import { anonymousSession, lifetimes } from './lifetimes.js';
@@ -78,6 +82,7 @@ import { createNonces } from './nonces.js';
 import { createOwnTokenEndpoint, type OwnTokenEndpoint } from './own-token-endpoint.js';
 import { createPayloadSecrets, createRefreshAnswers } from './payload-secrets.js';
 import { createPosternProvider } from './postern-provider.js';
+import { noteSession } from './note-session.js';
 import { installReplayDetection } from './replay-detection.js';
 import { resourceIndicators } from './resources.js';
 import { createRestarts } from './restart.js';
@@ -98,6 +103,9 @@ import { createUnitsOfWork } from './unit-of-work.js';
 export interface AuthorizationServer {
   /** Every endpoint of the library, with our corrections around it. */
   readonly middleware: Middleware;
+  /** Whether this very path is one that programs ask all the time; no page of ours has it. */
+  isProtocolPath(path: string): boolean;
+  readonly documentOf: Documents['of'];
   /** Shared with the outer application: cookies set by one are read by the other. */
   readonly cookieKeys: readonly string[];
   readonly sessions: BrowserSessions;
@@ -158,19 +166,6 @@ function requirePkce(config: Config, recordOf: (client: Client) => ClientRecord)
 const hasOfflineAccess = ({ scope }: { scope?: string | undefined }): boolean =>
   scope?.split(' ').includes('offline_access') ?? false;
 
-/** Browsers that come to the library's own endpoints are seen there, and so are sign-ins that end there. */
-function noteSession({ sessionSeen, signedIn }: AuthorizationServerDependencies) {
-  return async (ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> => {
-    await next();
-    const oidc = ctx.oidc as KoaContextWithOIDC['oidc'] | undefined;
-    const { accountId, uid } = oidc?.session ?? {};
-    if (!accountId || !uid) return;
-    const { login } = (oidc?.result ?? {}) as { login?: { accountId: string; upstream?: string } };
-    if (login?.accountId === accountId) await signedIn({ accountId, uid }, login.upstream);
-    await sessionSeen(ctx as unknown as ParameterizedContext, { accountId, uid });
-  };
-}
-
 export function createAuthorizationServer(deps: AuthorizationServerDependencies): AuthorizationServer {
   const { config, secrets, payloads, consents, clock, pages } = deps;
   const secure = config.issuer.startsWith('https:');
@@ -228,8 +223,10 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     noteReplay: replayRow(deps.audit),
   });
   /** False once the client of a token was deleted, or the person it stands for deleted or disabled. */
-  const hasParties = async (token: { clientId?: string | undefined }): Promise<boolean> => {
-    if ((await deps.clients.findVersion(token.clientId ?? '')) === undefined) return false;
+  const hasParties = async (token: { clientId?: string | undefined }, asking: string): Promise<boolean> => {
+    // The client that asks was found a moment ago.
+    const known = token.clientId === asking || (await deps.clients.findVersion(token.clientId ?? ''));
+    if (known === undefined) return false;
     if (!('accountId' in token) || !token.accountId) return true;
     const account = await deps.findAccount(String(token.accountId));
     return account !== undefined && !account.disabled;
@@ -242,6 +239,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     wrongUserCode: (ctx) => deps.deviceLimits.wrongCode(ctx),
   });
 
+  const findAccount = createFindAccount(deps.findAccount);
   const fixed = { ...staticConfiguration(config, cookieKeys, nonceSecret), scopes };
   const configuration: Configuration = {
     ...fixed,
@@ -253,7 +251,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
       clock,
       grace,
     }),
-    findAccount: createFindAccount(deps.findAccount),
+    findAccount,
     fetch: (url, options) => deps.fetch(String(url), options),
     loadExistingGrant: (ctx) => grants.load(ctx),
     expiresWithSession: (ctx) => !outlivesSession(ctx),
@@ -277,7 +275,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
         allowedPolicy: async (_ctx, client, token) =>
           client.clientAuthMethod !== 'none' &&
           (client.clientId === token.clientId || cache.recordOf(client).resourceServer) &&
-          (await hasParties(token)),
+          (await hasParties(token, client.clientId)),
       },
       revocation: {
         enabled: true,
@@ -299,6 +297,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
       },
     );
     cache.install(provider);
+    useCheapChecks(provider, async (ctx, id) => findAccount(ctx, id));
     installScopeNarrowing(
       provider,
       cache.recordOf,
@@ -330,34 +329,43 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     ...(await deps.redirectLeases.listOfPublic(clock.now())).map(({ redirectUri }) => redirectUri),
   ];
 
-  const middleware = compose<Context>([
-    corsForBrowserClients(publicAddresses, clock) as never,
-    exactPaths as never,
-    testRunner.middleware as never,
-    requestByPost,
-    guardLibraryForms({ origin: pages.origin, current }),
-    deviceResumeOnly(() => current().cookieName('resume')),
-    codeResumeOnly(async (uid) => (await current().Interaction.find(uid))?.deviceCode !== undefined),
-    deps.deviceLimits.guard(ROUTES.code_verification),
-    uncached,
-    postOnly(PROTOCOL_POSTS),
-    acceptMultipart(PROTOCOL_POSTS),
-    createQuietCookie(cookieNames(secure).session, { units, store: payloads }),
-    units.middleware as never,
-    alsoPublished(deps.otherPublicKeys),
+  const cors = corsForBrowserClients(publicAddresses, clock);
+  const posts = [uncached, postOnly(PROTOCOL_POSTS), acceptMultipart(PROTOCOL_POSTS)];
+  const corrections = corrected([unauthorizedClient, anonymous, noNestedPush]);
+  const quietCookie = createQuietCookie(cookieNames(secure).session, { units, store: payloads });
+  const documents = createDocuments(current);
+  const discovery = [
     honestDiscovery(config.legacyFlows.includes('implicit')),
-    unauthorizedClient,
-    anonymous,
-    noNestedPush,
-    dressLibraryForms(pages.renderView),
-    noteSession(deps) as never,
-    library as never,
-  ] as never) as unknown as Middleware;
+    alsoPublished(deps.otherPublicKeys),
+  ];
+  const browsers = [quietCookie, units.middleware, dressLibraryForms(pages.renderView)];
+  const seen = noteSession(deps);
+  const { middleware, has } = createLanes(
+    [
+      ...[cors, exactPaths, testRunner.middleware, requestByPost],
+      guardLibraryForms({ origin: pages.origin, current }),
+      deviceResumeOnly(() => current().cookieName('resume')),
+      codeResumeOnly(async (uid) => (await current().Interaction.find(uid))?.deviceCode !== undefined),
+      deps.deviceLimits.guard(ROUTES.code_verification),
+      ...[...posts, ...browsers, ...discovery, corrections, seen, library],
+    ],
+    [
+      [PROTOCOL_POSTS, [cors, ...posts, units.middleware, corrections, library]],
+      [[ROUTES.userinfo], [cors, units.middleware, library]],
+      [
+        [ROUTES.jwks, ...DISCOVERY],
+        [cors, documents.middleware, ...discovery, library],
+      ],
+      [[ROUTES.authorization], [cors, testRunner.middleware, requestByPost, ...browsers, seen, library]],
+    ],
+  );
 
   const ownTokenEndpoint = createOwnTokenEndpoint(middleware);
 
   return {
     middleware,
+    isProtocolPath: has,
+    documentOf: documents.of,
     cookieKeys: fixed.cookies.keys,
     sessions: createBrowserSessions(current, {
       clock,

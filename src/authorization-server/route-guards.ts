@@ -80,18 +80,18 @@ export const codeResumeOnly =
   };
 
 /** Answers to clients are nobody's to keep (RFC 6749 §5.1); the library leaves revocations out. */
-export const uncached: Middleware = async (ctx, next) => {
-  if (PROTOCOL_POSTS.has(ctx.path)) ctx.set('Cache-Control', 'no-store');
-  await next();
+export const uncached: Middleware = (ctx, next) => {
+  if (PROTOCOL_POSTS.has(ctx.path)) ctx.res.setHeader('Cache-Control', 'no-store');
+  return next();
 };
 
 /** Endpoints that only take POST say so; the library would answer 404. OPTIONS is the preflight's (CORS). */
 export const postOnly =
   (paths: ReadonlySet<string>): Middleware =>
-  async (ctx, next) => {
+  (ctx, next) => {
     if (paths.has(ctx.path) && ctx.method !== 'POST' && ctx.method !== 'OPTIONS') {
       const headers = { allow: 'POST' };
       throw new OAuthError(405, 'method_not_allowed', 'this endpoint takes POST only', { headers });
     }
-    await next();
+    return next();
   };

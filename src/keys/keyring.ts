@@ -12,7 +12,13 @@ export interface Keyring {
   onChange(listener: (keys: readonly PrivateSigningKey[]) => void): void;
 }
 
-export async function createKeyring(stored: Pick<StoredKeys, 'mark' | 'load'>): Promise<Keyring> {
+/** Sees first that there are keys to sign with. @param lostBy who withdraws those that cannot be opened */
+export async function createKeyring(
+  stored: Pick<StoredKeys, 'mark' | 'load' | 'ensure' | 'revokeLost'>,
+  lostBy?: string,
+): Promise<Keyring> {
+  if (lostBy !== undefined) await stored.revokeLost(lostBy);
+  await stored.ensure();
   const listeners: ((keys: readonly PrivateSigningKey[]) => void)[] = [];
   // Read before the keys: a change that comes between is seen at the next look.
   let mark = await stored.mark();

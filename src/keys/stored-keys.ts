@@ -5,7 +5,8 @@
  */
 import type { Audit } from '../platform/audit/audit.js';
 import type { Clock } from '../platform/crypto/clock.js';
-import type { SecretBox } from '../platform/crypto/secret-box.js';
+import type { SealedPlace, SealedRows } from '../platform/crypto/rekey.js';
+import { createSecretBox, type SecretBox } from '../platform/crypto/secret-box.js';
 import { UniqueViolation } from '../platform/database/database.js';
 import type { KeyRecord, SigningKeyStore } from '../stores/signing-key-store.js';
 import { makeKey, readKey, UnusableKey, writeKey } from './key-text.js';
@@ -20,9 +21,20 @@ import {
 const LOST =
   'Name that secret too (comma list), or, where it is lost for good, run: npm run -s cli -- keys revoke --lost';
 
+/** What its box is for. */
+export const KEY_PURPOSE = 'signing-key';
+
+/** For sealing them again. @param rows by `kid` */
+export const sealedSigningKeys = (rows: SealedRows, secrets: readonly string[]): SealedPlace => ({
+  name: 'signing keys',
+  rows,
+  box: createSecretBox(secrets, KEY_PURPOSE),
+  contextOf: ({ kid = '' }) => kid,
+});
+
 interface StoredKeysDeps {
   readonly store: SigningKeyStore;
-  /** Purpose `signing-key`. */
+  /** Purpose `KEY_PURPOSE`. */
   readonly box: SecretBox;
   readonly audit: Audit;
   readonly clock: Clock;

@@ -117,21 +117,24 @@ export function createAccountStore(database: Database): AccountStore {
   const { sql } = database;
 
   /** One statement for accounts and roles: they are never of two different moments. */
-  async function read(accounts: Knex.QueryBuilder): Promise<Credentials[]> {
-    const query = sql
+  const joined = (accounts: Knex.QueryBuilder) =>
+    sql
       .from(accounts.as('a'))
       .leftJoin('account_roles as r', 'r.account_id', 'a.id')
       .select('a.*', 'r.role')
       .orderBy(['a.username_key', 'r.role']);
-    return toCredentials(await database.all<JoinedRow>(query));
-  }
+  const read = async (accounts: Knex.QueryBuilder): Promise<Credentials[]> =>
+    toCredentials(await database.all<JoinedRow>(joined(accounts)));
   const table = () => sql('accounts');
-  const one = async (where: Record<string, string>) => (await read(table().where(where)))[0];
+  const byId = database.reader<JoinedRow>(joined(table().where({ id: '' })));
+  const byUsernameKey = database.reader<JoinedRow>(joined(table().where({ username_key: '' })));
+  const withId = async (id: string) => toCredentials(await byId(id))[0];
+  const withUsernameKey = async (key: string) => toCredentials(await byUsernameKey(key))[0];
 
   return {
-    findById: async (id) => (await one({ id }))?.account,
-    findByUsernameKey: async (usernameKey) => (await one({ username_key: usernameKey }))?.account,
-    findCredentials: (of) => one('id' in of ? { id: of.id } : { username_key: of.usernameKey }),
+    findById: async (id) => (await withId(id))?.account,
+    findByUsernameKey: async (usernameKey) => (await withUsernameKey(usernameKey))?.account,
+    findCredentials: (of) => ('id' in of ? withId(of.id) : withUsernameKey(of.usernameKey)),
     async list({ after, limit }) {
       const page = table().orderBy('username_key').limit(limit);
       if (after !== undefined) page.where('username_key', '>', after);

@@ -80,9 +80,10 @@ export function createClientStore(database: Database): ClientStore {
       .select('c.*', 's.id as secret_id', 's.hash', 's.sealed', 's.expires_at')
       .select('s.created_at as secret_created_at')
       .orderBy(['c.created_at', 'c.client_id', 's.created_at', 's.id']);
-  // Asked on every request: rendered once.
-  const findText = joined().where('c.client_id', '').toSQL().sql;
-  const versionText = sql('clients').select('version').where('client_id', '').toSQL().sql;
+  const findRows = database.reader<JoinedRow>(joined().where('c.client_id', ''));
+  const versions = database.reader<{ version: number }>(
+    sql('clients').select('version').where('client_id', ''),
+  );
   const secretRow = (clientId: string, secret: ClientSecret) => ({
     id: secret.id,
     client_id: clientId,
@@ -94,11 +95,10 @@ export function createClientStore(database: Database): ClientStore {
 
   return {
     async find(clientId) {
-      return toClients(await database.all<JoinedRow>(sql.raw(findText, [clientId])))[0];
+      return toClients(await findRows(clientId))[0];
     },
     async findVersion(clientId) {
-      const row = await database.first<{ version: number }>(sql.raw(versionText, [clientId]));
-      return row?.version;
+      return (await versions(clientId))[0]?.version;
     },
     async listOf(ownerId) {
       return toClients(await database.all<JoinedRow>(joined().where('c.owner_id', ownerId)));

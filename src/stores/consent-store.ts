@@ -52,8 +52,10 @@ export function createConsentStore(database: Database, clock: Clock): ConsentSto
   const one = (accountId: string, clientId: string) =>
     sql('consents').where({ account_id: accountId, client_id: clientId });
 
+  const ofPair = database.reader<ConsentRow>(one('', '').select('*'));
+
   async function find(accountId: string, clientId: string): Promise<Consent | undefined> {
-    const row = await database.first<ConsentRow>(one(accountId, clientId).select('*'));
+    const [row] = await ofPair(accountId, clientId);
     return row && toConsent(row);
   }
 

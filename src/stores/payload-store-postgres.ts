@@ -1,5 +1,6 @@
 import type { Clock } from '../platform/crypto/clock.js';
 import type { PostgresDatabase } from '../platform/database/postgres.js';
+import { shareReads } from '../platform/database/shared-reads.js';
 import { ALL_COLUMNS, type RawPayload, requirePair, toStoredPayload } from './payload-columns.js';
 import type { PayloadStore, PayloadUnit, StoredPayload, UnitOutcome } from './payload-store.js';
 import {
@@ -45,7 +46,8 @@ export function createPostgresPayloadStore(db: PostgresDatabase, clock: Clock): 
   }
 
   return {
-    find: (key) => one(`${SELECT} WHERE key = $1`, key),
+    // The library looks for a token to introspect among three kinds at once: all of them are this row.
+    find: shareReads((key: string) => one(`${SELECT} WHERE key = $1`, key)),
     findSessionByUid: (uid) =>
       one(
         `${SELECT} WHERE kind = 'Session' AND session_uid = $1 AND revoked_at IS NULL

@@ -25,9 +25,10 @@ interface ResourceRow {
 
 export function createResourceStore(database: Database): ResourceStore {
   const { sql } = database;
+  const byIdentifier = database.reader<ResourceRow>(sql('resources').select('*').where({ identifier: '' }));
   return {
     async find(identifier) {
-      const row = await database.first<ResourceRow>(sql('resources').select('*').where({ identifier }));
+      const [row] = await byIdentifier(identifier);
       return row === undefined ? undefined : toResource(row);
     },
     async list() {

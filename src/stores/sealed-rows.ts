@@ -1,6 +1,15 @@
 import type { SealedRow, SealedRows } from '../platform/crypto/rekey.js';
 import type { Database } from '../platform/database/database.js';
 
+/** What lies sealed under `SECRET_KEY` for longer than minutes. */
+export const createSealedTables = (database: Database) => ({
+  signingKeys: createSealedRows(database, 'signing_keys', ['kid']),
+  upstreamTokens: createSealedRows(database, 'upstream_tokens', ['account_id', 'upstream_id']),
+  upstreamSessions: createSealedRows(database, 'upstream_sessions', ['session_uid']),
+  clientSecrets: createSealedRows(database, 'client_secrets', ['id'], ['client_id']),
+  payloads: createSealedRows(database, 'oidc_payloads', ['key'], ['kind']),
+});
+
 /** The `sealed` column of a table, row by row, for sealing it again. */
 export function createSealedRows(
   database: Database,

@@ -18,7 +18,8 @@ async function serve(env: Record<string, string>): Promise<number> {
     checks: [{ name: 'database', check: () => container.database.ping() }],
     draining: () => false,
   });
-  const server = createServer(createApp(container, health));
+  // As `serve/listen.ts`: with Node's 5 s a slow machine meets connections that are being closed just then.
+  const server = createServer({ keepAliveTimeout: 65_000 }, createApp(container, health));
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', () => resolve());
   });

@@ -75,7 +75,21 @@ const MAX_TEXT = 500;
 // Line breaks would forge log lines (ASVS 16.4.1), the others hide or turn round what is read.
 const UNSAFE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu;
 
+const ORDINARY = /^[\x20-\x7e]{0,500}$/;
+
+/** Whether `harmless` would leave it as it is, which is the rule. */
+function isOrdinary(value: unknown): boolean {
+  if (typeof value === 'string') return ORDINARY.test(value);
+  if (typeof value !== 'object' || value === null) return true;
+  if (Array.isArray(value)) return value.every(isOrdinary);
+  for (const name in value) {
+    if (!ORDINARY.test(name) || !isOrdinary((value as Record<string, unknown>)[name])) return false;
+  }
+  return true;
+}
+
 function harmless(value: unknown): unknown {
+  if (isOrdinary(value)) return value;
   if (typeof value === 'string') return value.slice(0, MAX_TEXT).replace(UNSAFE, escaped);
   if (Array.isArray(value)) return value.map(harmless);
   if (typeof value !== 'object' || value === null) return value;

@@ -183,3 +183,13 @@ export async function requireMigrated(settings: DatabaseSettings): Promise<void>
   const { pending } = await migrationStatus(settings);
   if (pending.length > 0) throw new Error(`pending migrations: ${pending.join(', ')}`);
 }
+
+/** Before the database is opened: migrates it, or with `MIGRATE=off` requires that somebody did. */
+export async function prepareSchema(
+  settings: DatabaseSettings & { readonly migrate: boolean },
+  report?: (line: string) => void,
+): Promise<MigrationResult> {
+  if (settings.migrate) return migrateUp(settings, report);
+  await requireCurrentSchema(settings);
+  return { ran: [] };
+}

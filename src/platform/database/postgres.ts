@@ -4,6 +4,7 @@ import type pg from 'pg';
 import type { Database, DatabaseLog, DatabaseSettings, DatabaseWatch, Query } from './database.js';
 import { isConflict, isConnectionFault, isStale, storageError } from './postgres-errors.js';
 import { createPool, statementNames } from './postgres-pool.js';
+import { shareReads } from './shared-reads.js';
 import { type NativeStep, render, renderStep, type Statement } from './statement.js';
 
 /** The executor over a pool of PostgreSQL connections. */
@@ -78,6 +79,13 @@ export function createPostgresDatabase(
     unit,
     all,
     first: async <Row>(query: Query) => (await all<Row>(query))[0],
+    reader<Row>(query: Query) {
+      const { text } = render(query);
+      const read = shareReads((values: readonly unknown[]) =>
+        withClient(async (client) => (await execute(client, { text, values })).rows as Row[]),
+      );
+      return (...values: readonly unknown[]) => read(values);
+    },
     write: (steps) => unit(steps.map(renderStep)),
     run: async (query) => change(render(query)),
     async ping() {

@@ -78,6 +78,10 @@ export function createSqliteDatabase(
     submit: group.submit,
     all,
     first: async <Row>(query: Query) => (await all<Row>(query))[0],
+    reader<Row>(query: Query) {
+      const statement = handle.prepare<unknown[], Row>(render(query).text);
+      return async (...values: readonly unknown[]) => attempt(() => statement.all(...values));
+    },
     async write(steps) {
       const rendered = steps.map(renderStep);
       return group.submit((db) => runSteps(db, prepare, rendered));

@@ -30,7 +30,7 @@ export interface Postman {
   /** When everything given to `later` and `post` has been done, or given up. */
   idle(): Promise<void>;
   /** The same within so many milliseconds; what is left then is logged, and its mails are audited. */
-  close(ms: number): Promise<void>;
+  close(ms?: number): Promise<void>;
 }
 
 /** Whom a mail is for and which request it comes from, for the audit trail. */
@@ -62,6 +62,9 @@ interface PostmanDeps {
   /** Waits so many milliseconds. */
   readonly pause: (ms: number) => Promise<unknown>;
 }
+
+/** Of the two seconds that closing may take. */
+const LAST_MAILS_MS = 1_500;
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -191,7 +194,7 @@ export function createPostman({ transport, renderMail, log, undelivered, pause }
     },
     later,
     idle,
-    async close(ms) {
+    async close(ms = LAST_MAILS_MS) {
       await Promise.race([idle(), pause(ms)]);
       const left = running + waiting.length + resting.size;
       if (left > 0) log.error({ left }, 'the server stopped before every mail was sent');

@@ -17,10 +17,24 @@ const PROBES: ReadonlySet<string> = new Set(['/livez', '/readyz', '/healthz', '/
 
 const LONGEST_NAME = 64;
 
+/** Routes as they are written, by what was matched: few, unless somebody makes addresses up. */
+const routes = new Map<string, string>();
+const MOST_ROUTES = 1000;
+
+function routeOf(path: string): string {
+  const known = routes.get(path);
+  if (known !== undefined) return known;
+  const route = safePath(path);
+  if (routes.size >= MOST_ROUTES) routes.clear();
+  // What has a secret in it is not kept.
+  if (route === path) routes.set(path, route);
+  return route;
+}
+
 /** Writes one line for each request: errors of ours as errors, probes at debug, the rest at info. */
 export function createAccessLog(log: Logger): (request: AnsweredRequest) => void {
   return (request) => {
-    const route = safePath(request.routePath);
+    const route = routeOf(request.routePath);
     const level = request.status >= 500 ? 'error' : PROBES.has(route) ? 'debug' : 'info';
     log[level](
       {

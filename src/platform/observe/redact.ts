@@ -54,11 +54,24 @@ const snake = (name: string): string =>
     .toLowerCase()
     .replace(/^_+/, '');
 
+/** Verdicts on names that were met; there are few, unless somebody makes them up. */
+const verdicts = new Map<string, 'secret' | 'address' | 'plain'>();
+const MOST_VERDICTS = 2000;
+
 const HARMLESS: ReadonlySet<string> = new Set(['error_code', 'status_code', 'exit_code']);
 
 function isSecretName(name: string): boolean {
   const plain = snake(name);
   return !HARMLESS.has(plain) && (SECRET_NAMES.has(plain) || SECRET_ENDINGS.test(plain));
+}
+
+function verdictOn(name: string) {
+  const known = verdicts.get(name);
+  if (known !== undefined) return known;
+  const verdict = isSecretName(name) ? 'secret' : ADDRESS_NAMES.test(name) ? 'address' : 'plain';
+  if (verdicts.size >= MOST_VERDICTS) verdicts.clear();
+  verdicts.set(name, verdict);
+  return verdict;
 }
 
 const ADDRESS_NAMES = /^(url|uri|path|href|original_?url|pathname|location|referer|referrer)$/i;
@@ -76,8 +89,12 @@ const SECRET_SHAPES: readonly (readonly [RegExp, string])[] = [
   [/-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(-----END [A-Z ]*PRIVATE KEY-----|$)/g, REDACTED],
 ];
 
+/** Something that every shape above begins with or holds; most texts have nothing of it. */
+const PERHAPS = /[=@]|eyJ|bearer|basic|dpop|\/interaction\/|\/oauth\/(?:authorize|device)\/|-----BEGIN /i;
+
 /** A text without the credentials that can be told by their shape. */
 export function scrubText(text: string): string {
+  if (text.length <= LONGEST_TEXT && !PERHAPS.test(text)) return text;
   const bounded = text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}…` : text;
   return SECRET_SHAPES.reduce((clean, [shape, instead]) => clean.replace(shape, instead), bounded);
 }
@@ -128,8 +145,9 @@ function redactEntries(fields: object, depth: number): Record<string, unknown> {
   const out: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(fields)) {
     if (value === undefined) continue;
-    if (isSecretName(name)) out[name] = REDACTED;
-    else if (typeof value === 'string' && ADDRESS_NAMES.test(name)) out[name] = scrubText(safePath(value));
+    const verdict = verdictOn(name);
+    if (verdict === 'secret') out[name] = REDACTED;
+    else if (typeof value === 'string' && verdict === 'address') out[name] = scrubText(safePath(value));
     else out[name] = redactValue(value, depth + 1);
   }
   return out;

@@ -25,7 +25,7 @@ export function errorBoundary(deps: {
   return async function guard(ctx, next) {
     const begun = deps.clock.now();
     const requestId = requestIdOf(ctx);
-    ctx.set('X-Request-Id', requestId);
+    ctx.res.setHeader('X-Request-Id', requestId);
     try {
       requireReadablePath(ctx);
       await next();
@@ -41,6 +41,7 @@ export function errorBoundary(deps: {
 /** `/%ff` and the like: routers decode at different moments and would answer 404, 400 or 500. */
 function requireReadablePath(ctx: Context): void {
   const { path } = ctx;
+  if (!path.includes('%')) return;
   const decoded = decodeURIComponent(path);
   if (decoded.includes('\0')) throw new URIError('NUL in the path');
 }

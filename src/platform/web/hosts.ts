@@ -61,6 +61,7 @@ export function hosts(settings: HostSettings): Middleware {
   return function checkHost(ctx, next) {
     const asked = makeOriginForm(ctx);
     if (ANY_HOST.has(ctx.path)) return next();
+    if (asked === undefined && saysOnce(ctx, issuer.host)) return next();
     const host = plain(readHost(ctx, asked));
     if (!answers(host, ctx.path)) {
       throw new PosternError(421, 'misdirected_request', 'This server does not answer under that name.');
@@ -89,6 +90,17 @@ function makeOriginForm(ctx: Context): string | undefined {
   if (url.username !== '' || url.password !== '') throw badHost('user information in the request target');
   ctx.req.url = url.pathname + url.search;
   return url.host;
+}
+
+/** The common case, for which nothing else need be looked at: one Host header with the issuer's very name. */
+function saysOnce(ctx: Context, name: string): boolean {
+  if (ctx.req.headers.host !== name) return false;
+  const { rawHeaders } = ctx.req;
+  let times = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    if (rawHeaders[at]?.length === 4 && rawHeaders[at]?.toLowerCase() === 'host') times += 1;
+  }
+  return times === 1;
 }
 
 function readHost(ctx: Context, asked: string | undefined): string {

@@ -7,7 +7,20 @@ const PERMISSIONS = [
   ...['camera', 'microphone', 'geolocation', 'payment', 'usb', 'browsing-topics'].map((name) => `${name}=()`),
 ].join(', ');
 
-const ONE_YEAR = 31_536_000;
+const TRANSPORT = `max-age=${31_536_000}`;
+
+const HEADERS: readonly (readonly [name: string, value: string])[] = [
+  ['X-Content-Type-Options', 'nosniff'],
+  // Not no-referrer: with that, browsers send `Origin: null` on our own form posts.
+  ['Referrer-Policy', 'same-origin'],
+  ['X-Frame-Options', 'DENY'],
+  ['Permissions-Policy', PERMISSIONS],
+  ['Content-Security-Policy', BARE_POLICY],
+];
+
+const HEADERS_OVER_TLS = [...HEADERS, ['Strict-Transport-Security', TRANSPORT] as const];
+
+export const headersOfEveryAnswer = (https: boolean) => (https ? HEADERS_OVER_TLS : HEADERS);
 
 /** The headers every answer carries; pages then replace the policy by their own. */
 export function securityHeaders(settings: { readonly issuer: string }): Middleware {
@@ -17,18 +30,10 @@ export function securityHeaders(settings: { readonly issuer: string }): Middlewa
     await next();
     // Redirects set cookies and carry codes in their addresses; pages say so themselves.
     const redirect = ctx.status >= 300 && ctx.status < 400;
-    if (redirect && !ctx.response.get('Cache-Control')) ctx.set('Cache-Control', 'no-store');
+    if (redirect && !ctx.res.hasHeader('Cache-Control')) ctx.set('Cache-Control', 'no-store');
   };
 }
 
 function applySecurityHeaders(ctx: Context, https: boolean): void {
-  ctx.set({
-    'X-Content-Type-Options': 'nosniff',
-    // Not no-referrer: with that, browsers send `Origin: null` on our own form posts.
-    'Referrer-Policy': 'same-origin',
-    'X-Frame-Options': 'DENY',
-    'Permissions-Policy': PERMISSIONS,
-    'Content-Security-Policy': BARE_POLICY,
-  });
-  if (https) ctx.set('Strict-Transport-Security', `max-age=${ONE_YEAR}`);
+  for (const [name, value] of headersOfEveryAnswer(https)) ctx.res.setHeader(name, value);
 }

@@ -27,9 +27,23 @@ const SPOKEN_FOR_CLIENT = [
 export function createTrustedProxies(list: readonly string[]): TrustedProxies {
   const trusted = blockListOf(list);
   const addresses = new WeakMap<IncomingMessage, string>();
+  const peers = new WeakMap<
+    IncomingMessage['socket'],
+    { readonly address: string; readonly trusted: boolean }
+  >();
 
   const isTrusted = (address: string): boolean =>
     isIP(address) !== 0 && trusted.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
+
+  /** Of the connection, which may carry many requests. */
+  function peerOf({ socket }: IncomingMessage) {
+    const known = peers.get(socket);
+    if (known !== undefined) return known;
+    const address = plainAddress(socket.remoteAddress ?? '') ?? '';
+    const peer = { address, trusted: list.length > 0 && isTrusted(address) };
+    if (address) peers.set(socket, peer);
+    return peer;
+  }
 
   function walk(peer: string, forwardedFor: string): string {
     let client = peer;
@@ -45,21 +59,32 @@ export function createTrustedProxies(list: readonly string[]): TrustedProxies {
 
   return {
     apply(req) {
-      const peer = plainAddress(req.socket.remoteAddress ?? '') ?? '';
-      if (isTrusted(peer)) {
-        const address = walk(peer, headerOf(req, 'x-forwarded-for').slice(0, 2000));
+      const peer = peerOf(req);
+      if (peer.trusted) {
+        const address = walk(peer.address, headerOf(req, 'x-forwarded-for').slice(0, 2000));
         addresses.set(req, address);
         keepCleanForms(req, address);
       } else {
-        addresses.set(req, peer);
+        addresses.set(req, peer.address);
         for (const name of Object.keys(req.headers)) if (isSpokenForClient(name)) delete req.headers[name];
       }
     },
-    clientAddress: (req) => addresses.get(req) ?? plainAddress(req.socket.remoteAddress ?? '') ?? '',
+    clientAddress: (req) => addresses.get(req) ?? peerOf(req).address,
   };
 }
 
-const isSpokenForClient = (name: string): boolean => SPOKEN_FOR_CLIENT.some((pattern) => pattern.test(name));
+/** Names of headers that were met; there are few, unless somebody makes them up. */
+const met = new Map<string, boolean>();
+const MOST_NAMES = 1000;
+
+function isSpokenForClient(name: string): boolean {
+  const known = met.get(name);
+  if (known !== undefined) return known;
+  const verdict = SPOKEN_FOR_CLIENT.some((pattern) => pattern.test(name));
+  if (met.size >= MOST_NAMES) met.clear();
+  met.set(name, verdict);
+  return verdict;
+}
 
 /** Leaves one address, one scheme and one host, so that every later reader sees the same. */
 function keepCleanForms(req: IncomingMessage, address: string): void {

@@ -1,0 +1,26 @@
+/** What issue 6 asks of Postern and what it aims at: CPU per request against bare oidc-provider in memory. */
+const SQLITE = {
+  w1: { must: 1.2, aim: 1.05 },
+  w1jwt: { must: 1.1, aim: 1.0 },
+  'w1jwt-es': { must: 0.6, aim: 0.5 },
+  w2: { must: 1.2, aim: 1.05 },
+  'w2-es': { must: 0.9, aim: 0.75 },
+  w3: { must: 1.15, aim: 1.0 },
+  'w3-es': { must: 0.95, aim: 0.85 },
+  w4: { must: 1.15, aim: 0.9 },
+  w5: { must: 1.25, aim: 1.0 },
+  w6: { must: 0.5, aim: 0.3 },
+  w6jwks: { must: 0.5, aim: 0.3 },
+};
+
+const fifthLess = (must) => ({ must, aim: must * 0.8 });
+
+const POSTGRES = {
+  w1: fifthLess(2.2),
+  w2: fifthLess(1.7),
+  w3: fifthLess(1.8),
+  w4: fifthLess(2.2),
+  w5: fifthLess(1.8),
+};
+
+export const goalOf = (target, workload) => ({ postern: SQLITE, 'postern-pg': POSTGRES })[target]?.[workload];

@@ -1,0 +1,14 @@
+/** Other servers are nobody's dependency here: they are measured where BENCH_PEERS says they are installed. */
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+
+/** The file a peer's package begins with, or undefined where it is not installed. */
+export function peer(name) {
+  const folder = process.env.BENCH_PEERS;
+  if (folder === undefined) return undefined;
+  try {
+    return createRequire(join(folder, 'package.json')).resolve(name);
+  } catch {
+    return undefined;
+  }
+}

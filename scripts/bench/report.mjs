@@ -1,0 +1,118 @@
+/** From cells to a table: medians over the rounds, ratios of slices of one round. */
+import { goalOf } from './goals.mjs';
+import { WORKLOADS } from './workloads.mjs';
+
+export function median(values) {
+  const sorted = values.filter((value) => Number.isFinite(value)).sort((a, b) => a - b);
+  if (sorted.length === 0) return undefined;
+  const half = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+}
+
+export function summarise({ cells, targets, machine, options, when }, reference) {
+  const good = cells.filter(({ error }) => error === undefined);
+  const cpuOf = (round, target, workload) =>
+    good.find((cell) => cell.round === round && cell.target === target && cell.workload === workload)?.cpu;
+  const rows = WORKLOADS.filter(({ id }) => good.some(({ workload }) => workload === id)).map((workload) => {
+    const against = workload.comparedWith ?? workload.id;
+    const byTarget = targets.flatMap(({ id }) => {
+      const own = good.filter((cell) => cell.target === id && cell.workload === workload.id);
+      if (own.length === 0) return [];
+      const ratios = own.map(({ round, cpu }) => cpu / cpuOf(round, reference, against));
+      return [
+        {
+          target: id,
+          cpu: median(own.map(({ cpu }) => cpu)),
+          ratio: median(ratios),
+          rate: median(own.map(({ rate }) => rate)),
+          p99: median(own.map(({ p99 }) => p99)),
+          foreign: median(own.map(({ foreign }) => foreign)),
+          bad: own.reduce((sum, { bad }) => sum + bad, 0),
+          goal: goalOf(id, workload.id),
+        },
+      ];
+    });
+    return { id: workload.id, title: workload.title, byTarget };
+  });
+  const faults = cells.filter(({ error }) => error !== undefined);
+  const foreign = median(good.map((cell) => cell.foreign)) ?? 0;
+  return { rows, targets, machine, options, when, foreign, faults };
+}
+
+const whole = (value) => (value === undefined ? '-' : String(Math.round(value)));
+
+function cellText(found) {
+  if (found === undefined) return '-';
+  const { cpu, ratio, goal, bad } = found;
+  const mark =
+    goal && ratio !== undefined ? (ratio <= goal.aim ? ' ✓✓' : ratio <= goal.must ? ' ✓' : ' ✗') : '';
+  const factor = ratio === undefined ? '' : `**${ratio.toFixed(2)}** · `;
+  return `${factor}${whole(cpu)}${mark}${bad > 0 ? ` (${bad} bad)` : ''}`;
+}
+
+const tableOf = (head, rows) =>
+  [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+
+function ratioTable({ rows, targets }) {
+  const measured = targets.filter(({ id }) =>
+    rows.some((row) => row.byTarget.some(({ target }) => target === id)),
+  );
+  return tableOf(
+    ['CPU per request: ratio · µs', ...measured.map(({ label }) => label)],
+    rows.map(({ title, byTarget }) => [
+      title,
+      ...measured.map(({ id }) => cellText(byTarget.find(({ target }) => target === id))),
+    ]),
+  );
+}
+
+function rateTable({ rows, targets }) {
+  const measured = targets.filter(({ id }) =>
+    rows.some((row) => row.byTarget.some(({ target }) => target === id)),
+  );
+  return tableOf(
+    ['Requests per second · p99 in ms', ...measured.map(({ label }) => label)],
+    rows.map(({ title, byTarget }) => [
+      title,
+      ...measured.map(({ id }) => {
+        const found = byTarget.find(({ target }) => target === id);
+        return found ? `${whole(found.rate)} · ${found.p99.toFixed(1)}` : '-';
+      }),
+    ]),
+  );
+}
+
+function processTable({ targets }) {
+  const mib = (bytes) => (bytes === undefined ? '-' : String(Math.round(bytes / 2 ** 20)));
+  return tableOf(
+    ['W7 process', 'start to first 200, ms', 'memory idle, MiB', 'after W1 tokens, MiB'],
+    targets.map(({ label, startMs, rssIdle, rssAfter, tokens }) => [
+      label,
+      whole(startMs),
+      mib(rssIdle),
+      rssAfter === undefined ? '-' : `${mib(rssAfter)} (${tokens})`,
+    ]),
+  );
+}
+
+export function toMarkdown(summary) {
+  const { machine, options, when, foreign, faults } = summary;
+  const said = [
+    `${when.slice(0, 10)}, ${machine.cores} cores (${machine.model}), Node ${machine.node.slice(1)};`,
+    `median of ${options.rounds} rounds of ${options.seconds} s, ${options.connections} connections;`,
+    `other programs used ${foreign.toFixed(2)} cores.`,
+    'The ratio is to oidc-provider with its in-memory adapter and RS256, measured in the same round;',
+    '✓ is what issue 6 asks, ✓✓ what it aims at. W3 counts whole logins, two requests each.',
+  ].join(' ');
+  const failed = faults.map(
+    ({ target, workload, error }) => `- ${target} ${workload}: ${error.split('\n')[0]}`,
+  );
+  return [
+    said,
+    ratioTable(summary),
+    rateTable(summary),
+    processTable(summary),
+    ...(failed.length > 0 ? [`Not measured:\n\n${[...new Set(failed)].join('\n')}`] : []),
+    '',
+  ].join('\n\n');
+}

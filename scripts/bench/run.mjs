@@ -1,0 +1,162 @@
+/**
+ * The benchmark. All targets are up at once and idle until it is their turn; rounds are outermost, then the
+ * workloads, then the targets, so that a noisy minute meets all of them, and a ratio is of two slices that
+ * followed one another.
+ */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { tell } from '../lib/one-line.mjs';
+import { runLoad } from './load.mjs';
+import { describeMachine, watchForeignLoad } from './machine.mjs';
+import { HELP, readOptions } from './options.mjs';
+import { drawPlot } from './plot.mjs';
+import { startPostgres } from './postgres.mjs';
+import { publish } from './publish.mjs';
+import { summarise, toMarkdown } from './report.mjs';
+import { REFERENCE, TARGETS } from './targets.mjs';
+import { WORKLOADS } from './workloads.mjs';
+
+/** Requests after which the hot code is compiled. */
+const WARM = 2500;
+
+/** Beyond it a rate says more about the machine than about the server. */
+const QUIET = 0.2;
+
+export async function bench(args) {
+  const options = readOptions(args);
+  if (options === undefined) return void process.stdout.write(HELP);
+  const root = mkdtempSync(join(tmpdir(), 'postern-bench-'));
+  const undo = [() => rmSync(root, { recursive: true, force: true })];
+  const stop = async () => {
+    // A run that is interrupted measures nothing more.
+    options.rounds = 0;
+    for (const step of undo.splice(0).reverse()) await step();
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'])
+    process.once(signal, () => void stop().then(() => process.exit(130)));
+  try {
+    const up = await startAll(root, options, undo);
+    const results = await measureAll(up, options);
+    write(results, options);
+  } finally {
+    await stop();
+  }
+}
+
+async function startAll(root, options, undo) {
+  let postgres;
+  const surroundings = {
+    /** One server for all targets that want one, started when the first does. */
+    async database() {
+      if (postgres === undefined) {
+        postgres = await startPostgres();
+        undo.push(() => postgres.stop());
+      }
+      return postgres.database();
+    },
+  };
+  const up = [];
+  for (const target of TARGETS.filter(({ id }) => options.targets.includes(id))) {
+    if (target.installed?.() === false) {
+      tell(`${target.label}: not installed, left out`);
+      continue;
+    }
+    const folder = join(root, target.id);
+    mkdirSync(folder);
+    const server = await target.start({ folder, postgres: surroundings });
+    undo.push(() => server.stop());
+    const { rss } = await server.usage();
+    up.push({ target, server, idle: rss });
+    tell(`${target.label}: up after ${Math.round(server.startMs)} ms with ${mib(rss)} MiB`);
+  }
+  return up;
+}
+
+const mib = (bytes) => Math.round(bytes / 2 ** 20);
+
+async function measureAll(up, options) {
+  const cells = [];
+  const workloads = WORKLOADS.filter(({ id }) => options.workloads.includes(id));
+  const began = Date.now();
+  for (let round = 1; round <= options.rounds; round += 1) {
+    for (const workload of workloads) {
+      if (round > options.rounds) break;
+      const taking = up.filter(({ target, server }) => takesPart(target, server, workload));
+      for (const one of taking) {
+        const cell = await measure(one, workload, options, round === 1);
+        cells.push({ round, target: one.target.id, workload: workload.id, ...cell });
+      }
+      const line = taking.map(({ target }) =>
+        brief(
+          cells.findLast((cell) => cell.target === target.id),
+          target,
+        ),
+      );
+      tell(`round ${round}/${options.rounds}  ${workload.title}: ${line.join(', ')}`);
+    }
+  }
+  return {
+    when: new Date(began).toISOString(),
+    seconds: Math.round((Date.now() - began) / 1000),
+    machine: describeMachine(),
+    options,
+    targets: await Promise.all(up.map((one) => describe(one, options))),
+    cells,
+  };
+}
+
+const takesPart = (target, server, workload) =>
+  Boolean(workload.has(server)) && (target.only === undefined || target.only.includes(workload.id));
+
+const brief = (cell, { id }) =>
+  cell.error
+    ? `${id} ${cell.error}`
+    : `${id} ${Math.round(cell.cpu)} µs${cell.bad > 0 ? ` (${cell.bad} bad)` : ''}`;
+
+/** One slice. Warmed up in the first round only: compiled code stays. */
+async function measure({ server }, workload, { connections, seconds, warmup }, first) {
+  try {
+    // Made anew for each slice: a server may have forgotten the sessions of the last one.
+    const task = await workload.make(server);
+    const load = { port: server.place.port, connections, task };
+    if (first) await runLoad({ ...load, seconds: warmup, most: workload.warm ?? WARM });
+    const others = watchForeignLoad();
+    const before = await server.usage();
+    const { good, seconds: spent, ...rest } = await runLoad({ ...load, seconds });
+    const { cpu, rss } = await server.usage();
+    const used = cpu - before.cpu;
+    const foreign = others(used / 1e6);
+    if (good === 0) return { error: rest.firstBad ?? 'nothing was answered' };
+    return { cpu: used / good, rate: good / spent, cores: used / 1e6 / spent, foreign, rss, ...rest };
+  } catch (error) {
+    return { error: error.message };
+  }
+}
+
+/** And what it holds after very many tokens, which is measured last. */
+async function describe({ target, server, idle }, { connections, tokens, workloads }) {
+  const about = { id: target.id, label: target.label, startMs: server.startMs, rssIdle: idle };
+  const grows = target.only === undefined && server.machine && workloads.includes('w1');
+  if (!grows) return about;
+  const task = await WORKLOADS.find(({ id }) => id === 'w1').make(server);
+  const run = await runLoad({ port: server.place.port, connections, seconds: 60, most: tokens, task });
+  return { ...about, tokens: run.good, rssAfter: (await server.usage()).rss };
+}
+
+function write(results, options) {
+  const summary = summarise(results, REFERENCE);
+  const markdown = toMarkdown(summary);
+  const plot = drawPlot(summary);
+  mkdirSync(options.out, { recursive: true });
+  writeFileSync(join(options.out, 'results.json'), `${JSON.stringify({ ...results, summary }, null, 1)}\n`);
+  writeFileSync(join(options.out, 'results.md'), markdown);
+  writeFileSync(join(options.out, 'plot.svg'), plot);
+  process.stdout.write(`\n${markdown}\nWritten to ${options.out}.\n`);
+  if (summary.foreign > QUIET) {
+    tell(
+      `Other programs used ${summary.foreign.toFixed(1)} cores: trust the ratios only, and those not far.`,
+    );
+  }
+  if (options.publish) publish(markdown, plot);
+}

@@ -1,0 +1,132 @@
+/** Who is measured. Each target is started fresh for a run; what is not installed is left out and said so. */
+import { randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { exportJWK, generateKeyPair } from 'jose';
+import { freePort, look, startChild } from './child.mjs';
+import { peer } from './peers.mjs';
+import { API, REDIRECT_URI, startPostern } from './postern.mjs';
+import { fillRows } from './rows.mjs';
+
+const serverFile = (name) => fileURLToPath(new URL(`./servers/${name}`, import.meta.url));
+
+async function startBare(folder, env) {
+  const port = await freePort();
+  const { privateKey } = await generateKeyPair('RS256', { extractable: true });
+  const keys = join(folder, 'keys.json');
+  const jwk = { ...(await exportJWK(privateKey)), use: 'sig', alg: 'RS256', kid: 'bench' };
+  writeFileSync(keys, JSON.stringify({ keys: [jwk] }), { mode: 0o600 });
+  const client = { id: 'bench', secret: randomBytes(32).toString('base64url') };
+  const place = { port, host: `127.0.0.1:${port}`, origin: `http://127.0.0.1:${port}` };
+  const child = await startChild({
+    command: [serverFile('bare.mjs')],
+    env: { PORT: String(port), KEYS: keys, CLIENT_SECRET: client.secret, ...env },
+    cwd: folder,
+    log: join(folder, 'server.log'),
+    ready: async () => (await look(port, '/jwks', place.host)) === 200,
+  });
+  return {
+    ...child,
+    client,
+    place,
+    endpoints: {
+      authorize: '/auth',
+      token: '/token',
+      introspect: '/token/introspection',
+      userinfo: '/me',
+      discovery: '/.well-known/openid-configuration',
+      jwks: '/jwks',
+    },
+    redirectUri: REDIRECT_URI,
+    scope: 'openid profile',
+    openid: true,
+    refresh: true,
+    machine: { grant_type: 'client_credentials' },
+    machineJwt: { grant_type: 'client_credentials', resource: API, scope: 'read' },
+  };
+}
+
+/** A model in memory, as its documentation shows it: OAuth alone, so its login makes no ID Token. */
+async function startNodeOauth(folder) {
+  const port = await freePort();
+  const client = { id: 'bench', secret: randomBytes(32).toString('base64url') };
+  const place = { port, host: `127.0.0.1:${port}`, origin: `http://127.0.0.1:${port}` };
+  const child = await startChild({
+    command: [serverFile('node-oauth2-server.mjs')],
+    env: { PORT: String(port), CLIENT_SECRET: client.secret },
+    cwd: folder,
+    log: join(folder, 'server.log'),
+    ready: async () => (await look(port, '/ready', place.host)) === 200,
+  });
+  return {
+    ...child,
+    client,
+    place,
+    endpoints: { authorize: '/authorize', token: '/token', userinfo: '/userinfo' },
+    redirectUri: REDIRECT_URI,
+    scope: 'profile',
+    openid: false,
+    refresh: true,
+    machine: { grant_type: 'client_credentials', scope: 'profile' },
+  };
+}
+
+const GROWTH = ['w1', 'w4', 'w5'];
+
+/** The one every ratio is to. */
+export const REFERENCE = 'memory';
+
+/**
+ * `only` are the workloads of a target that is there for a question of its own; `large` ones take too long
+ * for a quick run; `installed` says whether a peer is there.
+ */
+export const TARGETS = [
+  {
+    id: REFERENCE,
+    label: 'oidc-provider, in memory',
+    start: ({ folder }) => startBare(folder, {}),
+  },
+  {
+    id: 'postern',
+    label: 'Postern, SQLite (FULL)',
+    start: ({ folder }) => startPostern({ folder }),
+  },
+  {
+    id: 'postern-pg',
+    label: 'Postern, PostgreSQL',
+    start: async ({ folder, postgres }) =>
+      startPostern({ folder, env: { DATABASE_URL: await postgres.database() } }),
+  },
+  {
+    id: 'naive',
+    label: 'oidc-provider, naive knex adapter',
+    start: ({ folder }) => startBare(folder, { ADAPTER: 'knex', DATABASE: join(folder, 'naive.sqlite') }),
+  },
+  {
+    id: 'postern-normal',
+    label: 'Postern, SQLite (NORMAL)',
+    only: ['w1', 'w2', 'w3'],
+    large: true,
+    start: ({ folder }) => startPostern({ folder, preload: [serverFile('normal-sync.mjs')] }),
+  },
+  {
+    id: 'postern-100k',
+    label: 'Postern, SQLite, 100k rows',
+    only: GROWTH,
+    start: ({ folder }) => startPostern({ folder, prepare: (url) => fillRows(url, 100_000) }),
+  },
+  {
+    id: 'postern-1m',
+    label: 'Postern, SQLite, 1M rows',
+    only: GROWTH,
+    large: true,
+    start: ({ folder }) => startPostern({ folder, prepare: (url) => fillRows(url, 1_000_000) }),
+  },
+  {
+    id: 'node-oauth2-server',
+    label: '@node-oauth/oauth2-server, in memory',
+    installed: () => peer('@node-oauth/oauth2-server') !== undefined,
+    start: ({ folder }) => startNodeOauth(folder),
+  },
+];

@@ -1,0 +1,69 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '../crypto/clock.js';
+import type { AccessEntry } from './error-boundary.js';
+import { requestIdFor } from './request-id.js';
+import { headersOfEveryAnswer } from './security-headers.js';
+
+/** A document that is the same for everybody, as bytes. */
+export interface KeptDocument {
+  readonly bytes: Buffer;
+  readonly type: string;
+  readonly etag: string;
+  readonly cacheControl: string;
+}
+
+interface Dependencies {
+  readonly issuer: string;
+  readonly clock: Clock;
+  /** The document at this very address, once it has been made. */
+  readonly documentOf: (url: string) => KeptDocument | undefined;
+  readonly finished: (entry: AccessEntry) => void;
+}
+
+/**
+ * Answers the plainest request there is, a program's GET of such a document under the issuer's own name,
+ * before anything of the long way is begun; `false`: it is another request. The long way answers the same.
+ */
+export function createStraightAnswers({ issuer, clock, documentOf, finished }: Dependencies) {
+  const { host, protocol } = new URL(issuer);
+  const always = headersOfEveryAnswer(protocol === 'https:');
+  const heads = new WeakMap<KeptDocument, readonly string[]>();
+
+  function headOf(kept: KeptDocument): readonly string[] {
+    const known = heads.get(kept);
+    if (known !== undefined) return known;
+    const head = [...always.flat(), 'Vary', 'Origin', 'ETag', kept.etag, 'Cache-Control', kept.cacheControl];
+    heads.set(kept, head);
+    return head;
+  }
+
+  return (req: IncomingMessage, res: ServerResponse): boolean => {
+    const kept = documentOf(req.url ?? '');
+    if (kept === undefined || req.method !== 'GET' || !isPlain(req, host)) return false;
+    const begun = clock.now();
+    const requestId = requestIdFor(req);
+    const head = ['X-Request-Id', requestId, ...headOf(kept)];
+    if (isHad(req, kept)) res.writeHead(304, head).end();
+    else {
+      const length = String(kept.bytes.length);
+      res.writeHead(200, [...head, 'Content-Type', kept.type, 'Content-Length', length]).end(kept.bytes);
+    }
+    const milliseconds = clock.now() - begun;
+    finished({ requestId, method: 'GET', path: req.url ?? '', status: res.statusCode, milliseconds });
+    return true;
+  };
+}
+
+/** Whether the request says that it has this very document (RFC 9110 §13.1.2). */
+export const isHad = ({ headers }: IncomingMessage, { etag }: KeptDocument): boolean =>
+  headers['if-none-match']?.split(',').some((one) => [etag, `W/${etag}`, '*'].includes(one.trim())) ?? false;
+
+/** No page of another origin asks, and the name is said once and right. */
+function isPlain({ headers, rawHeaders }: IncomingMessage, host: string): boolean {
+  if (headers.host !== host || headers.origin !== undefined) return false;
+  let hosts = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    if (rawHeaders[at]?.length === 4 && rawHeaders[at]?.toLowerCase() === 'host') hosts += 1;
+  }
+  return hosts === 1;
+}

@@ -1,0 +1,121 @@
+/** Discovery and the key set as kept bytes: the short way must say what the long way says. */
+import { request } from 'node:http';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { startServer, type TestServer } from '../support/server.js';
+
+const DOCUMENTS = [
+  '/.well-known/openid-configuration',
+  '/.well-known/oauth-authorization-server',
+  '/oauth/jwks.json',
+];
+const ORIGIN = 'https://app.example';
+
+let server: TestServer;
+
+beforeAll(async () => {
+  server = await startServer();
+  await server.createClient({ token_endpoint_auth_method: 'none' });
+  // Each is made by the first who asks.
+  for (const path of DOCUMENTS) await ask(path);
+});
+afterAll(() => server.close());
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+  readonly text: string;
+}
+
+/** With exactly these headers; `fetch` would add some. */
+function ask(path: string, headers: Record<string, string | string[]> = {}, method = 'GET'): Promise<Answer> {
+  const { hostname, port, host } = new URL(server.issuer);
+  return new Promise((resolve, reject) => {
+    const sent = request({ hostname, port, path, method, headers: { host, ...headers } }, (response) => {
+      let text = '';
+      response.on('data', (chunk) => {
+        text += chunk;
+      });
+      response.on('end', () =>
+        resolve({
+          status: response.statusCode ?? 0,
+          headers: response.headers as Record<string, string>,
+          text,
+        }),
+      );
+    });
+    sent.on('error', reject);
+    sent.end();
+  });
+}
+
+/** What differs between any two answers. */
+const withoutMoment = ({ headers: { date: _date, 'x-request-id': _id, ...headers }, ...rest }: Answer) => ({
+  ...rest,
+  headers,
+});
+
+describe.each(DOCUMENTS)('%s', (path) => {
+  test('is the same by the short way and by the long one', async () => {
+    const short = await ask(path);
+    const long = await ask(`${path}?by=the-long-way`);
+    expect(withoutMoment(short)).toEqual(withoutMoment(long));
+    expect(short.status).toBe(200);
+    expect(short.headers).toMatchObject({
+      'cache-control': 'public, max-age=300',
+      vary: 'Origin',
+      etag: expect.stringMatching(/^"[\w-]{22}"$/),
+      'content-length': String(Buffer.byteLength(short.text)),
+      'x-content-type-options': 'nosniff',
+      'x-request-id': expect.any(String),
+    });
+    expect(short.headers).not.toHaveProperty('access-control-allow-origin');
+  });
+
+  test('is not sent again to who has it', async () => {
+    const { etag = '' } = (await ask(path)).headers;
+    for (const condition of [etag, `W/${etag}`, `"another", ${etag}`, '*']) {
+      const { status, text, headers } = await ask(path, { 'if-none-match': condition });
+      expect([condition, status, text]).toEqual([condition, 304, '']);
+      expect(headers.etag).toBe(etag);
+    }
+    expect((await ask(path, { 'if-none-match': '"another"' })).status).toBe(200);
+  });
+
+  test('HEAD says its length and type and nothing else', async () => {
+    const whole = await ask(path);
+    const head = await ask(path, {}, 'HEAD');
+    expect([head.status, head.text]).toEqual([200, '']);
+    expect(head.headers['content-length']).toBe(whole.headers['content-length']);
+    expect(head.headers['content-type']).toBe(whole.headers['content-type']);
+  });
+
+  test('is readable by the pages of browser clients and by no others', async () => {
+    const known = await ask(path, { origin: ORIGIN });
+    expect(known.headers['access-control-allow-origin']).toBe(ORIGIN);
+    const stranger = await ask(path, { origin: 'https://evil.example' });
+    expect(stranger.headers).not.toHaveProperty('access-control-allow-origin');
+    expect([known.text, stranger.text]).toEqual([(await ask(path)).text, known.text]);
+  });
+
+  test('is not answered under a foreign name', async () => {
+    expect((await ask(path, { host: 'evil.example' })).status).toBe(421);
+    expect((await ask(`http://evil.example${path}`)).status).toBe(421);
+  });
+
+  test('takes no POST', async () => {
+    expect([404, 405]).toContain((await ask(path, {}, 'POST')).status);
+  });
+});
+
+test('what is kept is logged as any other request', async () => {
+  const { headers } = await ask('/oauth/jwks.json');
+  const lines = server.logs.map((line) => JSON.parse(line) as Record<string, unknown>);
+  expect(lines).toContainEqual(
+    expect.objectContaining({
+      method: 'GET',
+      route: '/oauth/jwks.json',
+      status: 200,
+      request_id: headers['x-request-id'],
+    }),
+  );
+});
