@@ -201,7 +201,6 @@ async function assemble(
     clock,
   });
   const keyring = await createKeyring(signingKeys, revokeLostKeys);
-
   const dserver = createDserver({
     config,
     stores: { ...createDserverStores(database), accounts },
