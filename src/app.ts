@@ -8,6 +8,7 @@ import { createRecoveryRoutes } from './accounts/recovery-routes.js';
 import { createAccountPages } from './accounts/routes.js';
 import { createSignIn } from './accounts/sign-in.js';
 import { createSignInPages } from './accounts/sign-in-pages.js';
+import { createSignUpPages } from './accounts/sign-up-pages.js';
 import { createAdminPages } from './admin/admin-pages.js';
 import { createAdminRoutes } from './admin/routes.js';
 import { createServicePages, SERVICES } from './admin/service-pages.js';
@@ -129,10 +130,15 @@ function pages(container: Container): Record<string, Router> {
     box: createSecretBox(config.secretKeys, 'sign-in-ticket'),
     clock: container.clock,
   });
-  const signInPages = createSignInPages({
-    signIn,
+  const forgotHref = container.byMail.postman.available ? '/forgot-password' : undefined;
+  const signInPages = createSignInPages({ signIn, renderView, forgotHref });
+  const signUpPages = createSignUpPages({
+    register: container.register.signUp,
+    signUp: config.signUp,
+    byMail: container.byMail,
+    csrf,
     renderView,
-    forgotHref: container.byMail.postman.available ? '/forgot-password' : undefined,
+    requestInfo,
   });
   const { sessions: upstreamSessions } = container.upstreamSide.login;
   const dserver = createDserverRoutes({
@@ -168,11 +174,10 @@ function pages(container: Container): Record<string, Router> {
   const accountPages = createAccountPages({
     sessions,
     signInPages,
-    register: container.register.signUp,
+    signUpPages,
     currentAccount,
-    signUp: config.signUp,
     upstreams: upstreamPages.ways,
-    byMail: container.byMail,
+    forgotHref,
     csrf,
     flash,
     renderView,
@@ -249,6 +254,7 @@ function pages(container: Container): Record<string, Router> {
     interactions: createInteractionRoutes({
       interactions,
       signInPages,
+      signUpPages,
       upstreamLinks: upstreamPages.interactionLinks,
       findAccount,
       audit,

@@ -1,5 +1,6 @@
 import type { Audit } from '../platform/audit/audit.js';
 import type { Clock } from '../platform/crypto/clock.js';
+import { TooManyAttempts, Unavailable } from '../platform/errors/errors.js';
 import type { Postman } from '../platform/mail/postman.js';
 import type { Throttle, ThrottleRule } from '../platform/throttle/throttle.js';
 import type { AccountStore } from '../stores/account-store.js';
@@ -76,4 +77,9 @@ export function createByMail(deps: Dependencies): ByMail {
     emailAddress: createEmailAddress({ store, write, links, limits, postman, endAccess, audit, clock }),
     invitations: createInvitations({ store: linkStore, links, postman, audit, clock }),
   };
+}
+
+/** For a mail beside what was done: the account is there, and its page offers the mail again. */
+export function laterOnly(error: unknown): void {
+  if (!(error instanceof TooManyAttempts || error instanceof Unavailable)) throw error;
 }

@@ -2,29 +2,26 @@ import Router from '@koa/router';
 import type { Context } from 'koa';
 import type { BrowserSessions } from '../authorization-server/browser-session.js';
 import type { RequestInfo } from '../platform/audit/audit.js';
-import { InvalidInput, PageError, TooManyAttempts, Unavailable } from '../platform/errors/errors.js';
-import { type Form, readForm } from '../platform/web/body.js';
+import { readForm } from '../platform/web/body.js';
 import type { Csrf } from '../platform/web/csrf.js';
 import type { Flash } from '../platform/web/flash.js';
 import type { RenderView } from '../platform/web/render-view.js';
 import { localPath } from '../platform/web/return-to.js';
 import type { UpstreamLink } from '../platform/web/upstream-views.js';
 import type { Account } from './account.js';
-import { MINIMUM_LENGTH } from './passwords.js';
-import type { ByMail } from './by-mail.js';
-import type { Invited, Register } from './register.js';
 import type { SignInPages, SignInPlace } from './sign-in-pages.js';
+import type { SignUpPages, SignUpPlace } from './sign-up-pages.js';
 
 /** `/login`, `/signup` and `/logout`. */
 interface Dependencies {
   readonly sessions: BrowserSessions;
   readonly signInPages: SignInPages;
-  readonly register: Register['signUp'];
+  readonly signUpPages: SignUpPages;
   readonly currentAccount: (ctx: Context) => Promise<Account | undefined>;
-  readonly signUp: SignUpSetting;
   /** Signing in through others. */
   readonly upstreams: UpstreamWays;
-  readonly byMail: ByMail;
+  /** Left out where no mail can be sent. */
+  readonly forgotHref: string | undefined;
   readonly csrf: Csrf;
   readonly flash: Flash;
   readonly renderView: RenderView;
@@ -56,13 +53,6 @@ export interface UpstreamWays {
 /** What else `/logout` has to say to somebody who is signed out. */
 export const SIGNED_OUT = 'signed out';
 
-type SignUpSetting = 'open' | 'invite' | 'closed';
-
-const CLOSED = {
-  closed: 'Accounts here are made by an administrator. Ask the people who run this server.',
-  invite: 'Accounts here are made for people who were invited. Ask the people who run this server.',
-};
-
 const query = (ctx: Context, name: string): string | undefined => {
   const value = ctx.query[name];
   return typeof value === 'string' ? value : undefined;
@@ -78,19 +68,14 @@ const ERRORS: Readonly<Record<string, string>> = {
   denied: 'You rejected the authentication request.',
 };
 
-/** The account is there; its page offers the mail again. */
-function laterOnly(error: unknown): void {
-  if (!(error instanceof TooManyAttempts || error instanceof Unavailable)) throw error;
-}
-
 export function createAccountPages(deps: Dependencies): AccountPages {
-  const { sessions, signInPages, csrf, renderView, requestInfo } = deps;
+  const { sessions, signInPages, signUpPages, csrf, renderView, requestInfo } = deps;
 
   const signInPlace = (next: string): SignInPlace => ({
     action: '/login',
     hidden: { next },
-    ...(deps.signUp === 'open' ? { signUpHref: `/signup?next=${encodeURIComponent(next)}` } : {}),
-    ...(deps.byMail.postman.available ? { forgotHref: '/forgot-password' } : {}),
+    ...(signUpPages.isOpen ? { signUpHref: `/signup?next=${encodeURIComponent(next)}` } : {}),
+    ...(deps.forgotHref ? { forgotHref: deps.forgotHref } : {}),
     upstreams: deps.upstreams.links(next),
   });
 
@@ -109,59 +94,20 @@ export function createAccountPages(deps: Dependencies): AccountPages {
     seeOther(ctx, next);
   }
 
-  function showSignUp(
-    ctx: Context,
-    form: Form,
-    invited: Invited | undefined,
-    faults: InvalidInput['faults'] = [],
-  ): void {
-    const next = localPath(form.next);
-    const { invite, email } = form;
-    renderView(
-      ctx,
-      'signup',
-      {
-        action: '/signup',
-        hidden: { next, ...(invited && invite ? { invite } : {}) },
-        ...(invited ? { invited: invited.email } : { askEmail: deps.byMail.postman.available }),
-        ...(email ? { email } : {}),
-        minimumLength: MINIMUM_LENGTH,
-        ...(invited ? {} : { upstreams: deps.upstreams.links(next) }),
-        loginHref: `/login?next=${encodeURIComponent(next)}`,
-        faults,
-        ...(form.username ? { username: form.username } : {}),
-      },
-      { status: faults.length > 0 ? 400 : 200 },
-    );
-  }
-
-  /** Whether a stranger may sign up here, and by which invitation. */
-  async function requireSignUp(invite: string | undefined): Promise<Invited | undefined> {
-    if (invite && deps.signUp !== 'closed') return deps.byMail.invitations.open(invite);
-    if (deps.signUp === 'open') return undefined;
-    throw new PageError(403, 'sign_up_closed', 'Sign-up is closed', CLOSED[deps.signUp], {
-      waysOn: [{ label: 'Sign in', href: '/login' }],
-    });
-  }
+  const signUpPlace = (next: string): SignUpPlace => ({
+    action: '/signup',
+    hidden: { next },
+    loginHref: `/login?next=${encodeURIComponent(next)}`,
+    upstreams: deps.upstreams.links(next),
+  });
 
   async function takeSignUp(ctx: Context): Promise<void> {
     const form = await readForm(ctx);
-    const invited = await requireSignUp(form.invite);
-    csrf.require(ctx, form);
-    const info = requestInfo(ctx);
-    const { postman, limits, emailAddress } = deps.byMail;
-    const email = postman.available ? form.email?.trim() : undefined;
-    try {
-      const { username = '', password = '' } = form;
-      if (email) await limits.check(email, info);
-      const account = await deps.register({ username, password, email }, info, invited);
-      await sessions.signIn(ctx, account.id);
-      await emailAddress.sendVerification(account, info).catch(laterOnly);
-    } catch (error) {
-      if (!(error instanceof InvalidInput)) throw error;
-      return showSignUp(ctx, form, invited, error.faults);
-    }
-    seeOther(ctx, localPath(form.next));
+    const next = localPath(form.next);
+    const account = await signUpPages.take(ctx, signUpPlace(next), form);
+    if (!account) return;
+    await sessions.signIn(ctx, account.id);
+    seeOther(ctx, next);
   }
 
   /** After the session has ended: on to where its upstream signs out, or the page that says it is done. */
@@ -203,12 +149,9 @@ export function createAccountPages(deps: Dependencies): AccountPages {
   const router = new Router();
   router.get('/login', showSignIn);
   router.post('/login', takeSignIn);
-  router.get('/signup', async (ctx) => {
-    const invite = query(ctx, 'invite');
-    const invited = await requireSignUp(invite);
-    const next = query(ctx, 'next');
-    showSignUp(ctx, { ...(next ? { next } : {}), ...(invite ? { invite } : {}) }, invited);
-  });
+  router.get('/signup', (ctx) =>
+    signUpPages.show(ctx, signUpPlace(localPath(query(ctx, 'next'))), query(ctx, 'invite')),
+  );
   router.post('/signup', takeSignUp);
   router.get('/logout', showLogout);
   router.post('/logout', takeLogout);

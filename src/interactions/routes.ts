@@ -6,6 +6,7 @@ import Router from '@koa/router';
 import type { Context } from 'koa';
 import type { Account } from '../accounts/account.js';
 import type { SignInPages, SignInPlace } from '../accounts/sign-in-pages.js';
+import type { SignUpPages, SignUpPlace } from '../accounts/sign-up-pages.js';
 import type { Interactions, PendingInteraction } from '../authorization-server/interactions.js';
 import type { Audit, RequestInfo } from '../platform/audit/audit.js';
 import { readForm } from '../platform/web/body.js';
@@ -17,6 +18,7 @@ import { clientCard, consentModel, untickedOf } from './consent.js';
 interface Dependencies {
   readonly interactions: Interactions;
   readonly signInPages: SignInPages;
+  readonly signUpPages: SignUpPages;
   /** The buttons of other ways to sign in. */
   readonly upstreamLinks: (uid: string) => UpstreamLink[];
   readonly findAccount: (id: string) => Promise<Account | undefined>;
@@ -31,12 +33,20 @@ const pathOf = (uid: string, step = ''): string => `/interaction/${uid}${step}`;
 const targetsOf = ({ redirectUri }: PendingInteraction): string[] => (redirectUri ? [redirectUri] : []);
 
 export function createInteractionRoutes(deps: Dependencies): Router {
-  const { interactions, signInPages, csrf, renderView, requestInfo } = deps;
+  const { interactions, signInPages, signUpPages, csrf, renderView, requestInfo } = deps;
 
   const placeOf = (pending: PendingInteraction): SignInPlace => ({
     action: pathOf(pending.uid, '/login'),
     client: clientCard(pending.client),
     cancelAction: pathOf(pending.uid, '/cancel'),
+    ...(signUpPages.isOpen ? { signUpHref: pathOf(pending.uid, '/signup') } : {}),
+    upstreams: deps.upstreamLinks(pending.uid),
+    formTargets: targetsOf(pending),
+  });
+
+  const signUpPlaceOf = (pending: PendingInteraction): SignUpPlace => ({
+    action: pathOf(pending.uid, '/signup'),
+    loginHref: pathOf(pending.uid),
     upstreams: deps.upstreamLinks(pending.uid),
     formTargets: targetsOf(pending),
   });
@@ -72,6 +82,13 @@ export function createInteractionRoutes(deps: Dependencies): Router {
     const form = await readForm(ctx);
     csrf.require(ctx, form, pathOf(pending.uid));
     const account = await signInPages.take(ctx, placeOf(pending), form, requestInfo(ctx));
+    if (account) seeOther(ctx, await interactions.login(ctx, account.id));
+  }
+
+  async function signUp(ctx: Context): Promise<void> {
+    const place = signUpPlaceOf(await pendingOf(ctx));
+    if (ctx.method !== 'POST') return signUpPages.show(ctx, place);
+    const account = await signUpPages.take(ctx, place, await readForm(ctx));
     if (account) seeOther(ctx, await interactions.login(ctx, account.id));
   }
 
@@ -124,6 +141,8 @@ export function createInteractionRoutes(deps: Dependencies): Router {
   const router = new Router();
   router.get('/interaction/:uid', show);
   router.post('/interaction/:uid/login', login);
+  router.get('/interaction/:uid/signup', signUp);
+  router.post('/interaction/:uid/signup', signUp);
   router.post('/interaction/:uid/consent', consent);
   router.post('/interaction/:uid/switch', switchAccount);
   router.post('/interaction/:uid/cancel', cancel);

@@ -1,11 +1,10 @@
 import type { Account } from '../accounts/account.js';
 import type { Authenticate } from '../accounts/authenticate.js';
-import type { ByMail } from '../accounts/by-mail.js';
+import { type ByMail, laterOnly } from '../accounts/by-mail.js';
 import type { Register } from '../accounts/register.js';
 import type { Audit, RequestInfo } from '../platform/audit/audit.js';
 import type { Clock } from '../platform/crypto/clock.js';
 import type { SecretBox } from '../platform/crypto/secret-box.js';
-import { TooManyAttempts, Unavailable } from '../platform/errors/errors.js';
 import type { AccountStore } from '../stores/account-store.js';
 import type { FederatedIdentityStore } from '../stores/federated-identity-store.js';
 import type { LoginTransactionStore } from '../stores/login-transaction-store.js';
@@ -115,7 +114,7 @@ export function createByUpstream(deps: ByUpstreamDeps): ByUpstream {
     sendWelcome(email) {
       if (!postman.available) return;
       const model = { link: byMail.accountAddress };
-      postman.later(() => postman.send('welcome', email, model).then(() => undefined));
+      postman.post('welcome', email, model);
     },
   });
   const linkIdentity = createLinkIdentity({
@@ -175,9 +174,4 @@ export function createByUpstream(deps: ByUpstreamDeps): ByUpstream {
       clock,
     }),
   };
-}
-
-/** The account is there; its page offers the mail again. */
-function laterOnly(error: unknown): void {
-  if (!(error instanceof TooManyAttempts || error instanceof Unavailable)) throw error;
 }

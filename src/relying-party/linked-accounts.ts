@@ -142,7 +142,7 @@ export function createLinkedAccounts(deps: Dependencies): LinkedAccounts {
       const { url, validFor, step } = links.issue('undo_link', { accountId, email, detail });
       await deps.saveLink([step]);
       const model = { link: url, validFor, username, title };
-      deps.postman.later(() => deps.postman.send('account-linked', email, model).then(() => undefined));
+      deps.postman.post('account-linked', email, model, { accountId });
     },
     async openUndo(token) {
       const { detail } = await links.require('undo_link', token);
