@@ -16,6 +16,8 @@ export function addUrlsVerb(program: Command, cli: Cli): void {
         const health = createHealth({ checks: [], draining: () => false });
         const routes = listRoutes(container, health)
           .map((route) => ({ ...route, methods: SHOWN.filter((method) => route.methods.includes(method)) }))
+          // What answers preflights alone is no address to look for.
+          .filter(({ methods }) => methods.length > 0)
           .toSorted((a, b) => (a.rule < b.rule ? -1 : a.rule > b.rule ? 1 : 0));
         cli.progress('[*] Listing urls');
         cli.print(
