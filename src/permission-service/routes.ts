@@ -89,9 +89,9 @@ export function createPermissionRoutes(deps: Dependencies): Router {
 
   const router = new Router();
   const cors = createCredentialedCors(deps.allowedOrigins).middleware;
-  for (const path of PATHS) router.all(path, cors);
+  for (const path of PATHS) router.options(path, cors);
 
-  router.get('/auth/check', async (ctx) => {
+  router.get('/auth/check', cors, async (ctx) => {
     const visitor = await deps.findVisitor(tokenOf(ctx));
     answer(
       ctx,
@@ -101,17 +101,17 @@ export function createPermissionRoutes(deps: Dependencies): Router {
     );
   });
 
-  router.get('/auth/authorize', async (ctx) => {
+  router.get('/auth/authorize', cors, async (ctx) => {
     answer(ctx, await deps.authorize(tokenOf(ctx), asked(ctx, 'service')));
   });
 
-  router.post('/auth/update', async (ctx) => answer(ctx, await update(ctx)));
+  router.post('/auth/update', cors, async (ctx) => answer(ctx, await update(ctx)));
 
-  router.get('/auth/resolve', async (ctx) => {
+  router.get('/auth/resolve', cors, async (ctx) => {
     answer(ctx, { userid: (await lookUp(ctx))?.profile.userId ?? null });
   });
 
-  router.get('/auth/get_profile', async (ctx) => {
+  router.get('/auth/get_profile', cors, async (ctx) => {
     const found = await lookUp(ctx);
     if (found === undefined) return answer(ctx, { found: false, profile: null });
     const { id, name, avatar_url } = toServiceUser(found.profile, found.account);
@@ -122,7 +122,7 @@ export function createPermissionRoutes(deps: Dependencies): Router {
   });
 
   // Before the door whose log-out this also is: a user token that comes along ends here.
-  router.all('/auth/logout', async (ctx, next) => {
+  router.register('/auth/logout', ['get', 'post'], async (ctx, next) => {
     const visitor = await deps.findVisitor(tokenOf(ctx));
     if (typeof visitor !== 'string' && (await deps.tokens.revoke(visitor.bearer, requestInfo(ctx)))) {
       await deps.extensions.userLogout(toServiceUser(visitor.profile, visitor.account));
