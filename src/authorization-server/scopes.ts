@@ -28,6 +28,11 @@ interface RequestState {
   on(event: 'assign.client', listener: () => void): void;
 }
 
+/** Where they are kept: the library asks for them dozens of times in each request. */
+const PARAMS = Symbol('params');
+
+type Keeping = RequestState & { [PARAMS]?: RequestState['params'] };
+
 /**
  * Narrows `params.scope` of each request as soon as both the client and the parameters are known. The
  * library assembles the parameters before it finds the client at the authorization and token endpoints,
@@ -38,8 +43,6 @@ export function installScopeNarrowing(
   recordOf: (client: Client) => ClientRecord,
   mayAsk: MayAsk,
 ): void {
-  const paramsOf = new WeakMap<object, RequestState['params']>();
-
   function narrow(request: RequestState): void {
     const { params, client } = request;
     // Widening at refresh is an error, not a cut: the library answers `invalid_scope`.
@@ -50,12 +53,12 @@ export function installScopeNarrowing(
 
   Object.defineProperty(provider.OIDCContext.prototype, 'params', {
     configurable: true,
-    get(this: RequestState) {
-      return paramsOf.get(this);
+    get(this: Keeping) {
+      return this[PARAMS];
     },
-    set(this: RequestState, params: RequestState['params']) {
-      const first = !paramsOf.has(this);
-      paramsOf.set(this, params);
+    set(this: Keeping, params: RequestState['params']) {
+      const first = !(PARAMS in this);
+      this[PARAMS] = params;
       if (first) this.on('assign.client', () => narrow(this));
       narrow(this);
     },

@@ -52,7 +52,10 @@ export interface UnitsOfWork {
 }
 
 export function createUnitsOfWork(store: PayloadStore): UnitsOfWork {
-  const writesOf = new WeakMap<object, RequestWrites>();
+  // On the request itself: a WeakMap that grows and shrinks with every request keeps the collector busy.
+  const own = Symbol('writes');
+  type Carrier = { [own]?: RequestWrites };
+  const of = (ctx: object): RequestWrites | undefined => (ctx as Carrier)[own];
 
   async function settle(ctx: ParameterizedContext, writes: RequestWrites): Promise<void> {
     try {
@@ -68,12 +71,12 @@ export function createUnitsOfWork(store: PayloadStore): UnitsOfWork {
 
   function current(): RequestWrites | undefined {
     const ctx = Provider.ctx;
-    return ctx && writesOf.get(ctx);
+    return ctx && of(ctx);
   }
 
   return {
     current,
-    of: (ctx) => writesOf.get(ctx),
+    of,
     async write(change) {
       const writes = current();
       if (writes) return change(writes.grant ?? writes.plain);
@@ -89,7 +92,7 @@ export function createUnitsOfWork(store: PayloadStore): UnitsOfWork {
         failure: undefined,
         session: undefined,
       };
-      writesOf.set(ctx, writes);
+      (ctx as object as Carrier)[own] = writes;
       await next();
       await settle(ctx, writes);
     },

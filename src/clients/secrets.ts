@@ -1,4 +1,4 @@
-import { sameText, sha256 } from '../platform/crypto/ids.js';
+import { sameDigest, sha256 } from '../platform/crypto/ids.js';
 import type { Clock } from '../platform/crypto/clock.js';
 import type { SealedPlace, SealedRows } from '../platform/crypto/rekey.js';
 import { createSecretBox, type SecretBox } from '../platform/crypto/secret-box.js';
@@ -53,7 +53,7 @@ export function createClientSecrets({ box, clock }: { box: SecretBox; clock: Clo
         const text = textOf(client.clientId, secret);
         const kept = secret.hash ?? (text === undefined ? undefined : sha256(text));
         // No early way out: which of two secrets it was is nobody's business.
-        if (kept !== undefined && sameText(kept, shown)) found = true;
+        if (kept !== undefined && sameDigest(kept, shown)) found = true;
       }
       return found;
     },

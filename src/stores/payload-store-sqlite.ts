@@ -102,9 +102,16 @@ export function createSqlitePayloadStore(db: SqliteDatabase, clock: Clock): Payl
   const read = (raw: unknown) => (raw === undefined ? undefined : toStoredPayload(raw as RawPayload));
 
   return {
-    find: async (key) => read(byKey.get(key)),
-    findSessionByUid: async (uid) => read(byUid.get(uid)),
+    async find(key) {
+      db.reading();
+      return read(byKey.get(key));
+    },
+    async findSessionByUid(uid) {
+      db.reading();
+      return read(byUid.get(uid));
+    },
     async findByUserCode(names) {
+      db.reading();
       const list = names.map(() => '?').join(', ');
       return read(
         db
@@ -123,7 +130,10 @@ export function createSqlitePayloadStore(db: SqliteDatabase, clock: Clock): Payl
       );
       return db.submit(() => revoke.run(at, ...pair.map(([, value]) => value)).changes);
     },
-    listGrantedClients: async (accountId) => grantedClients.all(accountId, clock.now()) as string[],
+    async listGrantedClients(accountId) {
+      db.reading();
+      return grantedClients.all(accountId, clock.now()) as string[];
+    },
     endSessions: (accountId, { only = null, except = null } = {}) =>
       db.submit(() => {
         const values = [clock.now(), accountId, only, only, except, except];

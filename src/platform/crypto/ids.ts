@@ -24,6 +24,10 @@ export function randomLetters(length: number): string {
 /** SHA-256 as base64url: how a bearer value is named in the database. */
 export const sha256 = (value: string): string => hash('sha256', value, 'base64url');
 
+/** Compares two values of `sha256`. */
+export const sameDigest = (a: string, b: string): boolean =>
+  a.length === b.length && timingSafeEqual(Buffer.from(a, 'latin1'), Buffer.from(b, 'latin1'));
+
 /** Compares two texts in time that depends on neither. */
 export function sameText(a: string, b: string): boolean {
   const left = hash('sha256', a, 'buffer');

@@ -26,10 +26,12 @@ const MAX_BATCH = 500;
  * Commits the units of one turn together: a commit with its fsync costs more than the rest of a
  * request. A batch begins and ends in one synchronous stretch, so nobody reads rows that are not
  * committed and no lock is held across turns.
+ * @param endReads ends the read transaction of the turn, which would stand in the way of a batch
  */
 export function createGroupCommit(
   db: BetterSqlite3.Database,
   timeoutMs: number,
+  endReads: () => void = () => {},
   watch?: Pick<DatabaseWatch, 'committed'>,
 ): GroupCommit {
   const queue: Unit[] = [];
@@ -62,6 +64,7 @@ export function createGroupCommit(
   /** Nobody hears of success before the commit. */
   function transact(units: readonly Unit[]): void {
     const values: unknown[] = [];
+    endReads();
     const begun = watch && performance.now();
     begin.run();
     try {

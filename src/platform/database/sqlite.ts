@@ -5,6 +5,7 @@ import knex from 'knex';
 import type { Database, DatabaseSettings, DatabaseWatch, Query } from './database.js';
 import { createGroupCommit, type Work } from './group-commit.js';
 import { storageError } from './sqlite-errors.js';
+import { createTurnSnapshot } from './turn-snapshot.js';
 import { type NativeStep, render, renderStep, type Statement } from './statement.js';
 
 type Prepared = BetterSqlite3.Statement<unknown[], unknown>;
@@ -12,8 +13,10 @@ type Prepared = BetterSqlite3.Statement<unknown[], unknown>;
 /** The executor over one better-sqlite3 handle, which is the only one of the process. */
 export interface SqliteDatabase extends Database {
   readonly dialect: 'sqlite';
-  /** The statement for this text, prepared once. For reads at any time and for writes inside `submit`. */
+  /** The statement for this text, prepared once. For reads after `reading` and for anything inside `submit`. */
   prepare(text: string): Prepared;
+  /** Before a read outside `submit`. */
+  reading(): void;
   /**
    * Runs `work` inside the next common transaction. It must be synchronous, must decide before it
    * writes (what it returns is committed), and may run twice when a neighbour fails.
@@ -60,7 +63,8 @@ export function createSqliteDatabase(
   watch?: DatabaseWatch,
 ): SqliteDatabase {
   const prepare = statementCache(handle);
-  const group = createGroupCommit(handle, timeoutMs, watch);
+  const snapshot = createTurnSnapshot(handle);
+  const group = createGroupCommit(handle, timeoutMs, snapshot.end, watch);
 
   async function all<Row>(query: Query): Promise<Row[]> {
     const statement = render(query);
@@ -68,19 +72,27 @@ export function createSqliteDatabase(
     if (!attempt(() => prepare(statement.text)).readonly) {
       return group.submit(() => rowsOf<Row>(prepare, statement));
     }
-    return attempt(() => rowsOf<Row>(prepare, statement));
+    return attempt(() => {
+      snapshot.begin();
+      return rowsOf<Row>(prepare, statement);
+    });
   }
 
   return {
     dialect: 'sqlite',
     sql: knex({ client: 'better-sqlite3', useNullAsDefault: true }),
     prepare,
+    reading: snapshot.begin,
     submit: group.submit,
     all,
     first: async <Row>(query: Query) => (await all<Row>(query))[0],
     reader<Row>(query: Query) {
       const statement = handle.prepare<unknown[], Row>(render(query).text);
-      return async (...values: readonly unknown[]) => attempt(() => statement.all(...values));
+      return async (...values: readonly unknown[]) =>
+        attempt(() => {
+          snapshot.begin();
+          return statement.all(values);
+        });
     },
     async write(steps) {
       const rendered = steps.map(renderStep);
@@ -95,6 +107,7 @@ export function createSqliteDatabase(
     },
     async close() {
       await group.close();
+      snapshot.end();
       handle.close();
     },
   };

@@ -26,7 +26,9 @@ const SPOKEN_FOR_CLIENT = [
 /** @param list addresses and CIDR ranges, already validated by the settings. */
 export function createTrustedProxies(list: readonly string[]): TrustedProxies {
   const trusted = blockListOf(list);
-  const addresses = new WeakMap<IncomingMessage, string>();
+  // On the request itself: a WeakMap that grows and shrinks with every request keeps the collector busy.
+  const own = Symbol('address');
+  type Carrier = IncomingMessage & { [own]?: string };
   const peers = new WeakMap<
     IncomingMessage['socket'],
     { readonly address: string; readonly trusted: boolean }
@@ -62,14 +64,14 @@ export function createTrustedProxies(list: readonly string[]): TrustedProxies {
       const peer = peerOf(req);
       if (peer.trusted) {
         const address = walk(peer.address, headerOf(req, 'x-forwarded-for').slice(0, 2000));
-        addresses.set(req, address);
+        (req as Carrier)[own] = address;
         keepCleanForms(req, address);
       } else {
-        addresses.set(req, peer.address);
+        (req as Carrier)[own] = peer.address;
         for (const name of Object.keys(req.headers)) if (isSpokenForClient(name)) delete req.headers[name];
       }
     },
-    clientAddress: (req) => addresses.get(req) ?? peerOf(req).address,
+    clientAddress: (req) => (req as Carrier)[own] ?? peerOf(req).address,
   };
 }
 

@@ -1,0 +1,69 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import {
+  createSqliteDatabase,
+  openSqliteFile,
+  type SqliteDatabase,
+} from '../../../src/platform/database/sqlite.js';
+
+/** Two executors over one file, as two processes have them. */
+let folder: string;
+let ours: SqliteDatabase;
+let theirs: SqliteDatabase;
+
+const open = () => createSqliteDatabase(openSqliteFile(join(folder, 'db'), 1000), { timeoutMs: 1000 });
+const add = (db: SqliteDatabase, name: string) => db.run(db.sql('things').insert({ name }));
+const names = async (db: SqliteDatabase) =>
+  (await db.all<{ name: string }>(db.sql('things').select('name').orderBy('name'))).map(({ name }) => name);
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'postern-turn-'));
+  ours = open();
+  await ours.submit((db) => db.exec('CREATE TABLE things (name TEXT PRIMARY KEY)'));
+  theirs = open();
+});
+afterEach(async () => {
+  await ours.close();
+  await theirs.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test('what others committed is seen in the next turn at the latest', async () => {
+  expect(await names(ours)).toEqual([]);
+  await add(theirs, 'a');
+  await turn();
+  expect(await names(ours)).toEqual(['a']);
+});
+
+test('a unit asked for after a read is written, and sees what was committed in between', async () => {
+  const seen = await names(ours);
+  const written = Promise.all([add(ours, 'b'), add(theirs, 'c')]);
+  expect(seen).toEqual([]);
+  expect(await names(ours)).toEqual([]);
+  await written;
+  await turn();
+  expect(await names(ours)).toEqual(['b', 'c']);
+  const found = await ours.submit((db) => db.prepare('SELECT count(*) FROM things').pluck().get());
+  expect(found).toBe(2);
+});
+
+test('a reader that is asked over and over sees each change', async () => {
+  const read = ours.reader<{ name: string }>(ours.sql('things').select('name').where('name', ''));
+  expect(await read('d')).toEqual([]);
+  await add(ours, 'd');
+  expect(await read('d')).toEqual([{ name: 'd' }]);
+  await add(theirs, 'e');
+  await turn();
+  expect(await read('e')).toEqual([{ name: 'e' }]);
+});
+
+test('closing in the turn of a read leaves nothing open', async () => {
+  const last = open();
+  await names(last);
+  await last.close();
+  await add(ours, 'f');
+  expect(await names(theirs)).toEqual(['f']);
+});
