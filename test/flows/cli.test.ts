@@ -2,11 +2,14 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { createBrowser } from '../support/browser.js';
 import { newPlace, type Place } from '../support/command-line.js';
 import { getCode, getWith, introspect, post, redeem, refresh } from '../support/flow.js';
 import { PASSWORD, startServer, type TestServer } from '../support/server.js';
+
+// Whole processes are started here, compiled as they start; a busy machine takes its time.
+jest.setTimeout(120_000);
 
 let place: Place;
 let server: TestServer;
