@@ -79,7 +79,10 @@ describe('README', () => {
   test('the tour works line by line', async () => {
     expect(tour.length).toBeGreaterThanOrEqual(5);
     const script = tour.join('\necho "--"\n').replaceAll(':5000', `:${port}`);
-    const shell = spawn('bash', ['-euo', 'pipefail', '-c', script], { env, stdio: ['pipe', 'pipe', 'pipe'] });
+    const shell = spawn('bash', ['--norc', '-euo', 'pipefail', '-c', script], {
+      env,
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
     let output = '';
     let faults = '';
     shell.stdout.on('data', (chunk: Buffer) => {

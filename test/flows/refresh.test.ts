@@ -41,9 +41,9 @@ async function rawRefresh(of: TestClient, refreshToken: string): Promise<string>
 
 async function signOut(browser: Browser, at = server): Promise<void> {
   const page = await browser.get(at.url('/logout'));
-  const done = await browser.submit(page, '/logout', { logout: 'yes' });
-  expect(done.status).toBe(200);
-  expect(done.text).toContain('signed out');
+  const left = await browser.submit(page, '/logout', { logout: 'yes' });
+  expect(left.status).toBe(303);
+  expect((await browser.follow(left, at.issuer)).text).toContain('signed out');
 }
 
 describe('a refresh that must be refused', () => {
