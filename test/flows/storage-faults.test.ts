@@ -252,7 +252,7 @@ describe.each(['SQLite', 'PostgreSQL'])('on %s', (dialect) => {
     // For a client the session knows nothing of yet, so that there is something to save.
     const other = await server.createClient();
     await thief.get(authorizeUrl(server, other, pkceParams()));
-    expect(await signedOut).toMatchObject({ status: 200 });
+    expect(await signedOut).toMatchObject({ status: 303 });
     const silent = await thief.get(authorizeUrl(server, client, { ...pkceParams(), prompt: 'none' }));
     expect(answerOf(silent).get('error')).toBe('login_required');
   });
