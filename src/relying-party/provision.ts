@@ -1,5 +1,5 @@
 import type { Account } from '../accounts/account.js';
-import { emailFault, nameFault } from '../accounts/profile-rules.js';
+import { emailFault } from '../accounts/profile-rules.js';
 import { type Register, type Registration, usernameTaken } from '../accounts/register.js';
 import { usernameKey } from '../accounts/usernames.js';
 import type { RequestInfo } from '../platform/audit/audit.js';
@@ -12,6 +12,7 @@ import { type Arrivals, SHUT, type Tie } from './arrivals.js';
 import type { UpstreamIdentity } from './connector.js';
 import { notAllowed, unknownLogin } from './failed-login.js';
 import type { LoginTransactions, OpenQuestion } from './login-transaction.js';
+import { profileOf } from './profile-of.js';
 import type { ProvenLogin } from './proven-login.js';
 import type { Completed } from './relying-party.js';
 import { suggestUsernames, variants } from './suggest-usernames.js';
@@ -201,19 +202,3 @@ function provenAddresses({ upstream, proven: { identity } }: ProvenLogin): strin
   );
   return [...(email !== undefined && emailVerified ? [email] : []), ...others.slice(0, LISTED)];
 }
-
-const name = (text: string | undefined): string | undefined => {
-  const trimmed = text?.trim() || undefined;
-  return nameFault(trimmed) === undefined ? trimmed : undefined;
-};
-
-/** What of an upstream's word may stand in a profile. */
-export const profileOf = (identity: UpstreamIdentity) => ({
-  displayName: name(identity.displayName),
-  givenName: name(identity.givenName),
-  familyName: name(identity.familyName),
-  picture:
-    identity.picture !== undefined && /^https:\/\/[^\s"<>]{1,2000}$/.test(identity.picture)
-      ? identity.picture
-      : undefined,
-});

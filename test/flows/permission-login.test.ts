@@ -340,13 +340,11 @@ describe('rows 55, 56: whose address', () => {
   });
 
   test('row 56: a claim by the name of that list counts for nothing where no list was asked for', async () => {
-    world.google.person = {
-      sub: 'g-list',
-      email: 'lister@example.org',
-      email_verified: true,
-      verified_emails: ['elder@example.org'],
-    };
+    const { google } = world;
+    google.person = { sub: 'g-list', email: 'lister@example.org', email_verified: true };
+    google.wrong = { claims: (claims) => ({ ...claims, verified_emails: ['elder@example.org'] }) };
     const page = await login(world, 'google');
+    google.wrong = {};
     expect((await check(world.server, { jwt: tokenOf(page) })).profile).toMatchObject({ username: 'lister' });
   });
 

@@ -142,6 +142,19 @@ describe.each(['cat', 'bird'])('%s', (app) => {
   });
 });
 
+test('row 101, 6: an upstream that names nobody, at each door’s own error', async () => {
+  cat.user = { json: { login: 'nameless' } };
+  const rest = await through('/api/oauth/login/cat/');
+  expect(Object.fromEntries(new URL(rest.location ?? '').searchParams)).toEqual({
+    message: 'Token not found.',
+    code: '400',
+  });
+  const dserver = await through('/auth/login?provider=cat');
+  expect([dserver.status, dserver.location]).toEqual([302, server.url('/login?error=auth_failed')]);
+  expect((await through(`/auth/begin?provider=cat&${next}`)).location).toBe(`${APP}/page`);
+  expect(await signedInAs()).toBeUndefined();
+});
+
 test('a person who says no at an OAuth 1.0a upstream is told so', async () => {
   bird.denies = true;
   const answer = await through('/oauth/login/bird/');
