@@ -62,9 +62,7 @@ export function createExportAccount(deps: Dependencies): ExportAccount {
         updatedAt: time(account.updatedAt),
         deleteAt: account.deleteAt === undefined ? undefined : time(account.deleteAt),
         createdBy: makerOf(createdBy),
-        sources: Object.fromEntries(
-          Object.entries(sources).map(([part, by]) => [part, by === 'self' ? 'self' : 'administrator']),
-        ),
+        sources: Object.fromEntries(Object.entries(sources).map(([part, by]) => [part, makerOf(by)])),
         passwordSetAt: password && time(password.setAt),
       },
       consents: consents.map(({ accountId: _id, createdAt, updatedAt, ...agreed }) => ({

@@ -103,7 +103,7 @@ export function createRegister({ store, passwords, audit, clock }: RegisterDeps)
       // The index decides, not a look before: two sign-ups at once cannot both have the name.
       if (!(error instanceof UniqueViolation && error.constraint === 'accounts_username_key_unique'))
         throw error;
-      throw new InvalidInput([{ field: 'username', message: 'This user name is taken.' }]);
+      throw usernameTaken();
     }
     return { ...fresh.account, disabled: false, mustChangePassword: fresh.password?.mustChange ?? false };
   }
@@ -127,6 +127,9 @@ export function createRegister({ store, passwords, audit, clock }: RegisterDeps)
       ),
   };
 }
+
+export const usernameTaken = (): InvalidInput =>
+  new InvalidInput([{ field: 'username', message: 'This user name is taken.' }]);
 
 const used = (): PosternError =>
   new PosternError(409, 'invitation_used', 'This invitation was used in the meantime.');

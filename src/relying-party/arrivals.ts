@@ -9,9 +9,11 @@ import type {
   LinkedBy,
 } from '../stores/federated-identity-store.js';
 import { notAllowed } from './failed-login.js';
+import type { FillName } from './fill-name.js';
 import type { GroupRoles } from './group-roles.js';
 import type { Handlers } from './handlers.js';
 import type { LoginTransactions } from './login-transaction.js';
+import { profileOf } from './profile-of.js';
 import type { ProvenLogin } from './proven-login.js';
 import type { Arrival, Completed } from './relying-party.js';
 import type { Vault } from './vault.js';
@@ -52,6 +54,7 @@ interface Dependencies {
   readonly vault: Pick<Vault, 'keep' | 'keepSteps'>;
   readonly handlers: Handlers;
   readonly groupRoles: Pick<GroupRoles, 'sync'>;
+  readonly fillName: FillName;
   readonly audit: Audit;
   readonly clock: Clock;
 }
@@ -71,6 +74,10 @@ export function createArrivals(deps: Dependencies): Arrivals {
     const { upstream, transaction, proven } = login;
     const event = { ...login.event, accountId: account.id };
     await deps.groupRoles.sync(account.id, upstream, proven.identity, await handlers.groups(event));
+    if (!how.created) {
+      const { displayName } = profileOf(proven.identity);
+      await deps.fillName(account, { upstreamId: upstream.id, displayName }, info);
+    }
     await audit.record({
       event: 'account.sign_in',
       outcome: 'success',
@@ -79,7 +86,7 @@ export function createArrivals(deps: Dependencies): Arrivals {
       ...info,
       detail: { method: 'upstream', upstream: upstream.id, door: transaction.door },
     });
-    // The groups may have changed what the account is.
+    // Groups and name may have changed what the account is.
     const fresh = (await deps.findAccount(account.id)) ?? account;
     const { sid, tokens, identity } = proven;
     const { idToken } = tokens;

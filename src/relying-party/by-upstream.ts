@@ -12,6 +12,7 @@ import type { UpstreamSessionStore } from '../stores/upstream-session-store.js';
 import { createArrivals } from './arrivals.js';
 import type { Connector } from './connector.js';
 import type { Upstreams } from './doors.js';
+import { createFillName } from './fill-name.js';
 import type { GroupRoles } from './group-roles.js';
 import type { Handlers } from './handlers.js';
 import { createKeepAccount, type KeepAccount } from './keep-account.js';
@@ -82,6 +83,7 @@ export function createByUpstream(deps: ByUpstreamDeps): ByUpstream {
     vault,
     handlers,
     groupRoles,
+    fillName: createFillName({ store: accounts, audit, clock }),
     audit,
     clock,
   });

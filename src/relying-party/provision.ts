@@ -1,6 +1,7 @@
 import type { Account } from '../accounts/account.js';
-import { emailFault, nameFault } from '../accounts/profile-rules.js';
-import type { Register, Registration } from '../accounts/register.js';
+import { emailFault } from '../accounts/profile-rules.js';
+import { type Register, type Registration, usernameTaken } from '../accounts/register.js';
+import { usernameKey } from '../accounts/usernames.js';
 import type { RequestInfo } from '../platform/audit/audit.js';
 import { newId, randomLetters } from '../platform/crypto/ids.js';
 import { type Step, UniqueViolation } from '../platform/database/database.js';
@@ -11,9 +12,11 @@ import { type Arrivals, SHUT, type Tie } from './arrivals.js';
 import type { UpstreamIdentity } from './connector.js';
 import { notAllowed, unknownLogin } from './failed-login.js';
 import type { LoginTransactions, OpenQuestion } from './login-transaction.js';
+import { profileOf } from './profile-of.js';
 import type { ProvenLogin } from './proven-login.js';
 import type { Completed } from './relying-party.js';
 import { suggestUsernames, variants } from './suggest-usernames.js';
+import { textsAt } from './texts-at.js';
 
 /**
  * A first sign-in. Identity is (issuer, subject): nobody is ever matched by a name or an address alone. A
@@ -108,6 +111,9 @@ export function createProvision(deps: Dependencies): Provision {
   }
 
   async function create(login: ProvenLogin, draft: Draft, info: RequestInfo): Promise<Completed> {
+    // Before handlers hear of an account that is not made then. The index decides all the same.
+    if (draft.username !== undefined && (await accounts.findByUsernameKey(usernameKey(draft.username))))
+      throw usernameTaken();
     const tie = await arrivals.tie(login, newId(), 'sign_up');
     for await (const username of namesFor(login, draft.username)) {
       try {
@@ -128,16 +134,17 @@ export function createProvision(deps: Dependencies): Provision {
     async first(login, info) {
       const { upstream, transaction, proven } = login;
       const { email, emailVerified } = addressOf(proven.identity);
-      const holders =
-        email !== undefined && emailVerified
-          ? await accounts.listByProvenEmail(email.toLowerCase(), HOLDERS)
-          : [];
-      const open = holders.filter(({ disabled }) => !disabled);
+      const addresses = provenAddresses(login);
+      const held = await Promise.all(
+        addresses.map((address) => accounts.listByProvenEmail(address.toLowerCase(), HOLDERS)),
+      );
       // Whoever was shut out does not come back as somebody new.
-      if (holders.length > open.length)
+      if (held.flat().some(({ disabled }) => disabled))
         throw notAllowed(SHUT, `${upstream.id}: address of a disabled account`);
-      if (open.length > 0) {
-        return ask(login, { step: 'link_desk', accountIds: open.map(({ id }) => id), email });
+      const first = held.findIndex((holders) => holders.length > 0);
+      if (first >= 0) {
+        const accountIds = (held[first] ?? []).map(({ id }) => id);
+        return ask(login, { step: 'link_desk', accountIds, email: addresses[first] });
       }
       requireProvision(login);
       if (email === undefined && asksForAddress(transaction.door)) {
@@ -181,18 +188,17 @@ export function addressOf({ email, emailVerified }: UpstreamIdentity): {
   return { email: usable ? email : undefined, emailVerified: usable && emailVerified === true };
 }
 
-const name = (text: string | undefined): string | undefined => {
-  const trimmed = text?.trim() || undefined;
-  return nameFault(trimmed) === undefined ? trimmed : undefined;
-};
+const LISTED = 20;
 
-/** What of an upstream's word may stand in a profile. */
-export const profileOf = (identity: UpstreamIdentity) => ({
-  displayName: name(identity.displayName),
-  givenName: name(identity.givenName),
-  familyName: name(identity.familyName),
-  picture:
-    identity.picture !== undefined && /^https:\/\/[^\s"<>]{1,2000}$/.test(identity.picture)
-      ? identity.picture
-      : undefined,
-});
+/**
+ * What may belong to an account here: the proven address it gives, then the others that it lists as proven. The
+ * list is read only where it was asked for: elsewhere a claim of that name may be anybody's (seed row 56).
+ */
+function provenAddresses({ upstream, proven: { identity } }: ProvenLogin): string[] {
+  const { email, emailVerified } = addressOf(identity);
+  const listed = upstream.endpoints.emails === undefined ? [] : textsAt(identity.claims, 'verified_emails');
+  const others = listed.filter(
+    (one) => emailFault(one) === undefined && one.toLowerCase() !== email?.toLowerCase(),
+  );
+  return [...(email !== undefined && emailVerified ? [email] : []), ...others.slice(0, LISTED)];
+}

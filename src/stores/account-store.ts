@@ -32,7 +32,7 @@ export interface Profile {
   readonly locale: string | undefined;
 }
 
-/** By part: `self`, `cli`, or the account id of an administrator. */
+/** By part: `self`, `cli`, `upstream:<id>`, or the account id of an administrator. */
 export type ProfileSources = Readonly<Partial<Record<keyof Profile, string>>>;
 
 export interface NewAccount {

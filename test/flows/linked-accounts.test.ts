@@ -92,6 +92,33 @@ describe('/oauth/login', () => {
     expect(formOf(page, '/login').fields).toMatchObject({ next: '/account' });
   });
 
+  test('row 87: with the flag on and one visible way, straight there, and next is kept', async () => {
+    const env = { OAUTHCLIENT_AUTO_REDIRECT_TO_EXTERNAL_LOGIN: 'true' };
+    // What is hidden, or for linking alone, is no second way.
+    const upstreams = { other: {}, hidden: { HIDE: 'true' }, linkonly: { LINK_ONLY: 'true' } };
+    const own = await startWorld({ env, upstreams });
+    try {
+      const led = await browser.get(own.server.url('/oauth/login?next=%2Fdemo%3Fa%3Db%26c'));
+      expect([led.status, led.location]).toEqual([
+        302,
+        own.server.url('/oauth/login/other/?next=%2Fdemo%3Fa%3Db%26c'),
+      ]);
+      const begun = await browser.get(led.location ?? '');
+      const done = await browser.get(await upstreamOf(browser, begun, own.server.issuer));
+      expect(done.location).toBe(own.server.url('/demo?a=b&c'));
+      // The way to the form stays, for whoever has a password, and after a failure: no loop.
+      for (const query of ['local', 'error=auth_failed']) {
+        expect((await browser.get(own.server.url(`/oauth/login?${query}`))).status).toBe(200);
+      }
+    } finally {
+      await own.close();
+    }
+    const two = await startWorld({ env, upstreams: { other: {}, second: {} } });
+    const page = await browser.get(two.server.url('/oauth/login?next=/demo'));
+    await two.close();
+    expect(page.status).toBe(200);
+  });
+
   test('row 88: 300 seconds', async () => {
     const callback = await upstreamOf(browser, await get('/oauth/login/other/'), world.server.issuer);
     world.server.clock.advance(301);

@@ -3,6 +3,7 @@
  * `/auth/check`, navigates to the address it is told, finds `jwt` in its own), with Google as a real OpenID
  * provider and GitHub as it answers.
  */
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { decodeJwt } from 'jose';
 import { createBrowser, type Browser, type Page } from '../support/browser.js';
@@ -291,6 +292,60 @@ describe('rows 55, 56: whose address', () => {
     expect(await check(server, { jwt: tokenOf(done) })).toMatchObject({
       profile: { id: holder?.id, username: 'duplicate', avatar_url: 'https://avatars.example/77' },
     });
+  });
+
+  test('row 56: a verified secondary address that an account here has wins; an unverified one does not', async () => {
+    const { server, github } = world;
+    await server.createAccount('elder', { email: 'elder@example.org', emailVerified: true });
+    github.user = { json: { id: 78, login: 'younger', name: 'Young' } };
+    const listed = (verified: boolean) => [
+      { email: 'younger@example.org', primary: true, verified: true },
+      { email: 'Elder@Example.org', primary: false, verified },
+    ];
+    github.emails = { json: listed(true) };
+    const browser = createBrowser();
+    const desk = await browser.follow(await login(world, 'github', { browser }), server.issuer);
+    expect([desk.status, tokenOf(desk)]).toEqual([200, '']);
+    expect(desk.text.toLowerCase()).toContain('elder@example.org');
+    const done = await browser.follow(
+      await browser.submit(desk, '/oauth/link/', { username: 'elder', password: PASSWORD }),
+      server.issuer,
+    );
+    const holder = await server.container.accounts.findByUsernameKey('elder');
+    expect((await check(server, { jwt: tokenOf(done) })).profile).toMatchObject({
+      id: holder?.id,
+      email: 'elder@example.org',
+      idhash: createHash('md5').update('elder@example.org').digest('hex'),
+    });
+    github.user = { json: { id: 79, login: 'claimant', name: 'No' } };
+    github.emails = { json: listed(false) };
+    const other = await check(server, { jwt: tokenOf(await login(world, 'github')) });
+    expect(other.profile).toMatchObject({ username: 'claimant', email: 'younger@example.org' });
+    expect(other.profile.id).not.toBe(holder?.id);
+  });
+
+  test('row 56: a secondary address of an account that was shut lets nobody in anew', async () => {
+    const { server, github } = world;
+    const { id } = await server.createAccount('shut', { email: 'shut@example.org', emailVerified: true });
+    await server.container.disableAccounts.disable(id, { actorId: 'cli' });
+    github.user = { json: { id: 80, login: 'returned', name: 'Again' } };
+    github.emails = {
+      json: [
+        { email: 'returned@example.org', primary: true, verified: true },
+        { email: 'shut@example.org', primary: false, verified: true },
+      ],
+    };
+    expect(tokenOf(await login(world, 'github'))).toBe('');
+    expect(await server.container.accounts.findByUsernameKey('returned')).toBeUndefined();
+  });
+
+  test('row 56: a claim by the name of that list counts for nothing where no list was asked for', async () => {
+    const { google } = world;
+    google.person = { sub: 'g-list', email: 'lister@example.org', email_verified: true };
+    google.wrong = { claims: (claims) => ({ ...claims, verified_emails: ['elder@example.org'] }) };
+    const page = await login(world, 'google');
+    google.wrong = {};
+    expect((await check(world.server, { jwt: tokenOf(page) })).profile).toMatchObject({ username: 'lister' });
   });
 
   test('GitHub: without a verified one, nobody', async () => {
