@@ -39,6 +39,8 @@ export interface DserverRoutesDeps {
   readonly signInArrival: (ctx: Context, arrival: Arrival) => Promise<string | undefined>;
   /** What the relying party keeps of a session that began at an upstream. */
   readonly beganUpstream: (session: SessionName) => Promise<Began | undefined>;
+  /** The session has ended: what is kept of its beginning goes, with the roles that hung on it. */
+  readonly endedUpstream: (session: SessionName) => Promise<void>;
   readonly toIdentity: (
     upstream: Upstream,
     mapping: Mapping,
@@ -82,6 +84,7 @@ export function createDserverRoutes(deps: DserverRoutesDeps): {
     upstreams,
     doors: deps.doors,
     signInArrival: deps.signInArrival,
+    endedUpstream: deps.endedUpstream,
     origin,
     csrf,
     renderView,

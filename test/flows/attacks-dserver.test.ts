@@ -133,3 +133,30 @@ test('what administrators may ask for is asked for oddly', async () => {
     if (path === '/logout' || path.endsWith('/logout')) await signIn(server, browser, 'root');
   }
 });
+
+describe('what a browser was given ends with its session, wherever that is ended', () => {
+  async function given() {
+    const browser = createBrowser();
+    await signIn(server, browser);
+    const { text } = await browser.get(server.url('/auth/token'), { accept: 'application/json' });
+    const { token } = JSON.parse(text);
+    const isGood = async () => (await postJson(server, '/auth/verify', { token })).status === 200;
+    expect(await isGood()).toBe(true);
+    return { browser, isGood };
+  }
+
+  test('by signing out on our own page', async () => {
+    const { browser, isGood } = await given();
+    const page = await browser.get(server.url('/logout'));
+    await browser.submit(page, '/logout', { logout: 'yes' });
+    expect(await isGood()).toBe(false);
+  });
+
+  test('from another browser', async () => {
+    const stolen = await given();
+    const own = await given();
+    const page = await own.browser.get(server.url('/account/sessions'));
+    await own.browser.submit(page, '/account/sessions/end-others');
+    expect([await stolen.isGood(), await own.isGood()]).toEqual([false, true]);
+  });
+});
