@@ -148,6 +148,7 @@ function pages(container: Container): Record<string, Router> {
     signInArrival: (ctx, arrival) =>
       sessions.signIn(ctx, arrival.account.id, signInWay(upstreamSessions, arrival)),
     beganUpstream: (session) => upstreamSessions.of(session),
+    endedUpstream: (session) => container.upstreamSide.endings.signOut.after(session),
     toIdentity,
   });
   const permissions = createPermissionDoors({ ...container, doors: () => upstreamPages.doors });
@@ -165,8 +166,10 @@ function pages(container: Container): Record<string, Router> {
     accounts,
     authenticate: container.authenticate,
     showSignIn: (ctx, next) => signInPages.show(ctx, accountPages.signInPlace(next)),
-    signedOut: (accountId, info) =>
-      audit.record({ event: 'account.sign_out', outcome: 'success', accountId, ...info }),
+    async signedOut({ accountId, uid }, info) {
+      await container.dserver.ledger.endSessions(accountId, { only: uid });
+      await audit.record({ event: 'account.sign_out', outcome: 'success', accountId, ...info });
+    },
     mails: container.byMail.postman.available,
     web,
     clock: container.clock,

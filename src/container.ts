@@ -185,11 +185,8 @@ async function assemble(
   });
   const sessionFacts = createSessionFactStore(database);
   const ownSessions = createOwnSessions({
-    facts: sessionFacts,
-    payloads,
-    audit,
-    clock,
-    ttl: config.ttl.session,
+    ...{ facts: sessionFacts, payloads, audit, clock, ttl: config.ttl.session },
+    endTokens: (accountId, which) => dserver.ledger.endSessions(accountId, which),
   });
 
   const signingKeys = createStoredKeys({

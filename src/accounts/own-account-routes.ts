@@ -5,6 +5,7 @@ import { InvalidInput, PosternError, TooManyAttempts } from '../platform/errors/
 import { type Form, readForm } from '../platform/web/body.js';
 import type { Csrf } from '../platform/web/csrf.js';
 import type { Flash } from '../platform/web/flash.js';
+import { noticeText } from '../platform/web/notice-text.js';
 import type { RenderView } from '../platform/web/render-view.js';
 import { dayText, momentText } from '../platform/web/time-texts.js';
 import type { AccountStore } from '../stores/account-store.js';
@@ -109,7 +110,7 @@ export function createOwnAccountRoutes(deps: Dependencies): Router {
 
   const head = ({ account }: Visitor) => ({ account: { name: account.username, roles: account.roles } });
   const noticeOf = (ctx: Context) => {
-    const notice = NOTICES[String(ctx.query.done)];
+    const notice = noticeText(NOTICES, ctx.query.done);
     return notice ? { notice } : {};
   };
 

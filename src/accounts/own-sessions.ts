@@ -26,6 +26,8 @@ export interface OwnSessions {
 interface Dependencies {
   readonly facts: SessionFactStore;
   readonly payloads: Pick<PayloadStore, 'endSessions'>;
+  /** Tokens of other parts that were given to the sessions. */
+  readonly endTokens: (accountId: string, which: { only?: string; except?: string }) => Promise<void>;
   readonly audit: Audit;
   readonly clock: Clock;
   /** Seconds that a session lives from its last use. */
@@ -37,7 +39,14 @@ const LAZY_MS = 5 * 60_000;
 const REMEMBERED = 10_000;
 const MAX_USER_AGENT = 300;
 
-export function createOwnSessions({ facts, payloads, audit, clock, ttl }: Dependencies): OwnSessions {
+export function createOwnSessions({
+  facts,
+  payloads,
+  endTokens,
+  audit,
+  clock,
+  ttl,
+}: Dependencies): OwnSessions {
   /** When each session was last written down by this process, the oldest first. */
   const written = new Map<string, number>();
 
@@ -81,12 +90,14 @@ export function createOwnSessions({ facts, payloads, audit, clock, ttl }: Depend
       if (found === undefined) return false;
       const which = { only: found.sessionUid };
       await payloads.endSessions(accountId, which);
+      await endTokens(accountId, which);
       await facts.remove(accountId, which, [ended(accountId, info, 1)]);
       return true;
     },
     async endOthers(accountId, except, info) {
       const which = except === undefined ? {} : { except };
       const count = await payloads.endSessions(accountId, which);
+      await endTokens(accountId, which);
       await facts.remove(accountId, which, count > 0 ? [ended(accountId, info, count)] : []);
       return count;
     },

@@ -5,6 +5,7 @@ import type { RequestInfo } from '../platform/audit/audit.js';
 import { readForm } from '../platform/web/body.js';
 import type { Csrf } from '../platform/web/csrf.js';
 import type { Flash } from '../platform/web/flash.js';
+import { noticeText } from '../platform/web/notice-text.js';
 import type { RenderView } from '../platform/web/render-view.js';
 import { localPath } from '../platform/web/return-to.js';
 import type { UpstreamLink } from '../platform/web/upstream-views.js';
@@ -62,7 +63,7 @@ const query = (ctx: Context, name: string): string | undefined => {
 const noticeOf = (error: string | undefined): string | undefined =>
   error === undefined
     ? undefined
-    : (ERRORS[error] ?? 'The sign-in did not work. Please try again, or sign in here.');
+    : (noticeText(ERRORS, error) ?? 'The sign-in did not work. Please try again, or sign in here.');
 
 const ERRORS: Readonly<Record<string, string>> = {
   denied: 'You rejected the authentication request.',

@@ -47,9 +47,10 @@ interface Asked {
   readonly after: string | undefined;
 }
 
+/** PostgreSQL refuses a NUL even as a question. */
 const one = (ctx: Context, name: string): string => {
   const value = ctx.query[name];
-  return typeof value === 'string' ? value.slice(0, LONGEST).trim() : '';
+  return typeof value === 'string' && !value.includes('\0') ? value.slice(0, LONGEST).trim() : '';
 };
 
 const LINKED_BY: Readonly<Record<FederatedIdentity['linkedBy'], string>> = {
@@ -65,7 +66,7 @@ export function createAdminRoutes(deps: Dependencies): Router {
   async function askedOf(ctx: Context): Promise<Asked> {
     const typed = one(ctx, 'account');
     const after = one(ctx, 'after') || undefined;
-    if (typed === '' || typed.includes('\0')) return { account: undefined, typed: '', unknown: false, after };
+    if (typed === '') return { account: undefined, typed: '', unknown: false, after };
     const account =
       (await accounts.findByUsernameKey(usernameKey(typed))) ?? (await accounts.findById(typed));
     return { account, typed, unknown: account === undefined, after };

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { Context, Middleware } from 'koa';
+import type { Clock } from '../platform/crypto/clock.js';
 import { isHad, type KeptDocument } from '../platform/web/straight-answers.js';
 
 /**
- * Discovery and the key set are the same for everybody: the library makes each once, and from then on its
- * bytes are sent, with an ETag, so that who has them already is told so (RFC 9110 §13.1.2).
+ * Discovery and the key set are the same for everybody: the library makes each now and then, and in between
+ * its bytes are sent, with an ETag, so that who has them already is told so (RFC 9110 §13.1.2).
  */
 export interface Documents {
   readonly middleware: Middleware;
@@ -15,14 +16,25 @@ export interface Documents {
 /** Keys are announced longer than this before they sign, and stay longer after. */
 const CACHE_CONTROL = 'public, max-age=300';
 
+/** Milliseconds: the dserver key stands in the key set, and its file may be exchanged or unreadable for a while. */
+const KEPT = 30_000;
+
+interface Kept {
+  readonly document: KeptDocument;
+  readonly until: number;
+}
+
 /** @param issuer what the documents are about: another one (rebuilt with other keys) makes them anew */
-export function createDocuments(issuer: () => object): Documents {
-  const made = new WeakMap<object, Map<string, KeptDocument>>();
-  const of = (path: string) => made.get(issuer())?.get(path);
+export function createDocuments(issuer: () => object, clock: Clock): Documents {
+  const made = new WeakMap<object, Map<string, Kept>>();
+  const of = (path: string): KeptDocument | undefined => {
+    const kept = made.get(issuer())?.get(path);
+    return kept !== undefined && clock.now() < kept.until ? kept.document : undefined;
+  };
 
   function keep(about: object, path: string, document: KeptDocument): void {
-    const documents = made.get(about) ?? new Map<string, KeptDocument>();
-    made.set(about, documents.set(path, document));
+    const documents = made.get(about) ?? new Map<string, Kept>();
+    made.set(about, documents.set(path, { document, until: clock.now() + KEPT }));
   }
 
   return {

@@ -333,7 +333,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
   const posts = [uncached, postOnly(PROTOCOL_POSTS), acceptMultipart(PROTOCOL_POSTS)];
   const corrections = corrected([unauthorizedClient, anonymous, noNestedPush]);
   const quietCookie = createQuietCookie(cookieNames(secure).session, { units, store: payloads });
-  const documents = createDocuments(current);
+  const documents = createDocuments(current, clock);
   const discovery = [
     honestDiscovery(config.legacyFlows.includes('implicit')),
     alsoPublished(deps.otherPublicKeys),

@@ -1,3 +1,4 @@
+import { noticeText } from '../platform/web/notice-text.js';
 import Router from '@koa/router';
 import type { Context } from 'koa';
 import { InvalidInput, PosternError } from '../platform/errors/errors.js';
@@ -84,7 +85,7 @@ export function createClientRoutes(deps: ClientRouteDependencies): Router {
   router.get('/clients/:id', async (ctx) => {
     const opened = await pages.opened(ctx);
     if (!opened) return;
-    const notice = NOTICES[String(ctx.query.done)];
+    const notice = noticeText(NOTICES, ctx.query.done);
     await pages.show(ctx, opened, {
       ...(notice === undefined ? {} : { notice }),
       ...pages.newsFor(ctx, opened),

@@ -1,4 +1,5 @@
 import type { Context } from 'koa';
+import { leadsOn } from '../platform/web/leads-on.js';
 import { returnAddress } from '../platform/web/return-to.js';
 import type { Issued } from './issue.js';
 
@@ -28,7 +29,16 @@ export interface Delivery {
 
 export function createDelivery(
   settings: Settings,
-  { allowedOrigins, secure }: { allowedOrigins: readonly string[]; secure: boolean },
+  {
+    allowedOrigins,
+    ownOrigins,
+    secure,
+  }: {
+    allowedOrigins: readonly string[];
+    /** Those we are served at, the issuer's first. */
+    ownOrigins: readonly string[];
+    secure: boolean;
+  },
 ): Delivery {
   const { frontendUrl, successRedirect, errorRedirect, baseUrl } = settings;
   const origins = [frontendUrl, successRedirect, errorRedirect, baseUrl, ...allowedOrigins]
@@ -63,7 +73,9 @@ export function createDelivery(
       // Looked at again: what was approved at the beginning may have come another way.
       const address = returnTo(next).replace(/#.*$/s, '');
       if (settings.tokenCookie !== 'off') setCookie(ctx, token, settings.expiryHours * 3600);
-      redirect(ctx, settings.inFragment ? `${address}#token=${token}` : address);
+      // Otherwise whoever the address leads on to would be handed the token; the session gives it, too.
+      const inFragment = settings.inFragment && !leadsOn(address, ownOrigins);
+      redirect(ctx, inFragment ? `${address}#token=${token}` : address);
     },
     fail: (ctx) => redirect(ctx, errorRedirect),
     toFrontend: (ctx) => redirect(ctx, frontendUrl),

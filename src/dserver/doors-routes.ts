@@ -7,6 +7,7 @@ import type { Audit } from '../platform/audit/audit.js';
 import type { Config } from '../platform/config/config.js';
 import type { Clock } from '../platform/crypto/clock.js';
 import { createCredentialedCors } from '../platform/web/credentialed-cors.js';
+import { ownOrigins } from '../platform/web/leads-on.js';
 import type { Web } from '../platform/web/web.js';
 import type { DoorEnd, LoginDoors, Upstreams } from '../relying-party/doors.js';
 import type { Arrival } from '../relying-party/relying-party.js';
@@ -38,6 +39,8 @@ export interface DserverRoutesDeps {
   readonly signInArrival: (ctx: Context, arrival: Arrival) => Promise<string | undefined>;
   /** What the relying party keeps of a session that began at an upstream. */
   readonly beganUpstream: (session: SessionName) => Promise<Began | undefined>;
+  /** The session has ended: what is kept of its beginning goes, with the roles that hung on it. */
+  readonly endedUpstream: (session: SessionName) => Promise<void>;
   readonly toIdentity: (
     upstream: Upstream,
     mapping: Mapping,
@@ -72,11 +75,16 @@ export function createDserverRoutes(deps: DserverRoutesDeps): {
   const shared = { ...dserver, ...settings, sessions, findAccount, selfOfSession, cors, requestInfo };
   const login = createLoginRoutes({
     ...shared,
-    delivery: createDelivery(settings, { allowedOrigins, secure }),
+    delivery: createDelivery(settings, {
+      allowedOrigins,
+      ownOrigins: ownOrigins(config.issuer, config.http.acceptedHosts),
+      secure,
+    }),
     pluginId: config.upstreams.pluginId,
     upstreams,
     doors: deps.doors,
     signInArrival: deps.signInArrival,
+    endedUpstream: deps.endedUpstream,
     origin,
     csrf,
     renderView,

@@ -184,13 +184,14 @@ export function createIssue(deps: IssueDeps): Issue {
       return issued;
     },
     async forServerKey(username, info) {
+      // First: PostgreSQL refuses a NUL even as a question.
+      const fault = nameFault(username);
+      if (fault !== undefined) throw new MintRefused('name_unusable', fault);
       const known = await names.find(username);
       if (known?.accountId !== undefined) await credentialsOf(known.accountId);
       if (known?.accountId === undefined && deps.settings.apiKeyUsers === 'known') {
         throw new MintRefused('unknown_name', 'This name is not known here.');
       }
-      const fault = nameFault(username);
-      if (fault !== undefined) throw new MintRefused('name_unusable', fault);
       const accountId = known?.accountId;
       const own = accountId === undefined ? {} : await rights.of(accountId);
       if (own.allowed === false) throw new MintRefused('not_allowed', 'This name gets no tokens.');

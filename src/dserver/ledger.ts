@@ -47,6 +47,11 @@ export interface MintedToken {
 /** Which families: all that have every member that is given. */
 export type FamilyChoice = Partial<Pick<TokenFamily, 'id' | 'accountId' | 'sessionUid' | 'apiKeyId'>>;
 
+export interface EndedSessions {
+  readonly only?: string | undefined;
+  readonly except?: string | undefined;
+}
+
 /** What was minted for whom. Revoking a token revokes its family: a refreshed copy must not live on. */
 export interface Ledger {
   find(jti: string): Promise<MintedToken | undefined>;
@@ -54,6 +59,8 @@ export interface Ledger {
   list(of: { accountId?: string; liveOnly?: boolean; limit: number }): Promise<MintedToken[]>;
   /** Resolves to how many families ended by it. `actorId`: who did it, for the audit trail. */
   revoke(which: FamilyChoice, actorId: string): Promise<number>;
+  /** What was given to browser sessions of the account that have ended: the one, or all but the one. */
+  endSessions(accountId: string, which: EndedSessions): Promise<void>;
 }
 
 export function createLedger(deps: {
@@ -62,7 +69,7 @@ export function createLedger(deps: {
   readonly clock: Clock;
 }): Ledger {
   const { store, audit, clock } = deps;
-  return {
+  const ledger: Ledger = {
     find: (jti) => store.find(jti),
     list: ({ accountId, liveOnly, limit }) =>
       store.list({ accountId, liveAt: liveOnly ? clock.now() : undefined, limit }),
@@ -81,5 +88,14 @@ export function createLedger(deps: {
       const revoked = await store.revoke(which, clock.now(), steps);
       return revoked ? families.length : 0;
     },
+    async endSessions(accountId, { only, except }) {
+      const live = await store.listLiveFamilies({ accountId }, clock.now());
+      const uids = new Set(live.flatMap(({ sessionUid }) => sessionUid ?? []));
+      for (const sessionUid of uids) {
+        const ended = only === undefined ? sessionUid !== except : sessionUid === only;
+        if (ended) await ledger.revoke({ accountId, sessionUid }, accountId);
+      }
+    },
   };
+  return ledger;
 }

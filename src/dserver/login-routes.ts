@@ -33,6 +33,7 @@ export interface LoginRoutesDeps {
   readonly sessions: BrowserSessions;
   /** Signs the browser in as who arrived, and remembers through which upstream; the session's uid. */
   readonly signInArrival: (ctx: Context, arrival: Arrival) => Promise<string | undefined>;
+  readonly endedUpstream: (session: SessionName) => Promise<void>;
   readonly findAccount: (id: string) => Promise<Account | undefined>;
   readonly selfOfSession: (session: SessionName) => Promise<UpstreamSelf | undefined>;
   readonly issue: Issue;
@@ -159,6 +160,7 @@ export function createLoginRoutes(deps: LoginRoutesDeps): { router: Router; end:
     await sessions.signOut(ctx);
     delivery.forgetCookie(ctx);
     if (!session) return;
+    await deps.endedUpstream(session);
     await deps.ledger.revoke({ sessionUid: session.uid }, session.accountId);
     const event = { event: 'account.sign_out', outcome: 'success', accountId: session.accountId } as const;
     await audit.record({ ...event, ...requestInfo(ctx) });

@@ -1,3 +1,4 @@
+import { createQueue } from '../accounts/queue.js';
 import type { Audit, RequestInfo } from '../platform/audit/audit.js';
 import { sameText } from '../platform/crypto/ids.js';
 import { addressKey } from '../platform/throttle/address-key.js';
@@ -31,6 +32,8 @@ export function createServerKey(deps: {
   readonly audit: Audit;
 }): ServerKey {
   const { apiKey: operators, throttle, audit } = deps;
+  // Fewer at once than the counter has points, so that many right keys at the same moment are no guesses.
+  const attempts = createQueue({ running: 4, waiting: 1000 });
 
   async function judge(secret: string): Promise<KeyProof> {
     if (operators !== undefined && sameText(operators, secret)) return { outcome: 'operator' };
@@ -41,16 +44,16 @@ export function createServerKey(deps: {
     return { outcome: operators === undefined ? 'not_configured' : 'wrong' };
   }
 
-  return {
-    async prove(secret, info) {
-      const address = addressKey(info.ip);
-      // A point is held while the key is looked at, or side by side guesses would pass the counter.
-      const wait = await throttle.fail(address);
-      if (wait > 0) return { outcome: 'throttled', retryAfterSeconds: wait };
-      const proof = await judge(secret);
-      if (proof.outcome !== 'wrong') await throttle.giveBack(address);
-      else await audit.record({ event: 'api_key.refused', outcome: 'failure', ...info });
-      return proof;
-    },
-  };
+  async function attempt(secret: string, info: RequestInfo): Promise<KeyProof> {
+    const address = addressKey(info.ip);
+    // A point is held while the key is looked at, or side by side guesses would pass the counter.
+    const wait = await throttle.fail(address);
+    if (wait > 0) return { outcome: 'throttled', retryAfterSeconds: wait };
+    const proof = await judge(secret);
+    if (proof.outcome !== 'wrong') await throttle.giveBack(address);
+    else await audit.record({ event: 'api_key.refused', outcome: 'failure', ...info });
+    return proof;
+  }
+
+  return { prove: (secret, info) => attempts.run(() => attempt(secret, info)) };
 }

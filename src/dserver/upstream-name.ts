@@ -48,13 +48,17 @@ export function upstreamName(
 ): WantedName {
   const attributes = attributesOf(upstream, identity);
   const { usernameField = 'user_id' } = upstream.mappings.dserver;
-  // An address that nobody confirmed is a claim of whoever typed it there.
-  const unproven = (name: string): boolean =>
-    !identity.emailVerified &&
-    name.includes('@') &&
-    [identity.email, textOf(identity.claims.email), attributes.email].some(
-      (email) => email?.toLowerCase() === name.toLowerCase(),
+  const emails = [identity.email, textOf(identity.claims.email), attributes.email];
+  const isEmail = (text: string | undefined): boolean =>
+    text?.includes('@') === true && emails.some((email) => email?.toLowerCase() === text.toLowerCase());
+  /** What stands before the `@` is no more proven than the whole. */
+  const isOfEmail = (name: string): boolean =>
+    upstream.mappings.dserver.attributes.some(
+      ([claim, attribute, part]) =>
+        part === 'local' && attributes[attribute] === name && isEmail(textOf(identity.claims[claim])),
     );
+  // An address that nobody confirmed is a claim of whoever typed it there.
+  const unproven = (name: string): boolean => !identity.emailVerified && (isEmail(name) || isOfEmail(name));
   const chosen = attributes[usernameField];
   if (chosen !== undefined && unproven(chosen)) {
     throw new MintRefused(

@@ -4,6 +4,7 @@ import type { AccountPages } from '../accounts/routes.js';
 import type { Account } from '../accounts/account.js';
 import type { SignInPlace } from '../accounts/sign-in-pages.js';
 import type { ClientRecord } from '../clients/client.js';
+import { noticeText } from '../platform/web/notice-text.js';
 import type { RenderView } from '../platform/web/render-view.js';
 import type { HomeModel, LoginModel } from '../platform/web/views.js';
 
@@ -39,7 +40,7 @@ const NOTICES: Readonly<Record<string, string>> = {
 };
 
 function noticeOf(ctx: Context): { notice?: string } {
-  const notice = NOTICES[String(ctx.query.notice)];
+  const notice = noticeText(NOTICES, ctx.query.notice);
   return notice ? { notice } : {};
 }
 

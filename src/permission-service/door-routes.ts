@@ -3,13 +3,12 @@ import type { Context } from 'koa';
 import type { RequestInfo } from '../platform/audit/audit.js';
 import { PosternError, type UpstreamError } from '../platform/errors/errors.js';
 import type { DoorEnd, LoginDoors, Upstreams } from '../relying-party/doors.js';
-import { approvedReturn, type Delivery, NOWHERE, returnWith } from './return-address.js';
+import { approvedReturn, type Delivery, NOWHERE, type Returns, returnWith } from './return-address.js';
 import type { SignIn } from './sign-in.js';
 
 interface DoorDeps {
   readonly delivery: Delivery;
-  /** Origins that a login may return to, and what a `next` without one is read against. */
-  readonly returns: { readonly origins: readonly string[]; readonly base: string };
+  readonly returns: Returns;
   readonly signIn: SignIn;
   readonly requestInfo: (ctx: Context) => RequestInfo;
   readonly log: { warn(fields: object, message: string): void };

@@ -3,6 +3,7 @@ import type { Account } from '../accounts/account.js';
 import type { Config } from '../platform/config/config.js';
 import type { Clock } from '../platform/crypto/clock.js';
 import { createThrottle, type ThrottleTable } from '../platform/throttle/throttle.js';
+import { ownOrigins } from '../platform/web/leads-on.js';
 import type { Web } from '../platform/web/web.js';
 import type { DoorEnd, LoginDoors, Upstreams } from '../relying-party/doors.js';
 import { createBeginnings, createPermissionDoor, createPermissionDoorRoutes } from './door-routes.js';
@@ -30,7 +31,8 @@ export function createPermissionDoors(deps: PermissionDoorsDeps): {
   const { config, permissionService, upstreams, doors, accounts, throttles, clock, log } = deps;
   const { base, delivery, profileLookups } = config.permissions;
   const { requestInfo } = deps.web;
-  const returns = { origins: config.allowedOrigins, base };
+  const own = ownOrigins(config.issuer, config.http.acceptedHosts);
+  const returns = { origins: config.allowedOrigins, base, own };
   return {
     routers: {
       'permission service': createPermissionRoutes({

@@ -1,3 +1,5 @@
+import { leadsOn } from '../platform/web/leads-on.js';
+
 /** Where the browser goes after a login here: to a page of an allowed origin, with the user token, or to `/`. */
 
 export const NOWHERE = '/';
@@ -7,14 +9,21 @@ const PARAMETER = 'jwt';
 
 export type Delivery = 'query' | 'fragment';
 
+export interface Returns {
+  /** Origins that a login may return to. */
+  readonly origins: readonly string[];
+  /** What a `next` without an origin is read against. */
+  readonly base: string;
+  /** Origins we are served at: an address of ours there may lead on, and take the token along. */
+  readonly own: readonly string[];
+}
+
 /** `next` as it may be gone to, written as browsers read it; `/` where it leads anywhere else. */
-export function approvedReturn(
-  next: string | undefined,
-  { origins, base }: { readonly origins: readonly string[]; readonly base: string },
-): string {
+export function approvedReturn(next: string | undefined, { origins, base, own }: Returns): string {
   if (!next || next.length > LONGEST || /\p{Cc}/u.test(next) || !URL.canParse(next, base)) return NOWHERE;
   const url = new URL(next, base);
   if (url.username !== '' || url.password !== '' || !origins.includes(url.origin)) return NOWHERE;
+  if (leadsOn(url.href, own)) return NOWHERE;
   return url.href;
 }
 

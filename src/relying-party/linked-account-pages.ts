@@ -5,6 +5,7 @@ import type { RequestInfo } from '../platform/audit/audit.js';
 import { readForm } from '../platform/web/body.js';
 import type { Csrf } from '../platform/web/csrf.js';
 import { displayText } from '../platform/web/display-text.js';
+import { noticeText } from '../platform/web/notice-text.js';
 import type { RenderView } from '../platform/web/render-view.js';
 import { dayText } from '../platform/web/time-texts.js';
 import type { SignedIn } from './disconnect-routes.js';
@@ -69,8 +70,8 @@ export function createLinkedAccountPages(deps: Dependencies): Router {
     }
     const { account } = current;
     const accounts = await linkedAccounts.list(account.id);
-    const notice = NOTICES[queryText(ctx, 'done') ?? ''];
-    const warning = WARNINGS[queryText(ctx, 'error') ?? ''];
+    const notice = noticeText(NOTICES, ctx.query.done);
+    const warning = noticeText(WARNINGS, ctx.query.error);
     renderView(
       ctx,
       'linked-accounts',

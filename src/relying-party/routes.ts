@@ -1,7 +1,7 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
 import type { Authenticate } from '../accounts/authenticate.js';
-import type { BrowserSessions } from '../authorization-server/browser-session.js';
+import type { BrowserSession, BrowserSessions } from '../authorization-server/browser-session.js';
 import type { Interactions } from '../authorization-server/interactions.js';
 import type { RequestInfo } from '../platform/audit/audit.js';
 import type { Clock } from '../platform/crypto/clock.js';
@@ -70,7 +70,7 @@ interface Dependencies {
   readonly accounts: Pick<AccountStore, 'findById' | 'findCredentials'>;
   readonly authenticate: Authenticate;
   readonly showSignIn: (ctx: Context, next: string) => void;
-  readonly signedOut: (accountId: string, info: RequestInfo) => Promise<void>;
+  readonly signedOut: (session: BrowserSession, info: RequestInfo) => Promise<void>;
   /** Whether mails can be sent. */
   readonly mails: boolean;
   readonly web: Pick<Web, 'csrf' | 'origin' | 'renderView' | 'requestInfo'>;

@@ -14,7 +14,7 @@ interface Dependencies {
   readonly sessions: Pick<BrowserSessions, 'current' | 'signOut'>;
   readonly upstreamSignOut: UpstreamSignOut;
   readonly accountName: (accountId: string) => Promise<string | undefined>;
-  readonly signedOut: (accountId: string, info: RequestInfo) => Promise<void>;
+  readonly signedOut: (session: BrowserSession, info: RequestInfo) => Promise<void>;
   readonly csrf: Csrf;
   readonly renderView: RenderView;
   readonly requestInfo: (ctx: Context) => RequestInfo;
@@ -40,7 +40,7 @@ export function createSignOut(deps: Dependencies): SignOut {
     await sessions.signOut(ctx);
     if (session) {
       await upstreamSignOut.after(session);
-      await deps.signedOut(session.accountId, deps.requestInfo(ctx));
+      await deps.signedOut(session, deps.requestInfo(ctx));
     }
     return goodbye;
   }

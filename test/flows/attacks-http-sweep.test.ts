@@ -3,7 +3,10 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ENDPOINTS, type Front, openFront } from '../support/front.js';
 import { type RawAnswer, sendRaw } from '../support/raw.js';
+import { freshPostgres } from '../support/postgres.js';
 import { REDIRECT_URI, startServer, type TestServer } from '../support/server.js';
+
+const KEY = 'an-operators-key-of-some-length';
 
 let server: TestServer;
 let front: Front;
@@ -11,7 +14,15 @@ let clientId: string;
 let basic: string;
 
 beforeAll(async () => {
-  server = await startServer({ SECURITY_CONTACT: 'mailto:security@example.org' });
+  server = await startServer({
+    // Stricter with texts than SQLite.
+    DATABASE_URL: await freshPostgres(),
+    SECURITY_CONTACT: 'mailto:security@example.org',
+    OAUTH2_API_KEY: KEY,
+    UPSTREAM_OTHER_PRESET: 'github',
+    UPSTREAM_OTHER_CLIENT_ID: 'postern',
+    UPSTREAM_OTHER_CLIENT_SECRET: 'secret',
+  });
   front = await openFront(server);
   const client = await server.createClient({
     grant_types: ['authorization_code', 'refresh_token', 'client_credentials', 'password'],
@@ -77,6 +88,15 @@ const oddRequest = () =>
     token: 'a.b.c.d.e',
     user_code: '\uff21'.repeat(300),
     username: '\u0000',
+    next: '\u0000//[',
+    provider: '\u0000',
+    ticket: '\u0000',
+    jwt: 'a.b.c',
+    service: '\u0000',
+    logout_token: 'e30.e30.',
+    after: '\u0000',
+    done: 'constructor',
+    notice: '__proto__',
     password: '\ud800',
   }).toString();
 
@@ -134,6 +154,22 @@ const SHAPES: Record<string, (path: string) => readonly Bytes[]> = {
     post(path, `{"a":${nested}}`, [['content-type', 'application/json'], authorized()]),
     post(path, '{"__proto__":{"x":1}}', [['content-type', 'application/json; charset=utf-99']]),
   ],
+  'odd members in JSON': (path) => {
+    const json = ['content-type', 'application/json'] as const;
+    const oddOnes = [null, 0, true, [], {}, [['x']], '\0', '\ud800', 'x'.repeat(40_000), '__proto__'];
+    // The others take no JSON.
+    const values = /^\/(auth|token|external-logout|api)/.test(path) ? oddOnes : ['\0'];
+    const names = ['username', 'password', 'token', 'api_key', 'logout_token', 'jwt', 'service'];
+    return values.flatMap((value) => {
+      const all = JSON.stringify(Object.fromEntries(names.map((name) => [name, value])));
+      const ofAccount = { username: value, api_key: 'pdk_x', token: `${String(value).slice(0, 99)}.e30.e30` };
+      return [
+        post(path, all, [json, ['x-api-key', KEY]]),
+        post(path, JSON.stringify(ofAccount), [json]),
+        post(path, JSON.stringify(value), [json]),
+      ];
+    });
+  },
   'bad gzip and a gzip bomb': (path) => [
     post(path, 'not gzip at all', [FORM, ['content-encoding', 'gzip'], authorized()]),
     post(path, gzipSync('grant_type=password&a=b').subarray(0, 20), [

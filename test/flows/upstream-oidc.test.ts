@@ -475,6 +475,18 @@ describe('what is said about the person', () => {
     expect(identity).toMatchObject({ displayName: 'New Name', emailVerified: false, issuer: there.issuer });
     expect(identity.claims.iss).toBe(there.issuer);
   });
+
+  test.each([
+    ['another', 'boss@victim.example', false],
+    ['the same', 'ada@upstream.example', true],
+  ])('A83: email_verified of the ID Token and %s address in UserInfo', async (_, email, verified) => {
+    there.wrong = {
+      claims: (claims) => ({ ...claims, email: 'ada@upstream.example', email_verified: true }),
+      answer: { '/me': (_req, res) => res.end(JSON.stringify({ sub: 'ada-at-upstream', email })) },
+    };
+    const { identity } = await bench.login(entry);
+    expect(identity).toMatchObject({ email, emailVerified: verified });
+  });
 });
 
 describe('R20: keys', () => {

@@ -18,8 +18,8 @@ const statusOf = (text: string): number => Number(/^HTTP\/1\.1 (\d{3})/.exec(tex
 function isComplete(text: string, toHead: boolean): boolean {
   const end = text.indexOf('\r\n\r\n');
   if (end === -1) return false;
-  if (toHead) return true;
   const head = text.slice(0, end);
+  if (toHead || /^HTTP\/1\.1 (204|304) /.test(head)) return true;
   if (/^transfer-encoding: chunked/im.test(head)) return text.endsWith('\r\n0\r\n\r\n');
   const length = /^content-length: (\d+)/im.exec(head)?.[1];
   return length !== undefined && text.length >= end + 4 + Number(length);

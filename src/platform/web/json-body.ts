@@ -32,11 +32,17 @@ export async function readJson(ctx: Context): Promise<JsonBody | undefined> {
 async function readBytes(ctx: Context): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of ctx.req as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > MAX_BYTES) throw new PosternError(413, 'too_large', 'This request is larger than 56 KB.');
-    chunks.push(chunk);
+  try {
+    // The stream is left open: destroying it would take the connection, and with it the answer.
+    for await (const chunk of ctx.req.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size > MAX_BYTES) break;
+      chunks.push(chunk);
+    }
+  } catch (cause) {
+    throw new PosternError(400, 'malformed_json', 'The body could not be read.', { cause });
   }
+  if (size > MAX_BYTES) throw new PosternError(413, 'too_large', 'This request is larger than 56 KB.');
   return Buffer.concat(chunks);
 }
 

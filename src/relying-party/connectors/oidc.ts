@@ -69,6 +69,10 @@ function clientAuthOf({ clientAuth, clientSecret }: Upstream, metadata: Upstream
 const withOpenid = (scope: string): string =>
   scope.split(' ').includes('openid') ? scope : `openid ${scope}`.trim();
 
+/** `email_verified` of the ID Token speaks of its own address, not of another one that UserInfo gives. */
+const unconfirmed = (claims: Claims, more: Claims): Claims =>
+  more.email !== undefined && more.email !== claims.email ? { email_verified: false } : {};
+
 export function createOidcConnector({ published, fetchOf, clock, warn }: OidcDeps): Connector {
   /** Made for each request: it holds nothing that would have to last. */
   async function configurationOf(upstream: Upstream): Promise<Configuration> {
@@ -147,7 +151,7 @@ export function createOidcConnector({ published, fetchOf, clock, warn }: OidcDep
     const identity = toIdentity(upstream, upstream.mappings[answer.dialect], {
       issuer,
       // UserInfo last, but who it is and who says so stands in what was signed.
-      said: { ...claims, ...more, iss: issuer, sub: claims.sub },
+      said: { ...claims, ...unconfirmed(claims, more), ...more, iss: issuer, sub: claims.sub },
     });
     const tokens = tokensOf(granted, clock) ?? { accessToken: granted.access_token };
     return {

@@ -101,3 +101,18 @@ test.each(['a', 'Ada Lovelace', 'http://cilogon.org/serverA/users/12', 'ñandú'
   '%s is one',
   (name) => expect(nameFault(name)).toBeUndefined(),
 );
+
+test('what stands before the @ of an unconfirmed address names nobody', () => {
+  const pairs = [
+    ['sub', 'user_id'],
+    ['email', 'username', 'local'],
+  ] as const;
+  const entry = upstreamEntry({});
+  const dserver = { scope: '', params: {}, attributes: pairs, usernameField: 'username' };
+  const local = { ...entry, mappings: { ...entry.mappings, dserver } };
+  const by = (verified: boolean) =>
+    upstreamName(local, identity({ sub: 's', email: 'boss@victim.example', email_verified: verified }), [])
+      .name;
+  expect(by(true)).toBe('boss');
+  expect(() => by(false)).toThrow(/does not say that your e-mail address is yours/);
+});

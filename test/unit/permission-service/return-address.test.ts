@@ -4,6 +4,7 @@ import { approvedReturn, returnWith } from '../../../src/permission-service/retu
 const RULE = {
   origins: ['https://app.example', 'http://localhost:4200'],
   base: 'https://id.example',
+  own: ['https://id.example'],
 };
 
 describe('row 48: next is only ever an address of an allowed origin', () => {
@@ -42,6 +43,12 @@ describe('row 48: next is only ever an address of an allowed origin', () => {
     expect(approvedReturn('/a', own)).toBe('https://id.example/a');
     expect(approvedReturn('//evil.example/', own)).toBe('/');
     expect(approvedReturn('\\\\evil.example/', own)).toBe('/');
+  });
+
+  test('an address of ours that may redirect would take a token in the fragment along', () => {
+    const own = { ...RULE, origins: ['https://id.example'] };
+    expect(approvedReturn('/oauth/authorize?client_id=x', own)).toBe('/');
+    expect(approvedReturn('https://id.example//OAUTH/authorize?client_id=x', own)).toBe('/');
   });
 });
 
