@@ -186,7 +186,7 @@ async function assemble(
   const sessionFacts = createSessionFactStore(database);
   const ownSessions = createOwnSessions({
     ...{ facts: sessionFacts, payloads, audit, clock, ttl: config.ttl.session },
-    endTokens: (accountId, which) => dserver.ledger.endSessions(accountId, which),
+    endTokens: (...ended) => dserver.ledger.endSessions(...ended),
   });
 
   const signingKeys = createStoredKeys({
@@ -310,6 +310,7 @@ async function assemble(
     byMail,
     undoDeletion: leaving.undo,
     endAccess,
+    endTokens: dserver.ledger.endSessions,
     boxFor: (purpose) => createSecretBox(secretKeys, purpose),
     handlersDir: config.handlersDir,
     tokenLeeway: config.linked.tokenLeeway,

@@ -24,6 +24,9 @@ export interface BackchannelLogout {
   take(upstream: Upstream, token: string, info: RequestInfo): Promise<number>;
 }
 
+/** Ends what other parts minted for a session of the account. */
+export type EndTokens = (accountId: string, which: { readonly only: string }) => Promise<unknown>;
+
 interface Dependencies {
   readonly upstreams: () => readonly Upstream[];
   readonly connectorOf: ConnectorOf;
@@ -31,6 +34,7 @@ interface Dependencies {
   readonly payloads: Pick<PayloadStore, 'find' | 'once' | 'endSessions'>;
   readonly facts: Pick<SessionFactStore, 'remove'>;
   readonly groupRoles: Pick<GroupRoles, 'sweep'>;
+  readonly endTokens: EndTokens;
   readonly audit: Audit;
   readonly clock: Clock;
 }
@@ -84,6 +88,7 @@ export function createBackchannelLogout(deps: Dependencies): BackchannelLogout {
     const { accountId, sessionUid } = session;
     const which = { only: sessionUid };
     const count = await payloads.endSessions(accountId, which);
+    await deps.endTokens(accountId, which);
     const note = audit.step({
       event: 'session.ended',
       outcome: 'success',

@@ -3,7 +3,7 @@ import type { Clock } from '../platform/crypto/clock.js';
 import type { PayloadStore } from '../stores/payload-store.js';
 import type { SessionFactStore } from '../stores/session-fact-store.js';
 import type { UpstreamSessionStore } from '../stores/upstream-session-store.js';
-import { type BackchannelLogout, createBackchannelLogout } from './backchannel-logout.js';
+import { type BackchannelLogout, createBackchannelLogout, type EndTokens } from './backchannel-logout.js';
 import type { ConnectorOf } from './connector.js';
 import type { Upstreams } from './doors.js';
 import type { GroupRoles } from './group-roles.js';
@@ -24,6 +24,7 @@ interface Dependencies {
   readonly payloads: Pick<PayloadStore, 'find' | 'once' | 'endSessions'>;
   readonly facts: Pick<SessionFactStore, 'remove'>;
   readonly groupRoles: GroupRoles;
+  readonly endTokens: EndTokens;
   readonly audit: Audit;
   readonly clock: Clock;
   readonly log: { warn(fields: object, message: string): void };

@@ -7,6 +7,7 @@ import type { SessionFactStore } from '../stores/session-fact-store.js';
 import type { UpstreamRoleStore } from '../stores/upstream-role-store.js';
 import type { UpstreamTokenStore } from '../stores/upstream-token-store.js';
 import { type ByUpstream, type ByUpstreamDeps, createByUpstream } from './by-upstream.js';
+import type { EndTokens } from './backchannel-logout.js';
 import type { ConnectorOf } from './connector.js';
 import { createConnectors } from './connectors.js';
 import { TOKEN_PURPOSE } from './token-seal.js';
@@ -31,6 +32,7 @@ interface Dependencies extends Omit<ByUpstreamDeps, Made> {
     readonly payloads: Pick<PayloadStore, 'find' | 'once' | 'endSessions'>;
   };
   readonly write: Database['write'];
+  readonly endTokens: EndTokens;
   readonly boxFor: (purpose: string) => SecretBox;
   readonly handlersDir: string | undefined;
   /** Seconds. */

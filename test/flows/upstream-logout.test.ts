@@ -8,6 +8,7 @@ import type { Arrival } from '../../src/relying-party/relying-party.js';
 import type { Upstream } from '../../src/relying-party/upstream.js';
 import { type Browser, createBrowser } from '../support/browser.js';
 import { getCode, getWith, introspect, redeem, refresh, signIn } from '../support/flow.js';
+import { postJson } from '../support/json-calls.js';
 import { CALLBACK, createBench } from '../support/upstream-login.js';
 import { startUpstreamWorld, type UpstreamWorld } from '../support/upstream-world.js';
 import { newSigningPair } from '../support/upstreams.js';
@@ -70,6 +71,18 @@ async function guest(
 
 const isSignedIn = async ({ browser }: Guest) =>
   (await browser.get(world.server.url('/account'))).status === 200;
+
+/** A dserver token that this browser session was given. */
+async function dserverToken({ id, uid }: Guest): Promise<string> {
+  const { accounts, dserver } = world.server.container;
+  const account = await accounts.findById(id);
+  if (!account) throw new Error('no such account');
+  return (await dserver.issue.forBrowser({ account, sessionUid: uid }, 'session')).token;
+}
+
+/** Whether it is taken here. */
+const isGood = async (token: string): Promise<boolean> =>
+  (await postJson(world.server, '/auth/verify', { token })).status === 200;
 
 const seconds = () => Math.floor(world.server.clock.now() / 1000);
 const claimsOf = ({ subject, sid }: Guest, more: JWTPayload = {}): JWTPayload => ({
@@ -184,6 +197,8 @@ describe('row 110: a notice', () => {
         )
       ).body;
       expect((await getWith(world.server, '/api/me', tokens.access_token)).status).toBe(200);
+      const minted = await dserverToken(one);
+      expect(await isGood(minted)).toBe(true);
       const { status, body, cache, cookies } = await notify(
         await world.there.sign(claimsOf(one), { typ: 'logout+jwt' }),
         path,
@@ -194,6 +209,7 @@ describe('row 110: a notice', () => {
       expect((await getWith(world.server, '/api/me', tokens.access_token)).status).toBe(401);
       expect((await introspect(world.server, world.named, tokens.access_token)).active).toBe(false);
       expect((await refresh(world.server, world.named, tokens.refresh_token)).status).toBe(400);
+      expect(await isGood(minted)).toBe(false);
       const [row] = await world.server.container.auditStore.list({ accountId: one.id, limit: 1 });
       expect(row).toMatchObject({ event: 'session.ended', actorId: 'upstream:lab' });
     },
