@@ -67,6 +67,13 @@ type FindAccount = (ctx: KoaContextWithOIDC, accountId: string) => Promise<objec
 /** The steps are the module's and shared by all providers of a process; the accounts are not. */
 const finders = new WeakMap<Provider, FindAccount>();
 
+/** Other providers of the process keep what the library does. */
+const ofOurs =
+  (step: Step) =>
+  (original: Step): Step =>
+  (ctx, next) =>
+    (finders.has(ctx.oidc.provider) ? step : original)(ctx, next);
+
 /** Of a provider whose configuration has the same `findAccount`. */
 export function useCheapChecks(provider: Provider, findAccount: FindAccount): void {
   finders.set(provider, findAccount);
@@ -83,6 +90,6 @@ function replace(steps: Step[], name: string, by: (original: Step) => Step): voi
 // Now, since a provider takes the steps when it is made.
 replace(introspection, 'rejectStructuredTokens', unlessOpaque);
 replace(revocation, 'rejectStructuredTokens', unlessOpaque);
-replace(userinfo, 'validateAccessToken', withoutProof);
-replace(userinfo, 'loadAccessTokenClient', () => loadClient);
-replace(userinfo, 'loadAccessTokenAccount', () => loadAccount);
+replace(userinfo, 'validateAccessToken', (original) => ofOurs(withoutProof(original))(original));
+replace(userinfo, 'loadAccessTokenClient', ofOurs(loadClient));
+replace(userinfo, 'loadAccessTokenAccount', ofOurs(loadAccount));
