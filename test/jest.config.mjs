@@ -56,5 +56,6 @@ export default {
     project('pages', withPostgres),
   ],
   maxWorkers: 2,
-  testTimeout: 30_000,
+  // A guard against hanging, not a measure: two busy cores take their time over a browser.
+  testTimeout: 90_000,
 };
