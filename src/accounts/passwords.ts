@@ -63,7 +63,7 @@ const fits = (password: string): boolean => Buffer.byteLength(password) <= MAX_B
 export function passwordFault(password: string, username: string): string | undefined {
   if ([...password].length < MINIMUM_LENGTH) return `Use at least ${MINIMUM_LENGTH} characters.`;
   if (!fits(password)) return `Use at most ${MAX_BYTES} bytes (about as many plain letters).`;
-  if (usernameKey(password) === usernameKey(username)) return 'The password cannot be the user name.';
+  if (usernameKey(password) === usernameKey(username)) return 'The password cannot be the username.';
   if (isContext(password, username)) return 'The password is too close to a name anybody would try first.';
   if (isCommon(password.toLowerCase())) return 'This password is one of the first that are guessed.';
   return undefined;

@@ -129,7 +129,7 @@ export function createRegister({ store, passwords, audit, clock }: RegisterDeps)
 }
 
 export const usernameTaken = (): InvalidInput =>
-  new InvalidInput([{ field: 'username', message: 'This user name is taken.' }]);
+  new InvalidInput([{ field: 'username', message: 'This username is taken.' }]);
 
 const used = (): PosternError =>
   new PosternError(409, 'invitation_used', 'This invitation was used in the meantime.');

@@ -1,4 +1,4 @@
-/** How a user name is written, compared and refused. */
+/** How a username is written, compared and refused. */
 
 const MAX_CHARACTERS = 64;
 
@@ -76,19 +76,19 @@ export function usernameKey(username: string): string {
 
 /** What is wrong with a cleaned name whoever asks for it, or `undefined`. */
 export function usernameFault(username: string): string | undefined {
-  if (username === '') return 'Choose a user name.';
+  if (username === '') return 'Choose a username.';
   if ([...username].length > MAX_CHARACTERS) return `Use at most ${MAX_CHARACTERS} characters.`;
-  if (BLANK.test(username)) return 'A user name cannot contain spaces.';
-  if (HIDDEN.test(username)) return 'A user name cannot contain invisible characters.';
-  if (/[/\\]/.test(username) || /^\.+$/.test(username)) return 'A user name cannot look like a path.';
+  if (BLANK.test(username)) return 'A username cannot contain spaces.';
+  if (HIDDEN.test(username)) return 'A username cannot contain invisible characters.';
+  if (/[/\\]/.test(username) || /^\.+$/.test(username)) return 'A username cannot look like a path.';
   return undefined;
 }
 
 /** What more is wrong with a cleaned name where a stranger chooses it, or `undefined`. */
 export function strangerFault(username: string): string | undefined {
   const key = usernameKey(username);
-  if (RESERVED.has(key.replace(/[._-]/g, ''))) return 'This user name is reserved. Choose another one.';
-  if (ORCID.test(key)) return 'A user name cannot look like an ORCID iD.';
-  if (EMAIL.test(key)) return 'A user name cannot look like an e-mail address.';
+  if (RESERVED.has(key.replace(/[._-]/g, ''))) return 'This username is reserved. Choose another one.';
+  if (ORCID.test(key)) return 'A username cannot look like an ORCID iD.';
+  if (EMAIL.test(key)) return 'A username cannot look like an e-mail address.';
   return undefined;
 }

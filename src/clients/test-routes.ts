@@ -1,6 +1,7 @@
 import type Router from '@koa/router';
 import type { Context } from 'koa';
 import { PageError, PosternError } from '../platform/errors/errors.js';
+import { explainClaims } from '../platform/web/claim-texts.js';
 import type { ClientTestModel } from '../platform/web/views.js';
 import { type ClientPages, isTestable, nameOf, type PageDependencies } from './client-pages.js';
 
@@ -35,15 +36,7 @@ interface Dependencies extends PageDependencies {
 
 type Shown = Pick<ClientTestModel, 'passed' | 'message' | 'rows' | 'claims'>;
 
-const TIMES = new Set(['exp', 'iat', 'auth_time', 'nbf', 'updated_at']);
-
 const shown = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
-
-/** Times beside their number, so that they can be read. */
-function claimText(name: string, value: unknown): string {
-  if (!TIMES.has(name) || typeof value !== 'number') return shown(value);
-  return `${value} (${new Date(value * 1000).toISOString()})`;
-}
 
 function lifetime(idToken: { claims: Readonly<Record<string, unknown>> }): string {
   const { exp, iat } = idToken.claims;
@@ -77,10 +70,7 @@ function describe(answer: Exclude<TestAnswer, { outcome: 'none' }>): Shown {
     message:
       'The code was redeemed inside this server, without the client’s own authentication. The tokens of the test have ended already.',
     rows,
-    claims: Object.entries(idToken?.claims ?? {}).map(([name, value]) => ({
-      name,
-      value: claimText(name, value),
-    })),
+    claims: explainClaims(idToken?.claims ?? {}),
   };
 }
 

@@ -19,8 +19,8 @@ import type { Clock } from '../platform/crypto/clock.js';
 import { randomToken, sameText, sha256 } from '../platform/crypto/ids.js';
 import type { SecretBox } from '../platform/crypto/secret-box.js';
 import { PageError } from '../platform/errors/errors.js';
+import { explainClaims } from '../platform/web/claim-texts.js';
 import type { RenderView } from '../platform/web/render-view.js';
-import { explainClaims } from './claims.js';
 import { commandLines } from './command-lines.js';
 
 export interface DemoDependencies {

@@ -29,7 +29,7 @@ export interface Profiles {
 }
 
 export const ALREADY_SET = 'Cannot modify username, already set';
-const TAKEN = 'This user name is taken.';
+const TAKEN = 'This username is taken.';
 
 const FALLBACK = 'user';
 /** Leaves room for a number within the longest name there is. */

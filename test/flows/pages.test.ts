@@ -235,7 +235,7 @@ describe('signing up', () => {
     ['🔑🔑🔑🔑🔑🔑🔑', 'at least 8'],
     ['password', 'first that are guessed'],
     ['Iloveyou1', 'first that are guessed'],
-    ['somebody-new', 'cannot be the user name'],
+    ['somebody-new', 'cannot be the username'],
     ['x'.repeat(1100), 'at most 1024'],
   ])('the password %.20s is refused (A110)', async (password, message) => {
     const { page } = await signUp({ username: 'somebody-new', password });

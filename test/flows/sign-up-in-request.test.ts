@@ -30,7 +30,7 @@ describe('signing up within a request of a client', () => {
     const form = await atSignUp(browser, newPkce());
     const refused = await browser.submit(form, '/signup', { username: 'taken', password: PASSWORD });
     expect(refused.status).toBe(400);
-    expect(refused.text).toContain('This user name is taken.');
+    expect(refused.text).toContain('This username is taken.');
     const bare = await browser.post(form.url, { username: 'mallory', password: PASSWORD });
     expect(bare.status).toBe(403);
     const elsewhere = await createBrowser().get(form.url);

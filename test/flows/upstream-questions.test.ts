@@ -218,9 +218,9 @@ describe('row 92: data that is missing', () => {
   test.each<[string, Record<string, string>, string]>([
     ['no address', { email: '' }, 'Write your e-mail address.'],
     ['no real address', { email: 'ada' }, 'This is not an e-mail address.'],
-    ['a reserved name', { username: 'admin' }, 'This user name is reserved.'],
+    ['a reserved name', { username: 'admin' }, 'This username is reserved.'],
     ['an ORCID iD', { username: '0000-0002-1825-0097' }, 'cannot look like an ORCID iD'],
-    ['no name', { username: '' }, 'Choose a user name.'],
+    ['no name', { username: '' }, 'Choose a username.'],
   ])('%s is refused, and what was typed stays', async (_name, typed, message) => {
     const { browser, form } = await toForm();
     const refused = await send(browser, form, typed);
@@ -235,7 +235,7 @@ describe('row 92: data that is missing', () => {
     const { browser, form } = await toForm();
     const refused = await send(browser, form, { username: owner, email: `f${count}@there.example` });
     expect(refused.status).toBe(400);
-    expect(refused.text).toContain('This user name is taken.');
+    expect(refused.text).toContain('This username is taken.');
     expect((await send(browser, refused, { email: `f${count}@there.example` })).status).toBe(303);
   });
 

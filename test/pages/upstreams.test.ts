@@ -8,7 +8,7 @@ import {
   launch,
   overflow,
   seriousFaults,
-  shoot,
+  shootFourWays,
   startClientApp,
   watch,
 } from '../support/pages.js';
@@ -43,7 +43,7 @@ const origins = () => [world.server.issuer, other.issuer, second.issuer, app.ori
 async function inspect(page: Page, name: string): Promise<void> {
   expect(await seriousFaults(page)).toEqual([]);
   expect(await overflow(page)).toBe(0);
-  await shoot(page, name);
+  await shootFourWays(page, name);
 }
 
 /** Somebody new at both upstreams, and an account here with the address of the first. */

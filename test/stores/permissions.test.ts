@@ -127,7 +127,7 @@ describeOnBothDatabases('the permission service', (open) => {
       for (const person of people) await profiles.ensure(person, hints(person.username));
       const answers = await Promise.all(people.map(({ id }) => profiles.chooseUsername(id, 'Wanted', INFO)));
       expect(answers.filter((answer) => answer === undefined)).toHaveLength(1);
-      expect(new Set(answers)).toEqual(new Set([undefined, 'This user name is taken.']));
+      expect(new Set(answers)).toEqual(new Set([undefined, 'This username is taken.']));
       const names = await Promise.all(people.map(({ id }) => nameOf(id)));
       expect(names.filter((name) => name === 'wanted')).toHaveLength(1);
       // Who did not get it may still choose another one.

@@ -143,6 +143,24 @@ export async function shoot(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
 }
 
+/** The same on a desktop and on a phone, in light and dark, for the contact sheets of `scripts/screenshots`. */
+export async function shootFourWays(page: Page, name: string): Promise<void> {
+  if (!process.env.PAGE_SHOTS) return;
+  const before = page.viewportSize();
+  for (const [place, size] of [
+    ['', { width: 1280, height: 800 }],
+    ['-phone', { width: 360, height: 740 }],
+  ] as const) {
+    await page.setViewportSize(size);
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+      await shoot(page, `${name}${place}-${colorScheme}`);
+    }
+  }
+  await page.emulateMedia({ colorScheme: null, reducedMotion: null });
+  if (before) await page.setViewportSize(before);
+}
+
 export interface ClientApp {
   readonly origin: string;
   readonly redirectUri: string;

@@ -213,7 +213,7 @@ export interface ClientTestModel {
   readonly passed: boolean;
   readonly message: string;
   readonly rows: readonly { readonly label: string; readonly values: readonly string[] }[];
-  readonly claims: readonly { readonly name: string; readonly value: string }[];
+  readonly claims: readonly ExplainedClaim[];
   readonly testAction: string;
 }
 

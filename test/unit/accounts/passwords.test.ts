@@ -12,15 +12,15 @@ describe('password rules (A110)', () => {
     ['empty', ''],
     ['more than 1024 bytes', 'a7'.repeat(513)],
     ['more than 1024 bytes in fewer characters', 'ä7'.repeat(400)],
-    ['the user name', 'josephine'],
-    ['the user name in capitals', 'JOSEPHINE'],
+    ['the username', 'josephine'],
+    ['the username in capitals', 'JOSEPHINE'],
     ['one of the common ones', 'password1'],
     ['one of the common ones in capitals', 'PassWord1'],
     ['one of the common ones far down the list', 'qwerty1234'],
     ['a common one the package leaves to its patterns', 'summer2026'],
     ['a short piece again and again', '12341234'],
     ['one character again and again', '00000000'],
-    ['the user name with a year', 'Josephine2026!'],
+    ['the username with a year', 'Josephine2026!'],
     ['the name of this program with a digit', 'Postern12'],
   ])('refuses %s', (_what, password) => {
     expect(passwordFault(password, 'Josephine')).toEqual(expect.any(String));

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { cleanUsername, strangerFault, usernameFault, usernameKey } from '../../../src/accounts/usernames.js';
 
-describe('user names (A92)', () => {
+describe('usernames (A92)', () => {
   test.each([
     ['empty', ''],
     ['blank', '   '],

@@ -256,7 +256,7 @@ export const SAMPLES: { readonly [N in ViewName]: ViewModels[N] } = {
     passed: false,
     message: HOSTILE,
     rows,
-    claims: [{ name: HOSTILE, value: HOSTILE }],
+    claims: [{ name: HOSTILE, value: HOSTILE, readable: HOSTILE, meaning: HOSTILE }],
     testAction: '/t',
   },
   logout: { ...form, accountName: HOSTILE, client },

@@ -1,4 +1,4 @@
-import type { ExplainedClaim } from '../platform/web/views.js';
+import type { ExplainedClaim } from './views.js';
 
 /** What the members of an ID Token mean (OIDC Core §2, §5.1), for somebody who meets them the first time. */
 const MEANINGS: ReadonlyMap<string, string> = new Map(
