@@ -101,6 +101,17 @@ describe('an answer is refused', () => {
     await signIn(server, browser, 'bob');
     await expectRefused(await browser.get(answer.href));
   });
+
+  test('when the browser holds another one’s session by then, and Alice’s lives on elsewhere', async () => {
+    const [alice, bob] = [createBrowser(), createBrowser()];
+    const answer = await toAnswer(alice);
+    await signIn(server, bob, 'bob');
+    const mixed = [
+      `postern_demo=${alice.cookie('postern_demo')}`,
+      ...['postern_session', 'postern_session.sig'].map((name) => `${name}=${bob.cookie(name)}`),
+    ];
+    await expectRefused(await createBrowser().get(answer.href, { cookie: mixed.join('; ') }));
+  });
 });
 
 test('Deny leads to a page that says so, with a way to try again', async () => {
