@@ -29,6 +29,7 @@ import { createRouteLabels } from './platform/observe/route-label.js';
 import { type AccessEntry, errorBoundary } from './platform/web/error-boundary.js';
 import { hosts } from './platform/web/hosts.js';
 import { pinRequest } from './platform/web/pinned-request.js';
+import { rateLimits } from './platform/web/rate-limits.js';
 import { securityHeaders } from './platform/web/security-headers.js';
 import { createStraightAnswers } from './platform/web/straight-answers.js';
 import { createTrustedProxies } from './platform/web/trusted-proxy.js';
@@ -377,6 +378,7 @@ export function createApp(container: Container, health: Health): RequestListener
       internalHosts: config.http.internalHosts,
     }),
   );
+  app.use(rateLimits(container.limits.ofEndpoints));
   // What programs ask all the time does not go past every page's router first.
   const { isProtocolPath, middleware: protocol } = authorizationServer;
   app.use((ctx, next) => (isProtocolPath(ctx.path) ? protocol(ctx, next) : next()));

@@ -22,7 +22,7 @@ import { ADMIN } from './accounts/role-names.js';
 import { createRoles, type Roles } from './accounts/roles.js';
 import { createSetPassword, type SetPassword } from './accounts/set-password.js';
 import { createDeviceLimits } from './authorization-server/grants/device-limits.js';
-import { cookieNames, grantTypes } from './authorization-server/configuration.js';
+import { grantTypes } from './authorization-server/configuration.js';
 import { sealedPayloads } from './authorization-server/payload-secrets.js';
 import { createInspectToken, type InspectToken } from './authorization-server/inspect-token.js';
 import { type AuthorizationServer, createAuthorizationServer } from './authorization-server/provider.js';
@@ -50,7 +50,7 @@ import { openPostman } from './platform/mail/open-postman.js';
 import { createGuardedFetch } from './platform/net/guarded-fetch.js';
 import type { Logger } from './platform/observe/logger.js';
 import { type Metrics, noMetrics } from './platform/observe/metrics.js';
-import { createThrottle, type ThrottleRule } from './platform/throttle/throttle.js';
+import { createLimits, type Limits } from './platform/throttle/limits.js';
 import { createWeb, type Web } from './platform/web/web.js';
 import type { Upstreams } from './relying-party/doors.js';
 import { sealedUpstreamTokens } from './relying-party/token-seal.js';
@@ -107,6 +107,7 @@ export interface Container {
   readonly consents: ConsentStore;
   readonly payloads: PayloadStore;
   readonly throttles: ThrottleStore;
+  readonly limits: Limits;
   readonly signingKeys: StoredKeys;
   readonly keyring: Keyring;
   /** Those of the keyring at the time. */
@@ -163,7 +164,8 @@ async function assemble(
   const auditStore = createAuditStore(database);
   const audit = createAudit({ store: auditStore, clock, heard: metrics.audited });
   const throttles = createThrottleStore(database);
-  const throttle = (rule: ThrottleRule) => createThrottle({ store: throttles, clock }, rule);
+  const limits = createLimits({ store: throttles, clock, log, times: config.operation.rateLimits });
+  const { throttle } = limits;
   const payloads = createPayloadStore(database, clock);
   const consents = createConsentStore(database, clock);
   const rows = createClientStore(database);
@@ -225,12 +227,8 @@ async function assemble(
     resources: resourceStore,
     findAccount: (id) => accounts.findById(id),
     password: { authenticate, requestInfo },
-    deviceLimits: createDeviceLimits({
-      table: throttles,
-      clock,
-      addressOf: (ctx) => ctx.ip,
-      browserOf: (ctx) => ctx.cookies.get(cookieNames(config.issuer.startsWith('https:')).session),
-    }),
+    deviceLimits: createDeviceLimits({ table: throttles, clock, issuer: config.issuer }),
+    throttle,
     audit: { row: audit.row, requestInfo },
     tokensIssued: metrics.tokensIssued,
     fetch: guardedFetch,
@@ -359,6 +357,7 @@ async function assemble(
     consents,
     payloads,
     throttles,
+    limits,
     signingKeys,
     keyring,
     get loadedKeys() {
@@ -390,7 +389,7 @@ async function assemble(
       bootstrapAdmin({ store: accounts, passwords, register: register.register, audit, clock }, config.admin),
     async close() {
       // Mails that were asked for still go out, as long as the server has time to stop.
-      await postman.close();
+      await Promise.all([postman.close(), limits.close()]);
       await database.close();
     },
   };

@@ -24,6 +24,7 @@ import type { Clock } from '../platform/crypto/clock.js';
 import { sha256 } from '../platform/crypto/ids.js';
 import { createSecretBox, purposeKey } from '../platform/crypto/secret-box.js';
 import type { GuardedFetch } from '../platform/net/guarded-fetch.js';
+import type { Throttle, ThrottleRule } from '../platform/throttle/throttle.js';
 import { UPSTREAM_TOKEN_SCOPE } from '../platform/web/scope-texts.js';
 import type { ClientStore } from '../stores/client-store.js';
 import type { ConsentStore } from '../stores/consent-store.js';
@@ -47,6 +48,7 @@ import {
 } from './browser-session.js';
 import { useCheapChecks } from './cheap-checks.js';
 import { createClientCache } from './client-cache.js';
+import { createClientGuesses } from './client-guesses.js';
 import { createTestRunner } from './client-tests.js';
 import {
   cookieNames,
@@ -135,6 +137,7 @@ export interface AuthorizationServerDependencies {
   readonly findAccount: (id: string) => Promise<Account | undefined>;
   readonly password: PasswordGrantDependencies;
   readonly deviceLimits: DeviceLimits;
+  readonly throttle: (rule: ThrottleRule) => Throttle;
   readonly audit: AuditNotes;
   readonly tokensIssued: (grantType: string) => void;
   /** The way to what clients publish: their key sets. */
@@ -196,6 +199,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     },
   });
   const findClient = (clientId: string) => deps.clients.find(clientId);
+  const guesses = createClientGuesses({ ...deps, times: config.operation.rateLimits, paths: PROTOCOL_POSTS });
   const restarts = createRestarts({
     cookieName: cookieNames(secure).attempt,
     secure,
@@ -297,6 +301,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
       },
     );
     cache.install(provider);
+    guesses.install(provider);
     useCheapChecks(provider, async (ctx, id) => findAccount(ctx, id));
     installScopeNarrowing(
       provider,
@@ -350,7 +355,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
       ...[...posts, ...browsers, ...discovery, corrections, seen, library],
     ],
     [
-      [PROTOCOL_POSTS, [cors, ...posts, units.middleware, corrections, library]],
+      [PROTOCOL_POSTS, [cors, ...posts, units.middleware, corrections, guesses.middleware, library]],
       [[ROUTES.userinfo], [cors, units.middleware, library]],
       [
         [ROUTES.jwks, ...DISCOVERY],

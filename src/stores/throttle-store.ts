@@ -16,11 +16,12 @@ export function createThrottleStore(database: Database): ThrottleStore {
   const { sql } = database;
   const table = () => sql('throttle');
   // `excluded` is the row that was to be inserted; an expired counter starts again from it.
-  const add = `INSERT INTO throttle (key, points, expires_at) VALUES (?, ?, ?)
+  const add = (rows: number) => `INSERT INTO throttle (key, points, expires_at)
+    VALUES ${Array(rows).fill('(?, ?, ?)').join(', ')}
     ON CONFLICT (key) DO UPDATE SET
       points = CASE WHEN throttle.expires_at > ? THEN throttle.points + excluded.points ELSE excluded.points END,
       expires_at = CASE WHEN throttle.expires_at > ? THEN throttle.expires_at ELSE excluded.expires_at END
-    RETURNING points, expires_at`;
+    RETURNING key, points, expires_at`;
 
   return {
     async find(key, now) {
@@ -30,8 +31,18 @@ export function createThrottleStore(database: Database): ThrottleStore {
       return row && toPoints(row);
     },
     async add(key, { points, expiresAt }, now) {
-      const [row] = await database.all<ThrottleRow>(sql.raw(add, [key, points, expiresAt, now, now]));
+      const [row] = await database.all<ThrottleRow>(sql.raw(add(1), [key, points, expiresAt, now, now]));
       return row === undefined ? { points, expiresAt } : toPoints(row);
+    },
+    async addAll(starts, now) {
+      if (starts.length === 0) return new Map();
+      // In one order, or two processes that count the same would wait for one another.
+      const sorted = starts.toSorted((one, other) => (one.key < other.key ? -1 : 1));
+      const values = sorted.flatMap(({ key, points, expiresAt }) => [key, points, expiresAt]);
+      const rows = await database.all<ThrottleRow & { key: string }>(
+        sql.raw(add(sorted.length), [...values, now, now]),
+      );
+      return new Map(rows.map((row) => [row.key, toPoints(row)]));
     },
     async set(key, { points, expiresAt }) {
       await database.run(

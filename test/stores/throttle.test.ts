@@ -39,6 +39,25 @@ describeOnBothDatabases('throttle', (open) => {
     expect(await throttle.check('bert')).toBe(0);
   });
 
+  test('several counters at once are what they would be one by one', async () => {
+    const later = clock.now() + 50_000;
+    await store.add('live', { points: 2, expiresAt: later }, clock.now());
+    await store.add('ended', { points: 9, expiresAt: clock.now() }, clock.now());
+    const start = (key: string) => ({ key, points: 5, expiresAt: later + 1 });
+    const totals = await store.addAll(['new', 'live', 'ended'].map(start), clock.now());
+    expect(Object.fromEntries(totals)).toEqual({
+      new: { points: 5, expiresAt: later + 1 },
+      live: { points: 7, expiresAt: later },
+      ended: { points: 5, expiresAt: later + 1 },
+    });
+    expect((await store.addAll([], clock.now())).size).toBe(0);
+    // Side by side and in any order none is lost and none waits for the other.
+    const keys = Array.from({ length: 50 }, (_, n) => `key-${n}`);
+    const rounds = Array.from({ length: 20 }, (_, n) => (n % 2 ? keys : keys.toReversed()).map(start));
+    await Promise.all(rounds.map((entries) => store.addAll(entries, clock.now())));
+    for (const key of keys) expect(await store.find(key, clock.now())).toMatchObject({ points: 100 });
+  });
+
   test('a window that ended is forgotten', async () => {
     await fails(3);
     clock.forward(60);

@@ -69,6 +69,8 @@ export async function startServer(env: Record<string, string> = {}, fixedPort?: 
       ISSUER: issuer,
       DATABASE_URL: `sqlite:${join(folder, 'postern.sqlite')}`,
       KEYS_DIR: join(folder, 'keys'),
+      // Many tests are one client in one minute.
+      RATE_LIMITS: '1000',
       ...env,
     },
     { readFile: (path) => readFileSync(path, 'utf8') },

@@ -6,6 +6,7 @@ import { sha256 } from '../../platform/crypto/ids.js';
 import { TooManyAttempts } from '../../platform/errors/errors.js';
 import { addressKey } from '../../platform/throttle/address-key.js';
 import { createThrottle, type ThrottleTable } from '../../platform/throttle/throttle.js';
+import { cookieNames } from '../configuration.js';
 import type { GrantHandler } from '../grant-unit.js';
 
 /**
@@ -32,12 +33,12 @@ const HOUR = 3600;
 interface Dependencies {
   readonly table: ThrottleTable;
   readonly clock: Clock;
-  readonly addressOf: (ctx: Context) => string;
-  /** What tells one browser from another: its session cookie. */
-  readonly browserOf: (ctx: Context) => string | undefined;
+  readonly issuer: string;
 }
 
-export function createDeviceLimits({ table, clock, addressOf, browserOf }: Dependencies): DeviceLimits {
+export function createDeviceLimits({ table, clock, issuer }: Dependencies): DeviceLimits {
+  // What tells one browser from another.
+  const { session } = cookieNames(issuer.startsWith('https:'));
   const perBrowser = createThrottle(
     { store: table, clock },
     { name: 'user-code-browser', points: 5, windowSeconds: HOUR, blockSeconds: HOUR },
@@ -61,7 +62,7 @@ export function createDeviceLimits({ table, clock, addressOf, browserOf }: Depen
 
   const wrong = new WeakSet<object>();
 
-  const keysOf = (ctx: Context) => ({ address: addressKey(addressOf(ctx)), browser: browserOf(ctx) });
+  const keysOf = (ctx: Context) => ({ address: addressKey(ctx.ip), browser: ctx.cookies.get(session) });
 
   /** Takes a point of both counters before the code is looked up, or side by side guesses would pass them. */
   async function reserve({ address, browser }: ReturnType<typeof keysOf>): Promise<number> {

@@ -185,6 +185,11 @@ export const settings = {
     ...or(v.workers, '1'),
     help: 'Processes that serve together, or auto: one for each processor. With 2 or more, SIGHUP reloads.',
   },
+  RATE_LIMITS: {
+    ...operation,
+    ...or(v.limits, '1'),
+    help: 'Requests of one address: the numbers of the README times this, or off.',
+  },
   MIGRATE: {
     ...operation,
     ...or(v.yesOrNo, 'on'),

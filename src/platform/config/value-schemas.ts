@@ -203,6 +203,13 @@ export const mailSender = reads((value, refuse) => {
     : refuse('is no sender; write accounts@example.org or Name <accounts@example.org>');
 });
 
+/** What numbers are multiplied with; 0 stands for off. */
+export const limits = reads((value, refuse) => {
+  if (value === 'off') return 0;
+  if (/^[1-9]\d{0,4}$/.test(value)) return Number(value);
+  return refuse(`${quote(value)} is not a whole number from 1 to 99999, nor off`);
+});
+
 export const workers = reads((value, refuse) => {
   if (value === 'auto' || /^[1-9]\d{0,2}$/.test(value)) return value;
   return refuse(`${quote(value)} is not a number of processes from 1 to 999, nor auto`);

@@ -19,6 +19,11 @@ export interface ThrottleTable {
   find(key: string, now: number): Promise<Points | undefined>;
   /** Adds to a live counter, or starts one; resolves to what it is then. */
   add(key: string, start: Points, now: number): Promise<Points>;
+  /** `add` for several keys, no two of them alike. Resolves to what they are then, by key. */
+  addAll(
+    starts: readonly (Points & { readonly key: string })[],
+    now: number,
+  ): Promise<ReadonlyMap<string, Points>>;
   set(key: string, value: Points): Promise<void>;
   /** One point off a live counter that holds 1 to `most`. */
   giveBack(key: string, most: number, now: number): Promise<void>;

@@ -56,6 +56,11 @@ export function memoryTable(): ThrottleTable & { readonly rows: Map<string, Poin
       rows.set(key, next);
       return next;
     },
+    async addAll(starts, now) {
+      const totals = new Map<string, Points>();
+      for (const { key, ...start } of starts) totals.set(key, await this.add(key, start, now));
+      return totals;
+    },
     async set(key, value) {
       rows.set(key, value);
     },
