@@ -11,7 +11,7 @@ import { ROUTES } from './configuration.js';
  */
 
 /** Milliseconds for which the registered origins are not looked up again. */
-const KEPT = 5000;
+const KEPT = 1000;
 
 /** What the library may say to a browser. */
 const ANSWERS = ['Allow-Origin', 'Allow-Methods', 'Allow-Headers', 'Expose-Headers', 'Max-Age'].map(

@@ -8,6 +8,7 @@ import { createHealth } from '../platform/observe/health.js';
 import { createLogger } from '../platform/observe/logger.js';
 import { mergeMetrics, noMetrics } from '../platform/observe/metrics.js';
 import { type BannerFacts, renderBanner } from '../serve/banner.js';
+import { followChanges } from '../serve/follow-changes.js';
 import { createJobs } from '../serve/jobs.js';
 import type { TlsFiles } from '../serve/listen.js';
 import { prune } from '../serve/prune.js';
@@ -138,6 +139,7 @@ async function listen(
     onFailure: (name, error) => log.warn({ check: name, err: error }, 'not ready'),
   });
   const jobs = createJobs({ log, random: Math.random });
+  const changes = followChanges(container);
   const application = createApp(container, health);
   const { token, port } = config.operation.metrics;
   const serving = await serve({
@@ -155,11 +157,11 @@ async function listen(
       },
     },
     close: async () => {
-      await jobs.stop();
+      await Promise.all([jobs.stop(), changes.close()]);
       await container.close();
     },
   });
-  // Every process looks for itself; what they find follows from dates, so they agree.
+  // Every process looks for itself, told or not; what they find follows from dates, so they agree.
   jobs.start({
     name: 'look for new keys',
     everyMs: LOOK_FOR_KEYS_MS,

@@ -1,3 +1,4 @@
+import { changeNotice } from '../platform/database/change-notices.js';
 import type { Database, Step } from '../platform/database/database.js';
 
 /** A signing key as it is kept. What it is used for at a time follows from its dates; see `keys/key-uses.ts`. */
@@ -37,20 +38,23 @@ interface KeyRow {
 export function createSigningKeyStore(database: Database): SigningKeyStore {
   const { sql } = database;
   const table = () => sql('signing_keys');
+  const told = changeNotice(database, 'signing_keys');
   return {
     async list() {
       const rows = await database.all<KeyRow>(table().select('*').orderBy(['alg', 'generation']));
       return rows.map(toRecord);
     },
     async insert(record, also) {
-      await database.write([{ query: table().insert(toRow(record)) }, ...also]);
+      await database.write([{ query: table().insert(toRow(record)) }, ...also, ...told]);
     },
     revoke: (kid, at, also) =>
       database.write([
         { query: table().where({ kid }).whereNull('revoked_at').update({ revoked_at: at }), guard: true },
         ...also,
+        ...told,
       ]),
-    remove: (kid, also) => database.write([{ query: table().where({ kid }).delete(), guard: true }, ...also]),
+    remove: (kid, also) =>
+      database.write([{ query: table().where({ kid }).delete(), guard: true }, ...also, ...told]),
   };
 }
 
