@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { copyBetween, restoreBackup, takeBackup } from '../platform/database/backup.js';
 import type { CopiedTable } from '../platform/database/copy.js';
 import type { DatabaseSettings } from '../platform/database/database.js';
-import { migrateDown, migrateUp, requireCurrentSchema } from '../platform/database/migrate.js';
+import { migrateUp, requireCurrentSchema } from '../platform/database/migrate.js';
 import { readDatabaseUrl } from '../platform/config/database-url.js';
 import { UsageFault } from './faults.js';
 import type { Cli } from './desk.js';
@@ -22,7 +22,7 @@ export function addDbVerbs(program: Command, cli: Cli): void {
     .command('copy')
     .description('copy everything from DATABASE_URL to another database, and compare the two')
     .requiredOption('--to <url>', 'sqlite:./file or postgres://user@host/database (PGPASSWORD is heeded)')
-    .option('--replace', 'empty the target first; what is in it is lost')
+    .option('--replace', 'in place of what is in the target, which is lost once the copy is whole')
     .option('--yes', 'do not ask')
     .action((options: CopyOptions) => copy(cli, options));
   program
@@ -49,12 +49,9 @@ async function copy(cli: Cli, { to, replace, yes }: CopyOptions): Promise<void> 
   const target = targetOf(to, source);
   if (isSame(source, target)) throw new UsageFault('--to is DATABASE_URL itself.');
   await requireCurrentSchema(source);
-  if (replace) {
-    await confirm(cli.terminal, 'Empty the target, with all that is in it?', yes);
-    await migrateDown(target, cli.progress, { all: true });
-  }
+  if (replace) await confirm(cli.terminal, 'Replace all that is in the target?', yes);
   await migrateUp(target, cli.progress);
-  tell(cli, 'Copied', await copyBetween(source, target, cli.progress));
+  tell(cli, 'Copied', await copyBetween(source, target, cli.progress, { replace: replace === true }));
 }
 
 async function backup(cli: Cli, file: string): Promise<void> {

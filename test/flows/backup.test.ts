@@ -6,6 +6,7 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import BetterSqlite3 from 'better-sqlite3';
+import pg from 'pg';
 import { newPlace, type Place } from '../support/command-line.js';
 import { type CodeGrant, getCode, introspect, redeem, refresh } from '../support/flow.js';
 import { freshPostgres } from '../support/postgres.js';
@@ -20,6 +21,22 @@ let live: string;
 
 const inPlace = (name: string): string => join(place.folder, name);
 const sqlite = (name: string): string => `sqlite:${inPlace(name)}`;
+
+/** One statement past the program. */
+async function run(url: string, statement: string): Promise<void> {
+  if (url.startsWith('sqlite:')) {
+    const file = new BetterSqlite3(url.slice('sqlite:'.length));
+    try {
+      file.exec(statement);
+    } finally {
+      file.close();
+    }
+    return;
+  }
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query(statement).finally(() => client.end());
+}
 
 /** By a server over another database, with the same secrets. */
 async function expectPromisesKept(url: string): Promise<void> {
@@ -123,6 +140,7 @@ describe('db copy', () => {
     const again = await place.run(`db copy --to ${postgres} --replace --yes --json`, {
       env: { ...place.env, DATABASE_URL: sqlite('back.sqlite') },
     });
+    expect([again.stderr, again.code]).toEqual(['', 0]);
     expect(again.json().tables).toEqual(there.json().tables);
 
     const backup = await place.run(`backup ${inPlace('of-postgres.backup')} --json`, { env: onPostgres });
@@ -138,6 +156,36 @@ describe('db copy', () => {
     const done = await place.run(`db copy --to ${to()}`);
     expect([done.code, done.stdout]).toEqual([code, '']);
     expect(done.stderr).toMatch(why);
+  });
+
+  test.each([
+    ['PostgreSQL', () => freshPostgres(), () => sqlite('source.sqlite')],
+    ['SQLite', async () => sqlite('target.sqlite'), () => freshPostgres()],
+  ])('--replace that fails half way leaves what was there, on %s', async (name, target, source) => {
+    const [from, to] = [await source(), await target()];
+    const filled = await Promise.all([from, to].map((url) => place.run(`db copy --to ${url}`)));
+    expect(filled.map(({ code }) => code)).toEqual([0, 0]);
+    const env = { ...place.env, DATABASE_URL: from };
+    await run(to, `UPDATE accounts SET display_name = 'Zoe'`);
+    const before = await place.run(`backup ${inPlace(`${name}-before.backup`)} --json`, {
+      env: { ...env, DATABASE_URL: to },
+    });
+    // A unique index of the target refuses a row of the source, long after the first tables were emptied and filled.
+    await run(to, 'CREATE UNIQUE INDEX of_a_test ON signing_keys (created_at)');
+    await run(from, 'UPDATE signing_keys SET created_at = 1');
+    const failed = await place.run(`db copy --to ${to} --replace --yes`, { env });
+    expect([failed.code, failed.stderr]).toEqual([1, expect.stringMatching(/^accounts: 1 row$/m)]);
+    const after = await place.run(`backup ${inPlace(`${name}-after.backup`)} --json`, {
+      env: { ...env, DATABASE_URL: to },
+    });
+    expect(after.json().tables).toEqual(before.json().tables);
+    await run(to, 'DROP INDEX of_a_test');
+    const copied = await place.run(`db copy --to ${to} --replace --yes --json`, { env });
+    expect([copied.stderr.includes('accounts: 1 row'), copied.code]).toEqual([true, 0]);
+    const kept = await place.run('user list --json', { env: { ...env, DATABASE_URL: to } });
+    expect(kept.stdout).not.toContain('Zoe');
+    // The audit trail is append-only there as before.
+    await expect(run(to, 'DELETE FROM audit_events')).rejects.toThrow('append-only');
   });
 
   test('to the very database it comes from is refused', async () => {

@@ -7,7 +7,7 @@ import { closeSync, existsSync, openSync, renameSync, rmSync } from 'node:fs';
 import BetterSqlite3 from 'better-sqlite3';
 import { type Clock, systemClock } from '../crypto/clock.js';
 import { newId } from '../crypto/ids.js';
-import { type CopiedTable, CopyFault, copyTables, measureAll, openEnd } from './copy.js';
+import { type CopiedTable, CopyFault, type CopyOptions, copyTables, measureAll, openEnd } from './copy.js';
 import { MANIFEST_TABLE } from './copy-end.js';
 import type { DatabaseSettings } from './database.js';
 import { migrateUp, migrationStatus, requireCurrentSchema } from './migrate.js';
@@ -105,21 +105,21 @@ export async function restoreBackup(
     );
   }
   await migrateUp(settings, report);
-  return copyBetween(place(file), settings, report, expected);
+  return copyBetween(place(file), settings, report, { expected });
 }
 
-/** From one database into another, which is empty and of this program's version. */
+/** From one database into another of this program's version, which is empty or is to be replaced. */
 export async function copyBetween(
   from: DatabaseSettings,
   to: DatabaseSettings,
   report: Report,
-  expected?: readonly CopiedTable[],
+  options: CopyOptions = {},
 ): Promise<CopiedTable[]> {
   const source = await openEnd(from, 'read');
   try {
     const target = await openEnd(to, 'write');
     try {
-      return await copyTables(source, target, report, expected);
+      return await copyTables(source, target, report, options);
     } finally {
       await target.close();
     }

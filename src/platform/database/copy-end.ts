@@ -9,6 +9,8 @@ export interface CopyEnd {
   columns(table: string): Promise<readonly string[]>;
   /** The rows in batches, each row an array in the order of `columns`. */
   rows(table: string, columns: readonly string[]): AsyncIterable<readonly CopyRow[]>;
+  /** Removes every row; others see them until `commit`. */
+  empty(table: string): Promise<void>;
   insert(table: string, columns: readonly string[], rows: readonly CopyRow[]): Promise<void>;
   commit(): Promise<void>;
   /** Gives up what is not committed, and the connection. */

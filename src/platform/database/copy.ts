@@ -95,18 +95,23 @@ export async function requireEmpty(target: CopyEnd): Promise<void> {
   }
 }
 
-/**
- * @param expected what a backup says of itself: a source that differs is damaged
- * @throws {CopyFault} and nothing is written
- */
+export interface CopyOptions {
+  /** What a backup says of itself: a source that differs is damaged. */
+  readonly expected?: readonly CopiedTable[];
+  /** The rows of the target go, in the transaction that brings the others: both or neither. */
+  readonly replace?: boolean;
+}
+
+/** @throws {CopyFault} and nothing is written */
 export async function copyTables(
   source: CopyEnd,
   target: CopyEnd,
   report: Report,
-  expected?: readonly CopiedTable[],
+  { expected, replace = false }: CopyOptions = {},
 ): Promise<CopiedTable[]> {
   await requireSameShape(source, target);
-  await requireEmpty(target);
+  if (replace) for (const table of await target.tables()) await target.empty(table);
+  else await requireEmpty(target);
   const copied: CopiedTable[] = [];
   for (const table of await source.tables()) {
     const columns = await source.columns(table);
