@@ -171,8 +171,8 @@ describe('db copy', () => {
       env: { ...env, DATABASE_URL: to },
     });
     // A unique index of the target refuses a row of the source, long after the first tables were emptied and filled.
-    await run(to, 'CREATE UNIQUE INDEX of_a_test ON signing_keys (created_at)');
-    await run(from, 'UPDATE signing_keys SET created_at = 1');
+    await run(to, 'CREATE UNIQUE INDEX of_a_test ON signing_keys (revoked_at)');
+    await run(from, 'UPDATE signing_keys SET revoked_at = 1');
     const failed = await place.run(`db copy --to ${to} --replace --yes`, { env });
     expect([failed.code, failed.stderr]).toEqual([1, expect.stringMatching(/^accounts: 1 row$/m)]);
     const after = await place.run(`backup ${inPlace(`${name}-after.backup`)} --json`, {
@@ -181,7 +181,7 @@ describe('db copy', () => {
     expect(after.json().tables).toEqual(before.json().tables);
     await run(to, 'DROP INDEX of_a_test');
     const copied = await place.run(`db copy --to ${to} --replace --yes --json`, { env });
-    expect([copied.stderr.includes('accounts: 1 row'), copied.code]).toEqual([true, 0]);
+    expect([copied.stderr, copied.code]).toEqual(['', 0]);
     const kept = await place.run('user list --json', { env: { ...env, DATABASE_URL: to } });
     expect(kept.stdout).not.toContain('Zoe');
     // The audit trail is append-only there as before.
