@@ -1,5 +1,5 @@
+import { createRequire } from 'node:module';
 import { hash, verify } from '@node-rs/argon2';
-import { dictionary } from '@zxcvbn-ts/language-common';
 import { createQueue, type Queue } from './queue.js';
 import { usernameKey } from './usernames.js';
 
@@ -78,15 +78,26 @@ function isContext(password: string, username: string): boolean {
 
 const CONTEXT: ReadonlySet<string> = new Set(['postern', 'changeme', 'changeit', 'passwort', 'kennwort']);
 
-/** Some 49,000, all in lower case (ASVS 6.2.4 asks for 3,000), but for what zxcvbn finds by pattern. */
-const COMMON: ReadonlySet<string> = new Set([
-  ...dictionary['passwords-common'],
-  ...`aa12345678 admin1234 admin12345 changeme123 demo1234 geheim123 login123 p@ssword secret1234 superuser
-  test12345 testpassword user1234 willkommen winter2024 winter2025 winter2026 summer2024 summer2025
-  summer2026`.split(/\s+/),
-]);
+const MORE_COMMON = `aa12345678 admin1234 admin12345 changeme123 demo1234 geheim123 login123 p@ssword
+  secret1234 superuser test12345 testpassword user1234 willkommen winter2024 winter2025 winter2026
+  summer2024 summer2025 summer2026`.split(/\s+/);
+
+let common: ReadonlySet<string> | undefined;
+
+/**
+ * Some 49,000, all in lower case (ASVS 6.2.4 asks for 3,000), but for what zxcvbn finds by pattern. They take
+ * five megabytes, so they are read when somebody chooses a password.
+ */
+function commonPasswords(): ReadonlySet<string> {
+  if (common === undefined) {
+    const load = createRequire(import.meta.url);
+    const { dictionary } = load('@zxcvbn-ts/language-common') as typeof import('@zxcvbn-ts/language-common');
+    common = new Set([...dictionary['passwords-common'], ...MORE_COMMON]);
+  }
+  return common;
+}
 
 /** `00000000`, `12341234`, `adminadmin`: too short to be more than its piece. */
 const isRepeated = (password: string): boolean => password.length <= 16 && /^(.{1,5})\1+$/u.test(password);
 
-const isCommon = (password: string): boolean => COMMON.has(password) || isRepeated(password);
+const isCommon = (password: string): boolean => commonPasswords().has(password) || isRepeated(password);

@@ -6,28 +6,9 @@
  */
 import { Command, CommanderError } from 'commander';
 import type { Environment } from '../platform/config/sources.js';
-import { addApiKeyVerbs } from './api-key/verbs.js';
-import { addClientVerbs } from './client/verbs.js';
-import { addConfigVerb } from './config.js';
-import { addDbVerbs } from './db.js';
 import { type Cli, createDesk } from './desk.js';
 import { isUnexpected, tell, UnknownCommand } from './faults.js';
-import { addDserverVerbs } from './dserver-sync.js';
-import { addKeysVerbs } from './keys.js';
-import { addMigrateVerbs } from './migrate.js';
-import { addMintedVerbs } from './minted/verbs.js';
-import { addOauth2Verbs } from './oauth2/verbs.js';
-import { addPruneVerb } from './prune.js';
-import { addResourceVerbs } from './resource.js';
-import { addSecretsVerbs } from './secrets.js';
-import { addRoleVerbs } from './role/verbs.js';
-import { addServeVerb } from './serve.js';
-import { addServiceVerbs } from './service/verbs.js';
 import { processTerminal, type Terminal } from './terminal.js';
-import { addTokenVerbs } from './token-inspect.js';
-import { addUrlsVerb } from './urls.js';
-import { addUserVerbs } from './user/verbs.js';
-import { addVerifyVerb } from './verify.js';
 import { version } from './version.js';
 
 export interface Surroundings {
@@ -38,7 +19,7 @@ export interface Surroundings {
   readonly folder?: string;
 }
 
-function createProgram(cli: Cli): Command {
+async function createProgram(cli: Cli, args: readonly string[]): Promise<Command> {
   const { stdout } = cli.terminal;
   const program = new Command('npm run -s cli --')
     .description('Postern: an OAuth 2.0 and OpenID Connect server. Every verb has --help.')
@@ -47,25 +28,9 @@ function createProgram(cli: Cli): Command {
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({ writeOut: (text) => void stdout.write(text), writeErr: () => {} })
     .exitOverride();
-  addServeVerb(program, cli);
-  addMigrateVerbs(program, cli);
-  addUserVerbs(program, cli);
-  addClientVerbs(program, cli);
-  addResourceVerbs(program, cli);
-  addKeysVerbs(program, cli);
-  addSecretsVerbs(program, cli);
-  addTokenVerbs(program, cli);
-  addMintedVerbs(program, cli);
-  addApiKeyVerbs(program, cli);
-  addDserverVerbs(program, cli);
-  addOauth2Verbs(program, cli);
-  addServiceVerbs(program, cli);
-  addRoleVerbs(program, cli);
-  addVerifyVerb(program, cli);
-  addConfigVerb(program, cli);
-  addUrlsVerb(program, cli);
-  addPruneVerb(program, cli);
-  addDbVerbs(program, cli);
+  // The server is not kept waiting until fifty verbs that it does not know are loaded.
+  const { addVerbs } = args[0] === 'serve' ? await import('./serve.js') : await import('./verbs.js');
+  addVerbs(program, cli);
   return program;
 }
 
@@ -92,7 +57,7 @@ export async function runCli(args: readonly string[], given: Surroundings = {}):
   const terminal = given.terminal ?? processTerminal();
   const json = args.includes('--json');
   const cli = createDesk({ ...given, terminal, json });
-  const program = createProgram(cli);
+  const program = await createProgram(cli, args);
   try {
     await program.parseAsync([...args], { from: 'user' });
     return cli.exitCode;

@@ -39,7 +39,7 @@ interface Options {
   readonly certKey?: string;
 }
 
-export function addServeVerb(program: Command, cli: Cli): void {
+export function addVerbs(program: Command, cli: Cli): void {
   program
     .command('serve')
     .alias('run')

@@ -255,7 +255,7 @@ describe('PostgreSQL', () => {
   });
 
   test('a row lock that stays is Unavailable, in a unit and alone, and the connection stays clean', async () => {
-    const { db, other } = await openBeside({ timeoutMs: 100, poolMax: 1 });
+    const { db, other } = await openBeside({ timeoutMs: 600, poolMax: 1 });
     await db.run(role(db, 'a'));
     await other.query(`BEGIN; UPDATE roles SET description = 'held'`);
     await expect(db.run(rename(db, 'a', 'b'))).rejects.toBeInstanceOf(Unavailable);

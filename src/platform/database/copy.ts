@@ -4,7 +4,6 @@
  */
 import { createHash } from 'node:crypto';
 import type { CopyEnd, CopyRow } from './copy-end.js';
-import { openPostgresEnd } from './copy-postgres.js';
 import { openSqliteEnd } from './copy-sqlite.js';
 import type { DatabaseSettings } from './database.js';
 import type { Report } from './migrator.js';
@@ -29,7 +28,10 @@ export type CopyPlace = Pick<DatabaseSettings, 'dialect' | 'file' | 'connectionS
 export const openEnd = async (place: CopyPlace, mode: 'read' | 'write'): Promise<CopyEnd> =>
   place.dialect === 'sqlite'
     ? openSqliteEnd(place.file ?? '', mode)
-    : openPostgresEnd(place.directUrl ?? place.connectionString ?? '', mode);
+    : (await import('./copy-postgres.js')).openPostgresEnd(
+        place.directUrl ?? place.connectionString ?? '',
+        mode,
+      );
 
 const MODULUS = 1n << 256n;
 

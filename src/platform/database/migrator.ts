@@ -1,9 +1,8 @@
 import knex, { type Knex } from 'knex';
-import pg from 'pg';
 import type { Migration } from '../../../migrations/index.js';
 import { Unavailable } from '../errors/errors.js';
 import type { DatabaseSettings } from './database.js';
-import { storageError } from './postgres-errors.js';
+import { isFromServer, storageError } from './postgres-errors.js';
 
 /** Takes one line for the person who started the program. */
 export type Report = (line: string) => void;
@@ -47,7 +46,7 @@ export async function withMigrator<T>(
 
 /** No way to the server (`ECONNREFUSED`, no answer), or a server that is not ready; a fault of ours stays one. */
 function isAway(error: unknown): boolean {
-  if (error instanceof pg.DatabaseError) return storageError(error) instanceof Unavailable;
+  if (isFromServer(error)) return storageError(error) instanceof Unavailable;
   if (error instanceof knex.KnexTimeoutError) return true;
   return error instanceof Error && 'code' in error && /^E[A-Z_]+$/.test(String(error.code));
 }

@@ -1,4 +1,4 @@
-import pg from 'pg';
+import type pg from 'pg';
 import { Unavailable } from '../errors/errors.js';
 import { UniqueViolation } from './database.js';
 
@@ -17,7 +17,11 @@ const CONFLICT = new Set(['40001', '40P01']);
  */
 const STALE = new Set(['0A000', '26000', '42P05']);
 
-const codeOf = (error: unknown): string => (error instanceof pg.DatabaseError ? (error.code ?? '') : '');
+/** By what only the server sends: where SQLite is used, the driver is not even loaded. */
+export const isFromServer = (error: unknown): error is pg.DatabaseError =>
+  error instanceof Error && 'severity' in error && 'routine' in error;
+
+const codeOf = (error: unknown): string => (isFromServer(error) ? (error.code ?? '') : '');
 
 export const isConflict = (error: unknown): boolean => CONFLICT.has(codeOf(error));
 
@@ -25,13 +29,13 @@ export const isStale = (error: unknown): boolean => STALE.has(codeOf(error));
 
 /** The connection itself is in doubt: it must not go back to the pool. */
 export const isConnectionFault = (error: unknown): boolean =>
-  !(error instanceof pg.DatabaseError) || isStale(error) || /^(08|57P|25P0)/.test(codeOf(error));
+  !isFromServer(error) || isStale(error) || /^(08|57P|25P0)/.test(codeOf(error));
 
 /** What a store sees of a fault of PostgreSQL. */
 export function storageError(error: unknown): unknown {
   if (error instanceof TypeError || error instanceof RangeError) return error;
   // Whatever did not come from the server itself came from the way to it.
-  if (!(error instanceof pg.DatabaseError)) return new Unavailable(error);
+  if (!isFromServer(error)) return new Unavailable(error);
   if (error.code === '23505') return new UniqueViolation(error.constraint ?? '', error);
   if (AWAY.test(error.code ?? '') || isConflict(error)) return new Unavailable(error);
   return error;

@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import nodemailer from 'nodemailer';
+import type { Transporter } from 'nodemailer';
 import { newId } from '../crypto/ids.js';
 import type { Mail } from './mails.js';
 
@@ -30,20 +30,24 @@ function checked(mail: Mail): Mail {
 export function createSmtpTransport({ url, from }: SmtpSettings): MailTransport {
   const { hostname, username } = new URL(url);
   const loopback = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
-  const mailer = nodemailer.createTransport({
-    url,
-    // A password never crosses a network in the clear, whatever the server offers.
-    requireTLS: username !== '' && !loopback,
-    connectionTimeout: 10 * SECONDS,
-    greetingTimeout: 10 * SECONDS,
-    socketTimeout: 20 * SECONDS,
-    disableFileAccess: true,
-    disableUrlAccess: true,
-  });
+  let opened: Promise<Transporter> | undefined;
+  const mailer = () => (opened ??= open());
+  // Loaded with the first mail.
+  const open = async () =>
+    (await import('nodemailer')).createTransport({
+      url,
+      // A password never crosses a network in the clear, whatever the server offers.
+      requireTLS: username !== '' && !loopback,
+      connectionTimeout: 10 * SECONDS,
+      greetingTimeout: 10 * SECONDS,
+      socketTimeout: 20 * SECONDS,
+      disableFileAccess: true,
+      disableUrlAccess: true,
+    });
   return {
     async send(mail) {
       const { to, subject, text, html } = checked(mail);
-      await mailer.sendMail({
+      await (await mailer()).sendMail({
         from,
         // As an object: a comma or a bracket does not make two of it.
         to: { name: '', address: to },
