@@ -139,7 +139,7 @@ async function listen(
     onFailure: (name, error) => log.warn({ check: name, err: error }, 'not ready'),
   });
   const jobs = createJobs({ log, random: Math.random });
-  const changes = followChanges(container);
+  const changes = await followChanges(container);
   const application = createApp(container, health);
   const { token, port } = config.operation.metrics;
   const serving = await serve({

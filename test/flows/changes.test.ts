@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { decodeProtectedHeader } from 'jose';
 import pg from 'pg';
-import { listeningAddress } from '../../src/platform/database/change-notices.js';
-import type { ChangeListener } from '../../src/platform/database/change-notices.js';
+import { listeningAddress } from '../../src/platform/database/change-listener.js';
+import type { ChangeListener } from '../../src/platform/database/change-listener.js';
 import { followChanges } from '../../src/serve/follow-changes.js';
 import { postgresSettings, sqliteSettings } from '../support/databases.js';
 import { post } from '../support/flow.js';
@@ -24,7 +24,7 @@ beforeAll(async () => {
   const env = { DATABASE_URL: url, SECRET_KEY: 'one secret for both of them, long enough' };
   nodes = [await startServer(env), await startServer(env)];
   // The second one alone listens; neither looks by itself.
-  follower = followChanges(far().container);
+  follower = await followChanges(far().container);
   await near().container.resources.create({
     identifier: API,
     scopes: ['read'],
