@@ -54,8 +54,24 @@ const DROPPED_HEADERS = [
 
 const systemResolver = (hostname: string) => dns.lookup(hostname, { all: true, verbatim: true });
 
+/**
+ * One look-up of a name at a time, shared by all who ask meanwhile: the system looks up two names at once and
+ * cannot be told to stop, so a name server that is silent about one upstream would hold up all the others.
+ */
+function shareLookUps(resolve: NonNullable<GuardedFetchSettings['resolve']>): typeof resolve {
+  const running = new Map<string, ReturnType<typeof resolve>>();
+  return (hostname) => {
+    const known = running.get(hostname);
+    if (known) return known;
+    const begun = resolve(hostname).finally(() => running.delete(hostname));
+    running.set(hostname, begun);
+    return begun;
+  };
+}
+
 export function createGuardedFetch(settings: GuardedFetchSettings): GuardedFetch {
-  const { timeoutMs = TIMEOUT_MS, maxBytes = MAX_BYTES, resolve = systemResolver } = settings;
+  const { timeoutMs = TIMEOUT_MS, maxBytes = MAX_BYTES } = settings;
+  const resolve = shareLookUps(settings.resolve ?? systemResolver);
   const allowed = createAddressRule(settings);
 
   /** Every address of the host, all of them allowed: one private address among public ones is an attack. */

@@ -36,7 +36,8 @@ export function faultOfFetch(upstream: Named, error: unknown): UpstreamError {
 /** The guarded fetch as one upstream is called with it. */
 export function createUpstreamFetch(send: GuardedFetch, upstream: Named, circuit: Circuit): UpstreamFetch {
   return async (url, init) => {
-    if (!circuit.allows()) throw unreachable(upstream, 'it failed several times; not asked again yet');
+    if (!circuit.allows())
+      throw unreachable(upstream, 'it failed several times, or too many wait for it; not asked again yet');
     let response: Response;
     try {
       response = await send(url, init);

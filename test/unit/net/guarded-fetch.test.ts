@@ -280,6 +280,25 @@ describe('what comes back', () => {
     },
   );
 
+  test('R19: a silent name server is asked once for all who wait for that name', async () => {
+    const asked: string[] = [];
+    const resolve = (name: string) => {
+      asked.push(name);
+      return name === 'silent.example'
+        ? new Promise<never>(() => {})
+        : Promise.resolve([{ address: '127.0.0.1', family: 4 }]);
+    };
+    const fetch = guarded({ loopback: true, resolve, timeoutMs: 500 });
+    const waiting = Array.from({ length: 50 }, () => fetch(`http://silent.example:${port}/`));
+    await expect(fetch(`http://other.example:${port}/`)).resolves.toMatchObject({ status: 200 });
+    await expect(fetch(`http://other.example:${port}/`)).resolves.toMatchObject({ status: 200 });
+    for (const one of await Promise.allSettled(waiting)) {
+      expect(one).toMatchObject({ reason: { reason: 'timeout' } });
+    }
+    expect(asked.filter((name) => name === 'silent.example')).toHaveLength(1);
+    expect(asked.filter((name) => name === 'other.example')).toHaveLength(2);
+  });
+
   test('a name server that never answers ends with it too, and so does a caller that gives up', async () => {
     const never = { resolve: () => new Promise<never>(() => {}), timeoutMs: 100 };
     await expect(guarded(never)('http://silent.example/')).rejects.toMatchObject({ reason: 'timeout' });
