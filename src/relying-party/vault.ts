@@ -3,7 +3,12 @@ import type { Clock } from '../platform/crypto/clock.js';
 import { newId } from '../platform/crypto/ids.js';
 import type { Database, Step } from '../platform/database/database.js';
 import { PosternError, UpstreamError } from '../platform/errors/errors.js';
-import type { StoredUpstreamToken, UpstreamTokenStore } from '../stores/upstream-token-store.js';
+import type {
+  FreshUpstreamToken,
+  StoredUpstreamToken,
+  UpstreamTokenKey,
+  UpstreamTokenStore,
+} from '../stores/upstream-token-store.js';
 import type { Connector, UpstreamTokens } from './connector.js';
 import type { RefreshToken } from './refresh-token.js';
 import type { TokenSeal } from './token-seal.js';
@@ -11,9 +16,13 @@ import type { Upstream } from './upstream.js';
 
 /** What an account may do at an upstream: its tokens, sealed, fresh when they are asked for. */
 export interface Vault {
-  /** For the unit that links the identity, or notes another sign-in: what was kept before is replaced. */
+  /** For the unit that links the identity: what was kept before is replaced. */
   keepSteps(accountId: string, upstreamId: string, tokens: UpstreamTokens): Step[];
-  /** @throws {Unavailable} */
+  /**
+   * After a sign-in of somebody who is known. Where it brought no refresh token, the one that is kept stays with
+   * the new access token, unless it is good no more or reaches further than what was allowed this time.
+   * @throws {Unavailable}
+   */
   keep(accountId: string, upstreamId: string, tokens: UpstreamTokens): Promise<void>;
   /**
    * The tokens with an access token that is good for some seconds more; refreshed first where it is not, by
@@ -61,6 +70,21 @@ interface Dependencies {
 const LOOK_AGAIN_MS = 50;
 /** Nobody waits for ever: the holder asks for at most ten seconds twice, for the document and for the token. */
 const LONGEST_WAIT_MS = 21_000;
+/** At a pair that changes meanwhile. */
+const ATTEMPTS = 3;
+
+/** GitHub puts commas between scopes. `offline_access` names no right but the refresh token itself. */
+const rightsOf = (scope: string): string[] =>
+  scope.split(/[\s,]+/).filter((one) => one !== '' && one !== 'offline_access');
+
+/** The refresh token that goes on beside new tokens that brought none. */
+function remaining(former: UpstreamTokens, { refreshToken, scope }: UpstreamTokens): string | undefined {
+  if (refreshToken !== undefined) return undefined;
+  // Without a word the scope is what was asked for (RFC 6749 §5.1).
+  const now = scope === undefined ? undefined : rightsOf(scope);
+  const shrunk = now !== undefined && rightsOf(former.scope ?? '').some((right) => !now.includes(right));
+  return shrunk ? undefined : former.refreshToken;
+}
 
 export function createVault(deps: Dependencies): Vault {
   const { store, seal, findUpstream, clock, wait = delay } = deps;
@@ -114,18 +138,32 @@ export function createVault(deps: Dependencies): Vault {
     );
   }
 
-  const keepSteps: Vault['keepSteps'] = (accountId, upstreamId, tokens) => {
-    const key = { accountId, upstreamId };
-    const sealed = seal.close(key, tokens);
+  function fresh(key: UpstreamTokenKey, tokens: UpstreamTokens): FreshUpstreamToken {
     const { expiresAt } = tokens;
-    return [store.putStep({ ...key, sealed, expiresAt, revision: newId(), at: clock.now() })];
-  };
+    return { ...key, sealed: seal.close(key, tokens), expiresAt, revision: newId(), at: clock.now() };
+  }
+
+  const keepSteps: Vault['keepSteps'] = (accountId, upstreamId, tokens) => [
+    store.putStep(fresh({ accountId, upstreamId }, tokens)),
+  ];
+
+  async function keep(key: UpstreamTokenKey, tokens: UpstreamTokens): Promise<void> {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+      const row = await store.find(key);
+      const former = row?.deadAt === undefined ? row && seal.open(row) : undefined;
+      const refreshToken = former && remaining(former, tokens);
+      if (row === undefined || refreshToken === undefined) {
+        await deps.write([store.putStep(fresh(key, tokens))]);
+        return;
+      }
+      if (await store.replaceIdle(row.revision, fresh(key, { ...tokens, refreshToken }))) return;
+    }
+    // Somebody is renewing the pair: what they bring is as new, and has the refresh token that counts from now on.
+  }
 
   return {
     keepSteps,
-    async keep(accountId, upstreamId, tokens) {
-      await deps.write(keepSteps(accountId, upstreamId, tokens));
-    },
+    keep: (accountId, upstreamId, tokens) => keep({ accountId, upstreamId }, tokens),
     tokenFor(accountId, upstreamId) {
       const name = JSON.stringify([accountId, upstreamId]);
       const known = underWay.get(name);

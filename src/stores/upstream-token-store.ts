@@ -46,6 +46,8 @@ export interface UpstreamTokenStore {
   endLease(key: UpstreamTokenKey, holder: string): Promise<void>;
   /** The refreshed pair in place of `former`, whose lease ends; `false`: that pair is gone. */
   replace(former: string, token: FreshUpstreamToken, also: readonly Step[]): Promise<boolean>;
+  /** The same for one who refreshed nothing: nor may anybody hold a lease on it. */
+  replaceIdle(former: string, token: FreshUpstreamToken): Promise<boolean>;
   /** Marks the pair as refused; `false`: it is not `revision` any more. */
   bury(
     key: UpstreamTokenKey & Pick<StoredUpstreamToken, 'revision'>,
@@ -78,6 +80,12 @@ export function createUpstreamTokenStore(database: Database): UpstreamTokenStore
   const table = () => sql('upstream_tokens');
   const one = ({ accountId, upstreamId }: UpstreamTokenKey) =>
     table().where({ account_id: accountId, upstream_id: upstreamId });
+  /** Of the pair `revision` that is good, and that nobody is at. */
+  const idle = (key: UpstreamTokenKey, revision: string, now: number) =>
+    one(key)
+      .where({ revision })
+      .whereNull('dead_at')
+      .where((row) => row.whereNull('lock_until').orWhere('lock_until', '<=', now));
 
   return {
     async find(key) {
@@ -96,10 +104,7 @@ export function createUpstreamTokenStore(database: Database): UpstreamTokenStore
     },
     removeStep: (key) => ({ query: one(key).delete() }),
     async takeLease(key, { holder, until, now }) {
-      const free = one(key)
-        .where({ revision: key.revision })
-        .whereNull('dead_at')
-        .where((row) => row.whereNull('lock_until').orWhere('lock_until', '<=', now));
+      const free = idle(key, key.revision, now);
       return (await database.run(free.update({ lock_holder: holder, lock_until: until }))) === 1;
     },
     async endLease(key, holder) {
@@ -111,6 +116,10 @@ export function createUpstreamTokenStore(database: Database): UpstreamTokenStore
         { query: query.update({ ...pairOf(token), ...UNLOCKED }), guard: true },
         ...also,
       ]);
+    },
+    async replaceIdle(former, token) {
+      const query = idle(token, former, token.at);
+      return (await database.run(query.update({ ...pairOf(token), ...UNLOCKED }))) === 1;
     },
     bury(key, at, also) {
       const query = one(key).where({ revision: key.revision });

@@ -14,7 +14,7 @@ import { createRefreshToken, LEASE_MS } from '../../src/relying-party/refresh-to
 import { createTokenSeal } from '../../src/relying-party/token-seal.js';
 import { createVault, NoUpstreamToken, type Vault } from '../../src/relying-party/vault.js';
 import { createAuditStore } from '../../src/stores/audit-store.js';
-import { createUpstreamTokenStore } from '../../src/stores/upstream-token-store.js';
+import { createUpstreamTokenStore, type UpstreamTokenStore } from '../../src/stores/upstream-token-store.js';
 import { createDatabaseFixture, DIALECTS } from '../support/databases.js';
 import { sampleUpstream } from '../support/sample-upstream.js';
 
@@ -203,6 +203,52 @@ describe.each(DIALECTS)('upstream tokens on %s', (dialect) => {
     expect(await events(auditStore)).toEqual(['upstream_token.refreshed', 'upstream_token.refreshed']);
   });
 
+  const SIGN_IN: UpstreamTokens = { accessToken: 'access-token-of-today', expiresAt: START + 3_600_000 };
+  const held = async (store: UpstreamTokenStore) => {
+    const row = await store.find(key);
+    return row && createTokenSeal(createSecretBox([SECRET], 'upstream-token')).open(row);
+  };
+
+  test.each<[string, Partial<UpstreamTokens>, string | undefined]>([
+    ['says nothing of the scope', {}, 'refresh-token-0'],
+    ['has the same scope in other words', { scope: 'files,openid' }, 'refresh-token-0'],
+    ['has more', { scope: 'openid files more' }, 'refresh-token-0'],
+    ['has less', { scope: 'openid' }, undefined],
+    ['brings one of its own', { refreshToken: 'refresh-token-9' }, 'refresh-token-9'],
+  ])('a sign-in without a refresh token leaves the kept one: %s', async (_name, more, expected) => {
+    const { vault, store } = await world();
+    await vault.keep(ACCOUNT, LAB, { ...EXPIRED, scope: 'openid files offline_access' });
+    await vault.keep(ACCOUNT, LAB, { ...SIGN_IN, ...more });
+    const { refreshToken, ...rest } = (await held(store)) ?? {};
+    expect(refreshToken).toBe(expected);
+    // Nothing else is of the pair before.
+    const { refreshToken: _own, ...brought } = { ...SIGN_IN, ...more };
+    expect(rest).toEqual(brought);
+  });
+
+  test('a refresh token that was refused does not come back with a sign-in', async () => {
+    const { vault, store } = await world();
+    await vault.keep(ACCOUNT, LAB, { ...EXPIRED, refreshToken: 'revoked' });
+    expect(await reason(vault.tokenFor(ACCOUNT, LAB))).toBe('expired');
+    await vault.keep(ACCOUNT, LAB, SIGN_IN);
+    expect(await held(store)).toEqual(SIGN_IN);
+  });
+
+  test('a sign-in during a refresh does not bring the used refresh token back', async () => {
+    const { vault, store, upstream } = await world();
+    await vault.keep(ACCOUNT, LAB, EXPIRED);
+    let open = (): void => undefined;
+    upstream.gate = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    const refreshed = vault.tokenFor(ACCOUNT, LAB);
+    while (upstream.refreshes === 0) await new Promise((done) => setImmediate(done));
+    await vault.keep(ACCOUNT, LAB, SIGN_IN);
+    open();
+    expect(await refreshed).toMatchObject({ accessToken: 'access-token-1' });
+    expect(await held(store)).toMatchObject({ refreshToken: 'refresh-token-1' });
+  });
+
   test('row 99: no refresh token, no way to refresh, an upstream taken away: a clear error, nothing changed', async () => {
     const { vault, upstream, store } = await world();
     await vault.keep(ACCOUNT, LAB, { ...EXPIRED, refreshToken: undefined });
@@ -303,7 +349,7 @@ describe.each(DIALECTS)('upstream tokens on %s', (dialect) => {
     expect(await take('three')).toBe(true);
   });
 
-  test('a sign-in while the pair is refreshed wins: the late answer writes nothing over it', async () => {
+  test('a sign-in with a pair of its own while the pair is refreshed wins: the late answer writes nothing over it', async () => {
     const { vault, upstream, store } = await world();
     await vault.keep(ACCOUNT, LAB, EXPIRED);
     let open: (value: unknown) => void = () => {};
@@ -312,7 +358,8 @@ describe.each(DIALECTS)('upstream tokens on %s', (dialect) => {
     });
     const asked = vault.tokenFor(ACCOUNT, LAB);
     while (upstream.refreshes === 0) await new Promise((done) => setImmediate(done));
-    await vault.keep(ACCOUNT, LAB, { accessToken: 'of the sign-in', expiresAt: START + 60_000 });
+    const pair = { accessToken: 'of the sign-in', refreshToken: 'of it too', expiresAt: START + 60_000 };
+    await vault.keep(ACCOUNT, LAB, pair);
     open(undefined);
     expect((await asked).accessToken).toBe('of the sign-in');
     // Nor does a late refusal end the new pair.
