@@ -1,6 +1,7 @@
 import type { ParameterizedContext } from 'koa';
 import type { Provider, Session } from 'oidc-provider';
 import type { Clock } from '../platform/crypto/clock.js';
+import { createLoginCookie } from '../platform/web/login-cookie.js';
 
 /**
  * One sign-in for our own pages and the authorization endpoint: both use the library's Session.
@@ -63,6 +64,7 @@ type LibrarySession = Session & {
 };
 
 export function createBrowserSessions(current: () => Provider, options: Options): BrowserSessions {
+  const loginCookie = createLoginCookie(options.cookie.secure);
   const cookieOptions = {
     httpOnly: true,
     sameSite: 'lax' as const,
@@ -123,6 +125,7 @@ export function createBrowserSessions(current: () => Provider, options: Options)
       const session = await sessionOf(ctx);
       if (session.accountId) await end(session);
       setCookie(ctx, null);
+      loginCookie.forget(ctx);
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { KoaContextWithOIDC, Provider, TokenEndpointGrantContext } from 'oidc-provider';
 import type { AuditEvent, AuditRecord } from '../platform/audit/audit.js';
 import { PosternError } from '../platform/errors/errors.js';
+import type { LoginCookie } from '../platform/web/login-cookie.js';
 import type { GrantLoader } from './load-grant.js';
 import type { Nonces } from './nonces.js';
 import type { Restarts } from './restart.js';
@@ -21,6 +22,7 @@ interface Dependencies {
   readonly grants: GrantLoader;
   readonly nonces: Pick<Nonces, 'spend'>;
   readonly restarts: Restarts;
+  readonly loginCookie: Pick<LoginCookie, 'forget'>;
   readonly log: { error(fields: object, message: string): void };
 }
 
@@ -61,7 +63,7 @@ const refused = (event: string, { error }: { error: string }) =>
 
 export function watchEvents(
   provider: Provider,
-  { units, audit, grants, restarts, log, nonces }: Dependencies,
+  { units, audit, grants, restarts, log, loginCookie, nonces }: Dependencies,
 ): void {
   function note(ctx: KoaContextWithOIDC, event: Omit<AuditEvent, 'ip' | 'requestId'>): void {
     const writes = units.of(ctx);
@@ -91,7 +93,11 @@ export function watchEvents(
     if (ctx.oidc.client && error.error !== 'invalid_client') note(ctx, refused('grant.refused', error));
   });
   provider.on('grant.revoked', (ctx) => note(ctx, { event: 'grant.revoked', outcome: 'success' }));
-  provider.on('end_session.success', (ctx) => note(ctx, { event: 'account.sign_out', outcome: 'success' }));
+  provider.on('end_session.success', (ctx) => {
+    // Absent where the person chose to stay.
+    if (ctx.oidc.params?.logout) loginCookie.forget(ctx);
+    note(ctx, { event: 'account.sign_out', outcome: 'success' });
+  });
   provider.on('server_error', (ctx, error) => {
     grants.abandon(ctx);
     const writes = units.of(ctx);

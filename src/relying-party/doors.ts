@@ -1,7 +1,7 @@
 import type { Context } from 'koa';
 import type { RequestInfo } from '../platform/audit/audit.js';
-import { randomToken } from '../platform/crypto/ids.js';
 import { UpstreamError } from '../platform/errors/errors.js';
+import { createLoginCookie } from '../platform/web/login-cookie.js';
 import { FailedLogin } from './failed-login.js';
 import type { RedirectUris } from './redirect-uris.js';
 import type {
@@ -48,7 +48,7 @@ export interface LoginDoors {
   deliver(ctx: Context, completed: Completed): Promise<void>;
   /** An open question ended in a fault: the door of its login answers. */
   fail(ctx: Context, error: unknown, transaction: LoginTransaction): Promise<void>;
-  /** What the cookie of this browser holds. */
+  /** What the cookies of this browser hold (`LoginCookie.of`). */
   browserOf(ctx: Context): string | undefined;
 }
 
@@ -97,7 +97,7 @@ export function questionPath({ step, ticket, transaction, fault }: Pending): str
 
 export function createLoginDoors(deps: Dependencies): LoginDoors {
   const { relyingParty, ends, redirectUris } = deps;
-  const cookie = createBrowserCookie(deps.secure);
+  const cookie = createLoginCookie(deps.secure);
   const endOf = (door: DoorName): DoorEnd => ends[door] ?? ends.page;
 
   async function fail(ctx: Context, error: unknown, transaction: LoginTransaction): Promise<void> {
@@ -151,30 +151,5 @@ export function createLoginDoors(deps: Dependencies): LoginDoors {
     deliver,
     fail,
     browserOf: (ctx) => cookie.of(ctx),
-  };
-}
-
-const COOKIE_VALUE = /^[A-Za-z0-9_-]{43}$/;
-
-/** One value per browser, so that logins in several tabs do not end one another. */
-function createBrowserCookie(secure: boolean) {
-  const name = `${secure ? '__Host-' : ''}postern_login`;
-
-  function of(ctx: Context): string | undefined {
-    const value = ctx.cookies.get(name, { signed: false });
-    return value !== undefined && COOKIE_VALUE.test(value) ? value : undefined;
-  }
-
-  return {
-    of,
-    give(ctx: Context): string {
-      const known = of(ctx);
-      if (known !== undefined) return known;
-      const value = randomToken(32);
-      // Written by hand: Koa refuses a Secure cookie where it cannot see TLS, as behind an unnamed proxy.
-      const line = `${name}=${value}; Path=/; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`;
-      ctx.append('Set-Cookie', line);
-      return value;
-    },
   };
 }

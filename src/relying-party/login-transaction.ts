@@ -3,6 +3,7 @@ import type { Clock } from '../platform/crypto/clock.js';
 import { randomToken, sha256 } from '../platform/crypto/ids.js';
 import type { SecretBox } from '../platform/crypto/secret-box.js';
 import type { Step } from '../platform/database/database.js';
+import { loginCookieValues } from '../platform/web/login-cookie.js';
 import type { LoginKey, LoginTransactionStore } from '../stores/login-transaction-store.js';
 import type { Proven } from './connector.js';
 import type { LoginTransaction, QuestionStep } from './relying-party.js';
@@ -10,7 +11,7 @@ import type { LoginTransaction, QuestionStep } from './relying-party.js';
 /**
  * What is remembered of a login: first while the person is at the upstream, then while a question is open,
  * then until the page that waits for it comes by. Each is opened by a random value that only this browser
- * was given, bound to the browser's cookie, sealed but for what the table needs, and taken once.
+ * was given, bound to a cookie of the browser, sealed but for what the table needs, and taken once.
  */
 export interface BegunLogin {
   readonly transaction: LoginTransaction;
@@ -44,7 +45,7 @@ type Stage = 'begun' | 'question' | 'arrived';
 
 interface Owner {
   readonly value: string;
-  /** What the browser's cookie holds. */
+  /** What the browser's cookies hold. */
   readonly browser: string | undefined;
 }
 
@@ -80,8 +81,9 @@ export function createLoginTransactions(deps: {
 
   /** `undefined` for what cannot be one: nothing of that is looked up. */
   function keyOf(stage: Stage, { value, browser }: Owner): LoginKey | undefined {
-    if (!TOKEN.test(value) || browser === undefined || !TOKEN.test(browser)) return undefined;
-    return { key: sha256(value), stage, browser: sha256(browser), now: clock.now() };
+    const browsers = loginCookieValues(browser ?? '').filter((one) => TOKEN.test(one));
+    if (!TOKEN.test(value) || browsers.length === 0) return undefined;
+    return { key: sha256(value), stage, browsers: browsers.map(sha256), now: clock.now() };
   }
 
   async function insert(
@@ -96,7 +98,7 @@ export function createLoginTransactions(deps: {
     await store.insert({
       key,
       stage,
-      browser: sha256(browser),
+      browser: sha256(loginCookieValues(browser)[0] ?? ''),
       upstreamId,
       door,
       sealed: box.seal(JSON.stringify(content), `${stage} ${key}`),
@@ -123,7 +125,12 @@ export function createLoginTransactions(deps: {
     },
     findQuestion: (value, browser) => read<OpenQuestion>('find', 'question', { value, browser }),
     answerStep: (value, browser) =>
-      store.takeStep({ key: sha256(value), stage: 'question', browser: sha256(browser), now: clock.now() }),
+      store.takeStep({
+        key: sha256(value),
+        stage: 'question',
+        browsers: loginCookieValues(browser).map(sha256),
+        now: clock.now(),
+      }),
     takeQuestion: (value, browser) => read<OpenQuestion>('take', 'question', { value, browser }),
     async store(arrival, { browser, transaction }) {
       const value = randomToken();

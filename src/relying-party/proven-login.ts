@@ -10,7 +10,7 @@ export interface ProvenLogin {
   readonly proven: Proven;
   /** What handlers are told: one object per login. */
   readonly event: HandlerEvent;
-  /** What the browser's cookie holds. */
+  /** What the browser's cookies hold. */
   readonly browser: string;
   readonly signedInAs?: string | undefined;
 }

@@ -13,7 +13,7 @@ export interface Begin {
   /** Approved by the door already (`platform/web/return-to.ts`). */
   readonly returnTo: string;
   readonly redirectUri: string;
-  /** Binds the login to this browser: what its cookie holds. */
+  /** Binds the login to this browser: what its cookies hold (`LoginCookie`). */
   readonly browser: string;
   /** `link`: whom to link to. */
   readonly accountId?: string | undefined;

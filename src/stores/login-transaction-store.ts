@@ -24,7 +24,8 @@ export interface StoredLogin {
 export interface LoginKey {
   readonly key: string;
   readonly stage: string;
-  readonly browser: string;
+  /** `sha256` of each cookie that the browser has. */
+  readonly browsers: readonly string[];
   readonly now: number;
 }
 
@@ -51,8 +52,11 @@ interface LoginRow {
 
 export function createLoginTransactionStore(database: Database): LoginTransactionStore {
   const table = () => database.sql('login_transactions');
-  const live = ({ key, stage, browser, now }: LoginKey) =>
-    table().where({ key, stage, browser }).where('expires_at', '>', now);
+  const live = ({ key, stage, browsers, now }: LoginKey) =>
+    table()
+      .where({ key, stage })
+      .whereIn('browser', [...browsers])
+      .where('expires_at', '>', now);
   const removed = (wanted: LoginKey): Query => live(wanted).delete();
 
   async function find(wanted: LoginKey): Promise<StoredLogin | undefined> {

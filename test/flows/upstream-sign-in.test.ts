@@ -118,6 +118,61 @@ describe('A80: a callback that does not belong to a login of this browser', () =
   });
 });
 
+describe('two logins begun at once in a browser that had no cookie yet', () => {
+  /** Both requests are sent before either answer comes: neither brings a cookie. */
+  async function twice() {
+    second.person = { ...other.person, email: `twice${count}@there.example` };
+    const pages = await Promise.all(
+      [start(), start('second', '/demo')].map((path) => createBrowser().get(world.server.url(path))),
+    );
+    const lines = pages.flatMap(({ headers }) => headers.getSetCookie());
+    const cookies = lines
+      .filter((line) => line.startsWith('postern_login_'))
+      .map((line) => line.split(';')[0]);
+    expect(new Set(cookies.map((pair) => pair?.split('=')[0])).size).toBe(2);
+    const callbacks = await Promise.all(
+      pages.map((page) => upstreamOf(createBrowser(), page, world.server.issuer)),
+    );
+    return { cookie: cookies.join('; '), cookies, callbacks };
+  }
+  const back = (callback = '', cookie = '') => createBrowser().get(callback, { cookie });
+
+  test.each([
+    ['in order', [0, 1]],
+    ['the other way round', [1, 0]],
+  ])('both end well: %s', async (_name, order) => {
+    const { cookie, callbacks } = await twice();
+    const places = ['/account', '/demo'];
+    for (const n of order) {
+      expect((await back(callbacks[n], cookie)).location).toBe(world.server.url(places[n] ?? ''));
+    }
+  });
+
+  test('A80: neither opens with the cookie of the other, nor is used up by it', async () => {
+    const { cookies, callbacks } = await twice();
+    expect((await back(callbacks[0], cookies[1])).status).toBe(403);
+    expect((await back(callbacks[1], cookies[0])).status).toBe(403);
+    expect((await back(callbacks[0], cookies[0])).status).toBe(303);
+  });
+
+  test('whoever has a cookie is given no other, and sign-out takes all of them away', async () => {
+    const { cookie, cookies, callbacks } = await twice();
+    const again = await createBrowser().get(world.server.url(start()), { cookie });
+    expect(again.headers.getSetCookie()).toEqual([]);
+    const callback = await upstreamOf(createBrowser(), again, world.server.issuer);
+    expect((await back(callback, cookie)).status).toBe(303);
+    for (const path of ['/oauth/logout', '/auth/logout']) {
+      const left = (await createBrowser().get(world.server.url(path), { cookie })).headers.getSetCookie();
+      for (const pair of cookies) {
+        expect(left).toContainEqual(
+          expect.stringMatching(new RegExp(`^${pair?.split('=')[0]}=; .*Max-Age=0`)),
+        );
+      }
+    }
+    expect((await back(callbacks[1])).status).toBe(403);
+  });
+});
+
 describe('what the browser is given', () => {
   test('A82: state, nonce and a PKCE challenge go upstream, nothing of them is readable here', async () => {
     const browser = createBrowser();
@@ -125,11 +180,13 @@ describe('what the browser is given', () => {
     const sent = new URL(page.location ?? '').searchParams;
     for (const name of ['state', 'nonce', 'code_challenge']) expect(sent.get(name)).toMatch(/^.{43,}$/);
     expect(sent.get('code_challenge_method')).toBe('S256');
-    const [cookie = ''] = page.headers.getSetCookie().filter((line) => line.startsWith('postern_login='));
-    expect(cookie).toMatch(/^postern_login=[\w-]{43}; Path=\/; HttpOnly; SameSite=Lax$/);
+    const [cookie = ''] = page.headers.getSetCookie().filter((line) => line.startsWith('postern_login_'));
+    const [name, value] = cookie.split(/[=;]/) as [string, string];
+    expect(cookie).toMatch(/^postern_login_[\w-]{8}=[\w-]{43}; Path=\/; HttpOnly; SameSite=Lax$/);
+    expect(browser.cookie(name)).toBe(value);
     const { database } = world.server.container;
     const rows = JSON.stringify(await database.all(database.sql('login_transactions')));
-    for (const secret of [sent.get('state'), sent.get('nonce'), browser.cookie('postern_login')]) {
+    for (const secret of [sent.get('state'), sent.get('nonce'), value]) {
       expect(rows).not.toContain(secret);
     }
   });

@@ -26,7 +26,7 @@ const login = (more: Partial<StoredLogin> = {}): StoredLogin => ({
 const keyOf = ({ key, stage, browser }: StoredLogin, more: Partial<LoginKey> = {}): LoginKey => ({
   key,
   stage,
-  browser,
+  browsers: [sha256('its other cookie'), browser],
   now: NOW,
   ...more,
 });
@@ -44,7 +44,7 @@ describeOnBothDatabases('login transactions', (open) => {
   });
 
   test.each<[string, Partial<LoginKey>]>([
-    ['another browser', { browser: sha256('another browser') }],
+    ['another browser', { browsers: [sha256('another browser')] }],
     ['another stage', { stage: 'sign_up' }],
     ['another state', { key: sha256('guess') }],
     ['too late', { now: NOW + 600_000 }],
@@ -84,7 +84,7 @@ describeOnBothDatabases('login transactions', (open) => {
 const rowOf = (one: StoredLogin) => ({
   key: one.key,
   stage: one.stage,
-  browser: one.browser,
+  browsers: [one.browser],
   upstream_id: one.upstreamId,
   door: one.door,
   sealed: one.sealed,
