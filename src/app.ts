@@ -145,6 +145,7 @@ function pages(container: Container): Record<string, Router> {
   const dserver = createDserverRoutes({
     ...container,
     doors: () => upstreamPages.doors,
+    fresh: () => upstreamPages.fresh,
     sessions,
     signInArrival: (ctx, arrival) =>
       sessions.signIn(ctx, arrival.account.id, signInWay(upstreamSessions, arrival)),

@@ -26,6 +26,8 @@ export interface SignInWay {
   readonly amr: readonly string[];
   /** Through an upstream: what is to be kept with the session, as the relying party described it. */
   readonly upstream?: string | undefined;
+  /** Seconds since the epoch, where it was not just now. */
+  readonly authTime?: number | undefined;
   /** The session ends with the browser. */
   readonly transient?: boolean | undefined;
 }
@@ -100,7 +102,7 @@ export function createBrowserSessions(current: () => Provider, options: Options)
       await options.seen(ctx, { accountId, uid });
       return { accountId, uid, authTime: loginTs ?? 0 };
     },
-    async signIn(ctx, accountId, { amr, upstream, transient = false } = BY_PASSWORD) {
+    async signIn(ctx, accountId, { amr, upstream, authTime, transient = false } = BY_PASSWORD) {
       let session = await sessionOf(ctx);
       if (session.accountId && session.accountId !== accountId) {
         await end(session);
@@ -112,7 +114,7 @@ export function createBrowserSessions(current: () => Provider, options: Options)
         accountId,
         amr: [...amr],
         transient,
-        loginTs: Math.floor(options.clock.now() / 1000),
+        loginTs: authTime ?? Math.floor(options.clock.now() / 1000),
       });
       await session.save(options.ttl);
       await options.signedIn({ accountId, uid: session.uid }, upstream);

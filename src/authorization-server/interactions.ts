@@ -164,9 +164,15 @@ export function createInteractions(deps: Dependencies): Interactions {
         asked: await askedOf(params),
       };
     },
-    async login(ctx, accountId, { amr, upstream, transient = false } = BY_PASSWORD) {
+    async login(ctx, accountId, { amr, upstream, authTime, transient = false } = BY_PASSWORD) {
       // What is the library's own passes it by; the rest is read again by `noteSession`.
-      const login = { accountId, amr: [...amr], remember: !transient, ...(upstream ? { upstream } : {}) };
+      const login = {
+        accountId,
+        amr: [...amr],
+        remember: !transient,
+        ...(upstream ? { upstream } : {}),
+        ...(authTime === undefined ? {} : { ts: authTime }),
+      };
       return finish(ctx, { login });
     },
     async agree(ctx, pending, unticked = []) {

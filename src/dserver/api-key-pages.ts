@@ -1,6 +1,7 @@
 import Router from '@koa/router';
 import type { Context } from 'koa';
 import type { Account } from '../accounts/account.js';
+import type { BrowserSession } from '../authorization-server/browser-session.js';
 import type { RequestInfo } from '../platform/audit/audit.js';
 import type { Clock } from '../platform/crypto/clock.js';
 import { InvalidInput, PosternError } from '../platform/errors/errors.js';
@@ -11,9 +12,17 @@ import { dayText } from '../platform/web/time-texts.js';
 import { type ApiKeys, MAX_DAYS } from './api-keys.js';
 import { MintRefused } from './refused.js';
 
+/** Whether whoever sits at a session has just shown who they are, and where they may. */
+export interface Freshness {
+  isFresh(session: BrowserSession): Promise<boolean>;
+  againHref(session: BrowserSession, next: string): Promise<string>;
+}
+
 /** `/account/api-keys`: keys of one's own account, made and ended there. */
 export interface ApiKeyPagesDeps {
-  readonly currentSession: (ctx: Context) => Promise<{ accountId: string; authTime: number } | undefined>;
+  readonly currentSession: (ctx: Context) => Promise<BrowserSession | undefined>;
+  /** Whoever sits at a session left open must not make a key that outlives it. */
+  readonly fresh: () => Freshness;
   readonly findAccount: (id: string) => Promise<Account | undefined>;
   readonly apiKeys: ApiKeys;
   /** What the account's tokens may say. @throws {MintRefused} where it gets none */
@@ -26,14 +35,13 @@ export interface ApiKeyPagesDeps {
 
 const PAGE = '/account/api-keys';
 const CREATE = `${PAGE}/create`;
-/** Whoever sits at a session left open must not make a key that outlives it. */
-const FRESH_SECONDS = 600;
 const DEFAULT_DAYS = '90';
 const BOX = 'permission:';
 
 interface Visitor {
   readonly account: Account;
-  readonly fresh: boolean;
+  /** Where to sign in again, for who has not just done so. */
+  readonly again?: string;
 }
 
 interface Shown {
@@ -51,12 +59,14 @@ export function createApiKeyPages(deps: ApiKeyPagesDeps): Router {
     const session = await deps.currentSession(ctx);
     const account = session && (await deps.findAccount(session.accountId));
     if (!session || !account || account.disabled) return undefined;
-    return { account, fresh: clock.now() / 1000 - session.authTime < FRESH_SECONDS };
+    const fresh = deps.fresh();
+    if (await fresh.isFresh(session)) return { account };
+    return { account, again: await fresh.againHref(session, PAGE) };
   }
 
-  function toSignIn(ctx: Context): void {
+  function toSignIn(ctx: Context, href = `/login?local=1&next=${encodeURIComponent(PAGE)}`): void {
     ctx.status = 303;
-    ctx.redirect(`/login?local=1&next=${encodeURIComponent(PAGE)}`);
+    ctx.redirect(href);
   }
 
   /** The permissions, or why there are none. */
@@ -69,7 +79,7 @@ export function createApiKeyPages(deps: ApiKeyPagesDeps): Router {
     }
   }
 
-  async function show(ctx: Context, { account, fresh }: Visitor, shown: Shown = {}): Promise<void> {
+  async function show(ctx: Context, { account, again }: Visitor, shown: Shown = {}): Promise<void> {
     const { all, refused } = await permissionsOf(account.id);
     const keys = (await apiKeys.listOf(account.id)).map((key) => ({
       label: key.label,
@@ -90,10 +100,8 @@ export function createApiKeyPages(deps: ApiKeyPagesDeps): Router {
         ...(secret === undefined ? {} : { secret }),
         ...(notice === undefined ? {} : { notice }),
         ...(refused === undefined ? {} : { refused }),
-        ...(refused === undefined && !fresh
-          ? { signInHref: `/login?local=1&next=${encodeURIComponent(PAGE)}` }
-          : {}),
-        ...(refused === undefined && fresh
+        ...(refused === undefined && again !== undefined ? { signInHref: again } : {}),
+        ...(refused === undefined && again === undefined
           ? { form: { action: CREATE, faults, label, days, maximumDays: MAX_DAYS, permissions } }
           : {}),
       },
@@ -136,7 +144,7 @@ export function createApiKeyPages(deps: ApiKeyPagesDeps): Router {
     if (!visitor) return toSignIn(ctx);
     const form = await readForm(ctx);
     csrf.require(ctx, form, PAGE);
-    if (!visitor.fresh) return toSignIn(ctx);
+    if (visitor.again !== undefined) return toSignIn(ctx, visitor.again);
     await create(ctx, visitor, form);
   });
   router.post(`${PAGE}/:id/revoke`, async (ctx) => {

@@ -13,7 +13,7 @@ import type { DoorEnd, LoginDoors, Upstreams } from '../relying-party/doors.js';
 import type { Arrival } from '../relying-party/relying-party.js';
 import type { Mapping, Upstream } from '../relying-party/upstream.js';
 import type { AccountStore } from '../stores/account-store.js';
-import { createApiKeyPages } from './api-key-pages.js';
+import { createApiKeyPages, type Freshness } from './api-key-pages.js';
 import { createDelivery } from './deliver-routes.js';
 import type { Dserver } from './dserver.js';
 import type { SessionName, UpstreamSelf } from './issue.js';
@@ -34,6 +34,7 @@ export interface DserverRoutesDeps {
   readonly upstreams: Upstreams;
   /** Made after us, since they need the end of our door. */
   readonly doors: () => LoginDoors;
+  readonly fresh: () => Freshness;
   readonly sessions: BrowserSessions;
   /** Signs the browser in as who arrived, and remembers through which upstream; the session's uid. */
   readonly signInArrival: (ctx: Context, arrival: Arrival) => Promise<string | undefined>;
@@ -97,6 +98,7 @@ export function createDserverRoutes(deps: DserverRoutesDeps): {
       'dserver (sign-in)': login.router,
       'dserver (API keys)': createApiKeyPages({
         currentSession: (ctx) => sessions.current(ctx),
+        fresh: deps.fresh,
         findAccount,
         apiKeys: dserver.apiKeys,
         permissionsOf: dserver.permissionsOf,

@@ -88,7 +88,7 @@ export function createArrivals(deps: Dependencies): Arrivals {
     });
     // Groups and name may have changed what the account is.
     const fresh = (await deps.findAccount(account.id)) ?? account;
-    const { sid, tokens, identity } = proven;
+    const { sid, tokens, identity, provedAt } = proven;
     const { idToken } = tokens;
     const arrival: Arrival = {
       account: fresh,
@@ -97,6 +97,7 @@ export function createArrivals(deps: Dependencies): Arrivals {
       identityId,
       transaction,
       ...how,
+      provedAt,
       sid,
       idToken,
     };

@@ -70,6 +70,8 @@ export interface Returned {
 export interface Proven {
   readonly identity: UpstreamIdentity;
   readonly tokens: UpstreamTokens;
+  /** Seconds since the epoch: when they proved there who they are; `undefined` where nobody knows. */
+  readonly provedAt?: number | undefined;
   /** The upstream's session (`sid`), for back-channel logout. */
   readonly sid?: string | undefined;
 }

@@ -60,7 +60,7 @@ export function createDisconnectRoutes(deps: Dependencies): Router {
   ): Promise<void> {
     const app = parameter(ctx, 'app');
     const [found, all] = await requireRemovable(account.id, app);
-    const isFresh = fresh.isFresh(session);
+    const isFresh = await fresh.isFresh(session);
     const askPassword = !isFresh && (await deps.hasPassword(account.id));
     // Whoever has no password proves it upstream, with whatever is connected.
     const prover = all.find(({ identity, offered }) => identity !== undefined && offered);
@@ -99,7 +99,7 @@ export function createDisconnectRoutes(deps: Dependencies): Router {
       csrf.require(ctx, form, pathOf(app));
       const { session, account } = current;
       const info = requestInfo(ctx);
-      if (!fresh.isFresh(session)) {
+      if (!(await fresh.isFresh(session))) {
         const typed = form.password ?? '';
         const proven = typed !== '' && (await fresh.provesPassword(account, typed, info));
         if (!proven)

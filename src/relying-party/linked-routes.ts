@@ -8,7 +8,7 @@ import type { RenderView } from '../platform/web/render-view.js';
 import { returnAddress } from '../platform/web/return-to.js';
 import type { DoorEnd, LoginDoors, Upstreams } from './doors.js';
 import { loginFailure } from './login-failure.js';
-import { parameter, queryText, requireOffered, signInWay } from './page-routes.js';
+import { JUST_NOW_SECONDS, parameter, queryText, requireOffered, signInWay } from './page-routes.js';
 import type { UpstreamSessions } from './upstream-sessions.js';
 import type { Upstream } from './upstream.js';
 
@@ -64,9 +64,6 @@ export function isCrossSite(ctx: Context): boolean {
   return site === 'cross-site' || site === 'same-site';
 }
 
-/** Seconds: a sign-in asked for once more must have been made just now. */
-const FRESH_SECONDS = 300;
-
 export function createLinkedRoutes(deps: Dependencies): Router {
   const { upstreams, doors, csrf, renderView } = deps;
   const router = new Router();
@@ -91,7 +88,7 @@ export function createLinkedRoutes(deps: Dependencies): Router {
       upstream,
       returnTo: nextOf(next),
       ...(accountId === undefined ? {} : { purpose: 'link' as const, accountId }),
-      ...(queryText(ctx, 'fresh') === undefined ? {} : { maxAge: FRESH_SECONDS }),
+      ...(queryText(ctx, 'fresh') === undefined ? {} : { maxAge: JUST_NOW_SECONDS }),
     });
   }
 

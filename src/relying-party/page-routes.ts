@@ -28,8 +28,12 @@ interface EndDependencies {
 export const signInWay = (sessions: Pick<UpstreamSessions, 'describe'>, arrival: Arrival): SignInWay => ({
   amr: ['fed'],
   upstream: sessions.describe(arrival),
+  authTime: arrival.provedAt,
   transient: !arrival.upstream.remember,
 });
+
+/** Seconds: a sign-in upstream that is asked for once more must have been made just now. */
+export const JUST_NOW_SECONDS = 300;
 
 const interactionPath = (uid: string): string => `/interaction/${encodeURIComponent(uid)}`;
 
@@ -110,14 +114,17 @@ export function createPageRoutes({ upstreams, doors, transactions, interactions 
   });
 
   router.get('/interaction/:uid/upstream/:app', async (ctx) => {
-    const { uid, redirectUri } = await interactions.get(ctx, parameter(ctx, 'uid'));
+    const { uid, redirectUri, reasons } = await interactions.get(ctx, parameter(ctx, 'uid'));
     const upstream = requireOffered(upstreams, parameter(ctx, 'app'));
+    // The application wants a sign-in made now: one that is open there will not do either.
+    const anew = reasons.some((reason) => reason === 'login_prompt' || reason === 'max_age');
     await doors.begin(ctx, {
       door: 'page',
       upstream,
       // Where the browser goes in the end: the pages of open questions must let their forms lead there.
       returnTo: redirectUri ?? '/',
       interactionUid: uid,
+      ...(anew ? { maxAge: JUST_NOW_SECONDS } : {}),
     });
   });
 

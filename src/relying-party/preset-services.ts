@@ -78,6 +78,8 @@ export const github: Preset = {
 export const google: Preset = {
   title: 'Google',
   protocol: 'oidc',
+  // It refuses `login`.
+  freshPrompt: 'select_account',
   issuer: 'https://accounts.google.com',
   metadataUrl: 'https://accounts.google.com/.well-known/openid-configuration',
   endpoints: {

@@ -9,6 +9,7 @@ export interface Preset {
   readonly endpoints: UpstreamEndpoints;
   readonly mappings: Readonly<Record<Dialect, Mapping>>;
   readonly icon?: string;
+  readonly freshPrompt?: string;
   readonly precedence?: Readonly<Record<string, boolean>>;
   readonly signUp?: Upstream['signUp'];
   readonly rolesClaim?: string;

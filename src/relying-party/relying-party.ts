@@ -53,6 +53,8 @@ export interface Arrival {
   readonly created: boolean;
   /** The identity was tied to an account by this login, which may have been there before. */
   readonly linked: boolean;
+  /** Seconds since the epoch: when they proved it there; `undefined`: nobody knows. */
+  readonly provedAt?: number | undefined;
   /** The upstream's name of its own session, for back-channel logout. */
   readonly sid?: string | undefined;
   /** The hint at sign-out. */

@@ -206,7 +206,7 @@ export function createRestRoutes(deps: Dependencies): Router {
     const { account, session } = current;
     const info = deps.requestInfo(ctx);
     const proven =
-      deps.fresh.isFresh(session) ||
+      (await deps.fresh.isFresh(session)) ||
       (password !== '' && (await deps.fresh.provesPassword(account, password, info)));
     if (!proven)
       return answer(ctx, {

@@ -11,7 +11,7 @@ import type { AccountStore } from '../stores/account-store.js';
 import type { ByUpstream } from './by-upstream.js';
 import { createDisconnectRoutes, type SignedIn } from './disconnect-routes.js';
 import { createLoginDoors, type DoorEnd, type LoginDoors, type Upstreams } from './doors.js';
-import { createFreshSignIn } from './fresh-sign-in.js';
+import { createFreshSignIn, type FreshSignIn } from './fresh-sign-in.js';
 import { createLinkedAccountPages } from './linked-account-pages.js';
 import { createLinkedEnd, createLinkedRoutes, isCrossSite } from './linked-routes.js';
 import { createOneProvider, createOneProviderEnd } from './one-provider-routes.js';
@@ -26,6 +26,7 @@ import type { UpstreamSignOut } from './upstream-sign-out.js';
 /** Every HTTP door of the relying party but those that other rooms open, whose ends are handed in. */
 export interface UpstreamPages {
   readonly doors: LoginDoors;
+  readonly fresh: FreshSignIn;
   /** What our own sign-in, sign-up and sign-out pages need. */
   readonly ways: {
     readonly links: (next: string) => UpstreamLink[];
@@ -118,7 +119,12 @@ export function createUpstreamPages(deps: Dependencies): UpstreamPages {
     requestInfo,
   });
 
-  const fresh = createFreshSignIn({ authenticate: deps.authenticate, clock: deps.clock });
+  const fresh = createFreshSignIn({
+    authenticate: deps.authenticate,
+    upstreamSessions,
+    findUpstream: upstreams.find,
+    clock: deps.clock,
+  });
   const oneProvider = createOneProvider({ provider: deps.oneProvider, doors });
   const signOut = createSignOut({
     issuer,
@@ -134,6 +140,7 @@ export function createUpstreamPages(deps: Dependencies): UpstreamPages {
 
   return {
     doors,
+    fresh,
     ways: {
       links: (next) => ownLinks(upstreams, next),
       begin: oneProvider.begin,

@@ -15,6 +15,8 @@ export interface UpstreamSession {
   readonly sid?: string | undefined;
   readonly idToken?: string | undefined;
   readonly claims: Readonly<Record<string, unknown>>;
+  /** Seconds since the epoch; `undefined`: nobody knows when they proved there who they are. */
+  readonly provedAt?: number | undefined;
 }
 
 export interface UpstreamSessions {
@@ -49,7 +51,7 @@ export function createUpstreamSessions(deps: {
   };
 
   return {
-    describe({ account, identity, identityId, upstream, sid, idToken }) {
+    describe({ account, identity, identityId, upstream, sid, idToken, provedAt }) {
       const { issuer, subject, claims } = identity;
       const described: Described = {
         accountId: account.id,
@@ -60,18 +62,19 @@ export function createUpstreamSessions(deps: {
         sid,
         idToken,
         claims,
+        provedAt,
       };
       return box.seal(JSON.stringify(described), CONTEXT);
     },
     async signedIn({ uid, accountId }, sealed) {
       const described = sealed === undefined ? undefined : open<Described>(sealed, CONTEXT);
       if (described === undefined || described.accountId !== accountId) return store.remove(uid);
-      const { idToken, claims, ...rest } = described;
+      const { idToken, claims, provedAt, ...rest } = described;
       const now = clock.now();
       await store.put({
         ...rest,
         sessionUid: uid,
-        sealed: box.seal(JSON.stringify({ idToken, claims }), uid),
+        sealed: box.seal(JSON.stringify({ idToken, claims, provedAt }), uid),
         createdAt: now,
         expiresAt: now + deps.ttl * 1000,
       });
@@ -79,7 +82,7 @@ export function createUpstreamSessions(deps: {
     async of({ uid, accountId }) {
       const row = await store.find(uid);
       if (row === undefined || row.accountId !== accountId) return undefined;
-      const opened = open<Pick<UpstreamSession, 'idToken' | 'claims'>>(row.sealed, uid);
+      const opened = open<Pick<UpstreamSession, 'idToken' | 'claims' | 'provedAt'>>(row.sealed, uid);
       return { ...named(row), claims: {}, ...opened };
     },
   };

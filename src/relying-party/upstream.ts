@@ -78,6 +78,8 @@ export interface Upstream {
   /** `Bearer`; `token` for GitHub's old way. */
   readonly authorizationScheme: string;
   readonly mappings: Readonly<Record<Dialect, Mapping>>;
+  /** The `prompt` that has it ask people anew; `login` unless it knows another word. */
+  readonly freshPrompt?: string | undefined;
   /** Field of the sign-up form → whether the upstream's value wins over what the person types. */
   readonly precedence: Readonly<Record<string, boolean>>;
   readonly signUp: {

@@ -129,6 +129,7 @@ function toUpstream(entry: Entry, preset: Preset | undefined, autoProvision: boo
       permission: mappingOf(entry, 'permission', base.permission),
       linked: mappingOf(entry, 'linked', base.linked),
     },
+    freshPrompt: preset?.freshPrompt,
     precedence: { ...PRECEDENCE, ...preset?.precedence, ...entry.precedence },
     signUp: {
       autoConfirm: entry.auto_confirm ?? preset?.signUp?.autoConfirm ?? true,

@@ -98,14 +98,16 @@ afterAll(async () => {
 });
 
 async function throughUpstream(browser: Browser, id: string): Promise<Page> {
-  const begun = await browser.get(server.url(`/oauth/login/${id}/`));
+  // The hundred leave no idle connections behind, which would end while the next round uses them.
+  const headers: Record<string, string> = id === 'fine' ? {} : { connection: 'close' };
+  const begun = await browser.get(server.url(`/oauth/login/${id}/`), headers);
   const sent = new URL(begun.location ?? '');
   if (id.startsWith('bad')) {
     const back = new URL(sent.searchParams.get('redirect_uri') ?? '');
     back.search = String(new URLSearchParams({ code: 'c', state: sent.searchParams.get('state') ?? '' }));
-    return browser.get(back.href);
+    return browser.get(back.href, headers);
   }
-  return browser.get((await browser.get(sent.href)).location ?? '');
+  return browser.get((await browser.get(sent.href, headers)).location ?? '', headers);
 }
 
 const timed = async (times: number[], work: () => Promise<unknown>): Promise<void> => {
@@ -131,7 +133,18 @@ async function window(kind: Beside, round: number, { upstream, local }: Times): 
     for (let n = 0; n < LOGINS; n += 1) {
       all.push(
         timed(waits, async () => {
-          const page = await throughUpstream(createBrowser(), id);
+          const page = await throughUpstream(createBrowser(), id).catch((e: unknown) => {
+            console.log(
+              new Date().toISOString(),
+              kind,
+              n,
+              round,
+              String((e as Error).cause),
+              (e as Error).stack,
+              program.said().slice(-1500),
+            );
+            throw e;
+          });
           expect(page.status).toBe(BAD[kind] ? 502 : 302);
           if (BAD[kind]) expect(page.text).toContain(`${id} does not answer at the moment`);
         }),

@@ -259,7 +259,7 @@ describe('row 96: disconnecting', () => {
     const list = await get(PAGE);
     expect(list.text).not.toContain('href="/oauth/disconnect/other/"');
     // A second identity makes the first spare, and is then the last itself.
-    await through('/oauth/login/second/');
+    await through('/oauth/login/second/?fresh=1');
     expect((await disconnect()).status).toBe(303);
     expect((await get('/oauth/disconnect/second/')).status).toBe(400);
     expect(await identityOf(second)).toBeDefined();

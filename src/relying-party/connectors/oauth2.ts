@@ -10,6 +10,7 @@ import type { Upstream } from '../upstream.js';
 import { checkError, checkShape } from './callback-answer.js';
 import type { Claims } from './http-body.js';
 import { toIdentity } from './identity.js';
+import { freshParams, provedAt } from './proved-at.js';
 import { refreshTokens, requestToken } from './token-endpoint.js';
 import { invalid, type UpstreamFetch } from './upstream-fetch.js';
 import { askEmails, askUserInfo } from './userinfo.js';
@@ -83,7 +84,7 @@ export function createOAuth2Connector({ fetchOf, clock, warn }: OAuth2Deps): Con
         ...(scope.split(' ').includes('openid') ? { nonce: request.nonce } : {}),
         code_challenge: challengeOf(request.codeVerifier),
         code_challenge_method: 'S256',
-        ...(request.maxAge === undefined ? {} : { max_age: String(request.maxAge) }),
+        ...freshParams(upstream, request.maxAge, params),
       };
       for (const [name, value] of Object.entries(all)) url.searchParams.set(name, value);
       return { location: url.href };
@@ -109,7 +110,7 @@ export function createOAuth2Connector({ fetchOf, clock, warn }: OAuth2Deps): Con
           issuer: upstream.issuer,
           said: { ...fields, ...said },
         });
-        return { identity, tokens };
+        return { identity, tokens, provedAt: provedAt(answer, undefined, clock) };
       } catch (error) {
         // That UserInfo failed is the better reason for having no name.
         throw failure ?? error;

@@ -1,6 +1,6 @@
 /**
  * OpenID Connect (Core §3.1): what the answer proves is checked by `openid-client` (state, `iss` of RFC 9207,
- * PKCE, nonce, audience, times, `max_age`), the signature by our own key cache, because a code flow may leave it
+ * PKCE, nonce, audience, times), the signature by our own key cache, because a code flow may leave it
  * out and because keys must outlive an outage.
  */
 import {
@@ -30,6 +30,7 @@ import { toIdentity } from './identity.js';
 import { readLogoutToken } from './logout-token.js';
 import { isInsecure, type Published, type UpstreamMetadata } from './metadata.js';
 import { plainSignOut, required } from './oauth2.js';
+import { freshParams, provedAt } from './proved-at.js';
 import {
   ALGORITHMS,
   bindsAccessToken,
@@ -142,7 +143,6 @@ export function createOidcConnector({ published, fetchOf, clock, warn }: OidcDep
       expectedNonce: answer.nonce,
       pkceCodeVerifier: answer.codeVerifier,
       idTokenExpected: true,
-      ...(answer.maxAge === undefined ? {} : { maxAge: answer.maxAge }),
     });
     const { claims } = await verified(upstream, granted, issuer);
     const more = userinfo_endpoint
@@ -157,6 +157,7 @@ export function createOidcConnector({ published, fetchOf, clock, warn }: OidcDep
     return {
       identity,
       tokens: { ...tokens, idToken: granted.id_token },
+      provedAt: provedAt(answer, claims.auth_time, clock),
       ...(typeof claims.sid === 'string' ? { sid: claims.sid } : {}),
     };
   }
@@ -174,7 +175,7 @@ export function createOidcConnector({ published, fetchOf, clock, warn }: OidcDep
         nonce: request.nonce,
         code_challenge: await calculatePKCECodeChallenge(request.codeVerifier),
         code_challenge_method: 'S256',
-        ...(request.maxAge === undefined ? {} : { max_age: String(request.maxAge) }),
+        ...freshParams(upstream, request.maxAge, params),
       });
       return { location: url.href };
     },
