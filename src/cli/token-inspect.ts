@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { TokenView } from '../authorization-server/inspect-token.js';
 import type { Cli } from './desk.js';
+import { viewDserverToken } from './dserver-token-view.js';
 import { facts, time } from './table.js';
 import { askSecret, readSecretFromStdin } from './terminal.js';
 
@@ -20,8 +21,9 @@ async function inspect(cli: Cli): Promise<void> {
   const given = terminal.stdin.isTTY
     ? await askSecret(terminal, 'Token: ')
     : await readSecretFromStdin(terminal, 'token');
-  await cli.withContainer(async ({ inspectToken }) => {
-    const view = await inspectToken(given.trim());
+  await cli.withContainer(async (container) => {
+    const token = given.trim();
+    const view = (await viewDserverToken(container, token)) ?? (await container.inspectToken(token));
     cli.print(documentOf(view), linesOf(view));
     cli.exitCode = view.status === 'live' ? 0 : 1;
   });

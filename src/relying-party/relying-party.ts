@@ -3,8 +3,11 @@ import type { RequestInfo } from '../platform/audit/audit.js';
 import type { UpstreamIdentity } from './connector.js';
 import type { DoorName, Upstream } from './upstream.js';
 
-/** Why a login is made. `token`: only what the door mints is wanted. */
-export type Purpose = 'sign_in' | 'link' | 'sign_up' | 'token';
+/**
+ * Why a login is made. `token`: only what the door mints is wanted. Whether it makes an account is known only
+ * when somebody is proven.
+ */
+export type Purpose = 'sign_in' | 'link' | 'token';
 
 export interface Begin {
   readonly upstream: Upstream;

@@ -200,6 +200,30 @@ describe('tokens of an account', () => {
     });
   });
 
+  test('token inspect names a dserver token as what it is, and why it is good no more', async () => {
+    await alice();
+    const token = (await place.run('user token alice')).stdout.trim();
+    const inspect = async () => place.run('token inspect --json', { stdin: `${token}\n` });
+    const live = await inspect();
+    expect(live.code).toBe(0);
+    expect(live.json()).toMatchObject({
+      kind: 'dserver token',
+      status: 'live',
+      username: 'alice',
+      aud: 'dserver',
+      claims: { sub: 'alice', type: 'access' },
+    });
+    expect(live.stdout).not.toContain(token);
+    await place.run(`minted revoke ${decodeJwt(token).jti}`);
+    const revoked = await inspect();
+    expect([revoked.code, revoked.json().status]).toEqual([1, 'revoked']);
+    expect(revoked.json().reason).toContain('dserver itself');
+    const [header, , signature] = token.split('.');
+    const claims = Buffer.from(JSON.stringify({ ...decodeJwt(token), sub: 'bob' })).toString('base64url');
+    const forged = await place.run('token inspect --json', { stdin: `${header}.${claims}.${signature}\n` });
+    expect(forged.json()).toMatchObject({ kind: 'JWT', status: 'foreign' });
+  });
+
   test('user dserver allows, denies and narrows', async () => {
     await alice();
     expect((await place.run('user dserver alice --json')).json()).toMatchObject({

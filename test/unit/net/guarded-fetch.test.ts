@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createAddressRule } from '../../../src/platform/net/address-rule.js';
 import { createGuardedFetch, type GuardedFetchSettings } from '../../../src/platform/net/guarded-fetch.js';
@@ -279,6 +281,26 @@ describe('what comes back', () => {
       await allClosed();
     },
   );
+
+  test('R19: the time runs out whatever the garbage collector thinks of it', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    answer = () => {};
+    const fetch = local({ timeoutMs: 1_000 });
+    const waiting = Array.from({ length: 20 }, () => fetch(here('/'), {}));
+    const collecting = setInterval(collect, 50);
+    // A time of the test's own, so that it fails rather than hangs.
+    let late: NodeJS.Timeout | undefined;
+    const never = new Promise<'never'>((resolve) => {
+      late = setTimeout(resolve, 10_000, 'never');
+    });
+    const outcome = await Promise.race([Promise.allSettled(waiting), never]);
+    clearInterval(collecting);
+    clearTimeout(late);
+    expect(outcome).toEqual(
+      waiting.map(() => ({ status: 'rejected', reason: expect.objectContaining({ reason: 'timeout' }) })),
+    );
+  });
 
   test('R19: a silent name server is asked once for all who wait for that name', async () => {
     const asked: string[] = [];
