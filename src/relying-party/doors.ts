@@ -95,6 +95,11 @@ export function questionPath({ step, ticket, transaction, fault }: Pending): str
   return `/oauth/${QUESTION_PATHS[step]}/${transaction.upstreamId}/?${query}`;
 }
 
+/** Doors answer callbacks with 302, as the originals did; what answers a form of ours is fetched by GET. */
+function afterPost(ctx: Context): void {
+  if (ctx.method === 'POST' && ctx.status === 302) ctx.status = 303;
+}
+
 export function createLoginDoors(deps: Dependencies): LoginDoors {
   const { relyingParty, ends, redirectUris } = deps;
   const cookie = createLoginCookie(deps.secure);
@@ -103,12 +108,14 @@ export function createLoginDoors(deps: Dependencies): LoginDoors {
   async function fail(ctx: Context, error: unknown, transaction: LoginTransaction): Promise<void> {
     if (!(error instanceof UpstreamError)) throw error;
     await endOf(transaction.door).failed(ctx, error, transaction);
+    afterPost(ctx);
   }
 
   async function deliver(ctx: Context, completed: Completed): Promise<void> {
     if (completed.outcome === 'arrived') {
       const { arrival } = completed;
-      return endOf(arrival.transaction.door).arrived(ctx, arrival);
+      await endOf(arrival.transaction.door).arrived(ctx, arrival);
+      return afterPost(ctx);
     }
     ctx.status = 303;
     ctx.redirect(questionPath(completed));

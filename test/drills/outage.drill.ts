@@ -16,7 +16,7 @@ import { PASSWORD, type TestServer } from '../support/server.js';
 import { startOAuth2Fake } from '../support/upstream-fakes.js';
 import { listenOnLoopback, stopListening } from '../support/upstreams.js';
 
-const ROUNDS = 4;
+const ROUNDS = 3;
 const LOGINS = 100;
 const APART_MS = 20;
 const WINDOW_MS = 13_000;
@@ -181,8 +181,8 @@ test('R19: others hardly notice 100 logins through an upstream that is out', asy
   });
   process.stdout.write(`${lines.join('\n')}\n`);
   expect(longest.stalls).toBeGreaterThan(9_000);
-  // Ten seconds for the upstream, and what the pages take on a busy machine.
-  expect(longest.stalls).toBeLessThan(11_500);
+  // Ten seconds for the upstream, and what a whole login takes on this machine at its slowest.
+  expect(longest.stalls).toBeLessThan(10_000 + Math.max(500, longest.healthy, longest['healthy again']));
   for (const door of DOORS) {
     const [one, other] = [p99('healthy', door), p99('healthy again', door)];
     for (const kind of ['stalls', 'answers 500', 'resets'] as const) {

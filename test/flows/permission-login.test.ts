@@ -137,6 +137,18 @@ describe('row 48: the callback', () => {
     expect(page.location?.match(/jwt=/g)).toHaveLength(1);
   });
 
+  test('parameters that come several times stay as they are, in order; every jwt among them goes', async () => {
+    const next = `${APP}/page?tag=a&jwt=one&tag=b&x=&jwt=two&tag=a`;
+    const page = await login(world, 'google', { next });
+    expect(page.location).toMatch(/^https:\/\/app\.example\/page\?tag=a&tag=b&x=&tag=a&jwt=[^&#]+$/);
+    expect(tokenOf(page).split('.')).toHaveLength(3);
+    // Which of two would be meant is not guessed at.
+    const twice = `/auth/begin?${new URLSearchParams({ provider: 'google' })}&next=${NEXT}&next=${NEXT}`;
+    const browser = createBrowser();
+    const back = await browser.get(await there(browser, world.server.url(twice)));
+    expect([back.status, back.location]).toEqual([302, world.server.url('/')]);
+  });
+
   test('row 47: good response twice: the state is used up, and the second ends at /', async () => {
     const browser = createBrowser();
     const address = await there(browser, await beginAt(world.server, 'google'));

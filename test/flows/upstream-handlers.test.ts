@@ -22,6 +22,15 @@ export function authorized({ identity }) {
   if (identity.subject.startsWith('barred')) return { refuse: 'Members only.' };
   if (identity.subject.startsWith('led')) return { returnTo: '/demo?led=1' };
 }
+export async function groups({ identity }, tools) {
+  if (!identity.subject.startsWith('grouped')) return undefined;
+  const headers = { authorization: 'Bearer ' + (await tools.accessToken()) };
+  const answer = await tools.fetch(new URL('/me', identity.issuer), { headers });
+  note('groups', { identity }, { status: answer.status, sub: (await answer.json()).sub });
+  const barred = await tools.fetch('http://169.254.169.254/').catch((error) => error.reason);
+  note('barred', { identity }, { reason: barred });
+  return ['lab-members', { id: 'lab-leads', name: 'Leads' }, 'admin'];
+}
 export const signup = {
   setup: ({ identity }) => ({ kept: identity.subject }),
   view: () => ({ notice: 'Welcome to the lab.' }),
@@ -38,6 +47,9 @@ interface Heard {
   readonly subject: string;
   readonly extra?: object;
   readonly token?: string;
+  readonly status?: number;
+  readonly sub?: string;
+  readonly reason?: string;
 }
 
 let folder: string;
@@ -111,7 +123,9 @@ describe('row 103: each signal once', () => {
       expect(page.status).toBe(400);
     }
     expect(told()).toEqual([['info', undefined]]);
-    expect((await send(page, `hand${count}`)).location).toContain('/account/settings/linkedaccounts/');
+    const done = await send(page, `hand${count}`);
+    expect(done.status).toBe(303);
+    expect(done.location).toContain('/account/settings/linkedaccounts/');
     expect(told()).toEqual(once(await accountOf(`hand${count}`)));
   });
 
@@ -147,6 +161,21 @@ describe('what they decide', () => {
     be(`led-${count}`);
     browser = createBrowser();
     expect((await login()).location).toBe(world.server.url('/demo?led=1'));
+  });
+
+  test('groups asks the upstream with the token of this login, and what it says are the roles until it says otherwise', async () => {
+    be(`grouped-${count}`);
+    await login();
+    expect(heard().filter(({ name }) => name === 'groups' || name === 'barred')).toMatchObject([
+      { status: 200, sub: `grouped-${count}` },
+      { reason: 'address' },
+    ]);
+    const { accounts } = world.server.container;
+    const rolesOf = async () => (await accounts.findByUsernameKey(`hand${count}`))?.roles;
+    // A handler gives nobody our own rights.
+    expect([...((await rolesOf()) ?? [])].sort()).toEqual(['lab-leads', 'lab-members']);
+    await browser.get(world.server.url('/oauth/logout'));
+    expect(await rolesOf()).toEqual([]);
   });
 
   test('disconnect is told before the link goes, with the token that was kept; its failure stops nothing', async () => {
