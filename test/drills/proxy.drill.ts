@@ -4,12 +4,12 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { createBrowser } from '../support/browser.js';
 import { getJson, postJson } from '../support/json-calls.js';
 import { freePort, PASSWORD, startServer, type TestServer } from '../support/server.js';
-import { type Proxy, startProxy } from '../support/start-proxy.js';
+import { type RunningProxy, startProxy } from '../support/start-proxy.js';
 import { listenOnLoopback, stopListening } from '../support/upstreams.js';
 
 let dserver: Server;
 let server: TestServer;
-let proxy: Proxy;
+let proxy: RunningProxy;
 afterEach(async () => {
   await proxy?.close();
   await server?.close();

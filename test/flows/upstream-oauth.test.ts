@@ -77,6 +77,20 @@ describe('OAuth 2.0', () => {
     expect(JSON.stringify(identity)).not.toContain('upstream-access-token');
   });
 
+  test('asked anew: prompt and max_age go out; the time of the proof is ours then, and unknown otherwise', async () => {
+    expect((await bench.login(entry)).provedAt).toBeUndefined();
+    const { location, provedAt = 0 } = await bench.login(entry, { maxAge: 300 });
+    expect(Object.fromEntries(location.searchParams)).toMatchObject({ prompt: 'login', max_age: '300' });
+    expect(Math.abs(provedAt - Date.now() / 1000)).toBeLessThan(30);
+    const linked = { ...mapping, params: { prompt: 'consent' } };
+    const google = entryWith({
+      freshPrompt: 'select_account',
+      mappings: { dserver: linked, permission: linked, linked },
+    });
+    const asked = (await bench.login(google, { maxAge: 300 })).location;
+    expect(asked.searchParams.get('prompt')).toBe('consent select_account');
+  });
+
   test('a lifetime in text, as GitHub writes it', async () => {
     const { tokens } = await bench.login(entry);
     expect(Math.abs((tokens.expiresAt ?? 0) - Date.now() - 28_800_000)).toBeLessThan(5_000);

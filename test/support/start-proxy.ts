@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 export type ProxyKind = 'nginx' | 'caddy';
 
-export interface Proxy {
+export interface RunningProxy {
   close(): Promise<void>;
 }
 
@@ -54,7 +54,7 @@ export async function startProxy(
   kind: ProxyKind,
   port: number,
   addresses: { readonly postern: string; readonly dserver: string },
-): Promise<Proxy> {
+): Promise<RunningProxy> {
   const found = spawnSync(kind, [kind === 'nginx' ? '-v' : 'version']);
   if (found.status !== 0) throw new Error(`This drill needs ${kind}: apt-get install -y ${kind}`);
   const folder = mkdtempSync(join(tmpdir(), `postern-${kind}-`));
