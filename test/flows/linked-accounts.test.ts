@@ -259,7 +259,11 @@ describe('row 96: disconnecting', () => {
     const list = await get(PAGE);
     expect(list.text).not.toContain('href="/oauth/disconnect/other/"');
     // A second identity makes the first spare, and is then the last itself.
+    await through('/oauth/login/second/');
+    // Its clock is not ours, which has been moved: it says nothing of when this was.
+    second.wrong = { claims: ({ auth_time: _theirs, ...claims }) => claims };
     await through('/oauth/login/second/?fresh=1');
+    second.wrong = {};
     expect((await disconnect()).status).toBe(303);
     expect((await get('/oauth/disconnect/second/')).status).toBe(400);
     expect(await identityOf(second)).toBeDefined();
