@@ -161,6 +161,10 @@ describe.each([
     await page.getByText('The account is connected.').waitFor();
     await page.getByRole('link', { name: 'Disconnect: The other server' }).click();
     await page.getByRole('heading', { name: 'Disconnect The other server?' }).waitFor();
+    // Nobody knows how long the session there was open: it is asked to ask.
+    await looked(page, 'disconnect-again');
+    await page.getByRole('link', { name: 'Sign in with The other server' }).click();
+    await page.getByRole('button', { name: 'Disconnect' }).waitFor();
     await looked(page, 'disconnect');
     await page.getByRole('button', { name: 'Disconnect' }).click();
     await page.getByText('The account has been disconnected.').waitFor();
