@@ -1,7 +1,7 @@
 import type { KoaContextWithOIDC, Provider, TokenEndpointGrantContext } from 'oidc-provider';
 import type { AuditEvent, AuditRecord } from '../platform/audit/audit.js';
 import { PosternError } from '../platform/errors/errors.js';
-import type { LoginCookie } from '../platform/web/login-cookie.js';
+import { createLoginCookie } from '../platform/web/login-cookie.js';
 import type { GrantLoader } from './load-grant.js';
 import type { Nonces } from './nonces.js';
 import type { Restarts } from './restart.js';
@@ -22,7 +22,8 @@ interface Dependencies {
   readonly grants: GrantLoader;
   readonly nonces: Pick<Nonces, 'spend'>;
   readonly restarts: Restarts;
-  readonly loginCookie: Pick<LoginCookie, 'forget'>;
+  /** Whether the issuer is https. */
+  readonly secure: boolean;
   readonly log: { error(fields: object, message: string): void };
 }
 
@@ -63,8 +64,9 @@ const refused = (event: string, { error }: { error: string }) =>
 
 export function watchEvents(
   provider: Provider,
-  { units, audit, grants, restarts, log, loginCookie, nonces }: Dependencies,
+  { units, audit, grants, restarts, log, secure, nonces }: Dependencies,
 ): void {
+  const loginCookie = createLoginCookie(secure);
   function note(ctx: KoaContextWithOIDC, event: Omit<AuditEvent, 'ip' | 'requestId'>): void {
     const writes = units.of(ctx);
     const unit = writes?.grant ?? writes?.plain;

@@ -25,7 +25,6 @@ import { sha256 } from '../platform/crypto/ids.js';
 import { createSecretBox, purposeKey } from '../platform/crypto/secret-box.js';
 import type { GuardedFetch } from '../platform/net/guarded-fetch.js';
 import type { Throttle, ThrottleRule } from '../platform/throttle/throttle.js';
-import { createLoginCookie } from '../platform/web/login-cookie.js';
 import { UPSTREAM_TOKEN_SCOPE } from '../platform/web/scope-texts.js';
 import type { ClientStore } from '../stores/client-store.js';
 import type { ConsentStore } from '../stores/consent-store.js';
@@ -173,7 +172,6 @@ const hasOfflineAccess = ({ scope }: { scope?: string | undefined }): boolean =>
 export function createAuthorizationServer(deps: AuthorizationServerDependencies): AuthorizationServer {
   const { config, secrets, payloads, consents, clock, pages } = deps;
   const secure = config.issuer.startsWith('https:');
-  const loginCookie = createLoginCookie(secure);
   const grace = config.ttl.refreshGrace * 1000;
   const cookieKeys = secrets.map((secret) => purposeKey(secret, 'cookies'));
   const nonceSecret = purposeKey(secrets[0] as string, 'dpop-nonce');
@@ -323,7 +321,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
         'resource',
       ]);
     }
-    watchEvents(provider, { units, nonces, audit: deps.audit, grants, restarts, loginCookie, log: deps.log });
+    watchEvents(provider, { units, nonces, audit: deps.audit, grants, restarts, secure, log: deps.log });
     return { provider, library: compose(provider.middleware as never) };
   }
 
