@@ -14,6 +14,7 @@ import type { TlsFiles } from '../serve/listen.js';
 import { prune } from '../serve/prune.js';
 import { beforeApplication } from '../serve/metrics.js';
 import { serve } from '../serve/serve.js';
+import { tuneCollector } from '../serve/tune-collector.js';
 import { isWorker, workerCount } from '../serve/cluster.js';
 import type { Cli } from './desk.js';
 import { UsageFault } from './faults.js';
@@ -50,6 +51,7 @@ export function addVerbs(program: Command, cli: Cli): void {
     .option('--cert <file>', 'speak https with this certificate (PEM)')
     .option('--cert-key <file>', 'its private key (PEM)')
     .action(async (options: Options) => {
+      tuneCollector();
       const tls = tlsOf(options);
       const parsed = settingsFor(cli, options, tls);
       cli.exitCode = await runServer(cli, parsed, tls);
