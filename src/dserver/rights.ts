@@ -54,6 +54,9 @@ export function createRights(deps: {
   function localFault({ account, createdBy }: Asker, allowed: boolean | undefined): string | undefined {
     if (allowed || isMadeByAdministrator(createdBy)) return undefined;
     if (!settings.localAccounts) {
+      if (createdBy.startsWith('upstream:')) {
+        return 'Sign in to dserver once first: that gives the account its name there.';
+      }
       return 'Accounts made by signing up here get no dserver tokens unless an administrator allows it.';
     }
     return strangerFault(account.username);
