@@ -3,7 +3,7 @@ import type { Clock } from '../platform/crypto/clock.js';
 import { sha256 } from '../platform/crypto/ids.js';
 import type { SecretBox } from '../platform/crypto/secret-box.js';
 import type { PayloadRow, PayloadStore, StoredPayload } from '../stores/payload-store.js';
-import { SameAnswer } from './grant-unit.js';
+import { isWithin, SameAnswer } from './grant-unit.js';
 import type { PayloadSecrets } from './payload-secrets.js';
 import { newUnit, type ReadSession, type UnitsOfWork } from './unit-of-work.js';
 
@@ -84,7 +84,7 @@ export function createAdapterFactory(deps: Dependencies): (kind: string) => Adap
 
   /** Whether this row's earlier answer may be given again instead of "already used". */
   function answerable(row: StoredPayload): boolean {
-    const inGrace = row.answer !== null && clock.now() - (row.consumedAt ?? 0) < grace;
+    const inGrace = row.answer !== null && isWithin(clock.now() - (row.consumedAt ?? 0), grace);
     return row.kind === 'RefreshToken' && inGrace && units.current()?.grant !== undefined;
   }
 
@@ -131,16 +131,16 @@ export function createAdapterFactory(deps: Dependencies): (kind: string) => Adap
 
   return (kind) => ({
     async find(id) {
-      const row = await store.find(sha256(id));
+      const row = await units.reading(() => store.find(sha256(id)));
       const payload = live(kind, row, id);
       rememberSession(row, payload);
       return payload;
     },
     async findByUid(uid) {
-      return live(kind, await store.findSessionByUid(uid));
+      return live(kind, await units.reading(() => store.findSessionByUid(uid)));
     },
     async findByUserCode(userCode) {
-      return live(kind, await store.findByUserCode(userCodes.names(userCode)));
+      return live(kind, await units.reading(() => store.findByUserCode(userCodes.names(userCode))));
     },
     async upsert(id, payload, expiresIn) {
       const session = kind === 'Session';

@@ -7,6 +7,7 @@ import { randomToken } from '../platform/crypto/ids.js';
 import { InvalidInput } from '../platform/errors/errors.js';
 import type { ClientStore } from '../stores/client-store.js';
 import type { RedirectLeaseStore } from '../stores/redirect-lease-store.js';
+import type { UnitsOfWork } from './unit-of-work.js';
 
 /**
  * Stands for the library's own client look-up: one cheap read of the row's version per request, the built
@@ -26,6 +27,7 @@ export interface ClientFeatures {
 interface Dependencies {
   readonly clients: Pick<ClientStore, 'find' | 'findVersion'>;
   readonly leases: Pick<RedirectLeaseStore, 'listOf'>;
+  readonly units: Pick<UnitsOfWork, 'reading'>;
   readonly secrets: ClientSecrets;
   readonly tests: TestRights;
   readonly clock: Clock;
@@ -129,7 +131,9 @@ export function createClientCache(deps: Dependencies): ClientCache {
 
   return {
     install(provider) {
-      Object.assign(provider.Client, { find: (clientId: unknown) => find(provider, clientId) });
+      Object.assign(provider.Client, {
+        find: (clientId: unknown) => deps.units.reading(() => find(provider, clientId)),
+      });
       const { redirectUriAllowed } = provider.Client.prototype;
       Object.assign(provider.Client.prototype, {
         redirectUriAllowed(this: Client, uri: string) {

@@ -2,6 +2,7 @@ import type { Context } from 'koa';
 import { type Configuration, errors, type KoaContextWithOIDC } from 'oidc-provider';
 import type { Account } from '../accounts/account.js';
 import type { ClientRecord } from '../clients/client.js';
+import { Unavailable } from '../platform/errors/errors.js';
 import { stalePage } from '../platform/web/csrf.js';
 import type { FaultContext } from '../platform/web/explain-error.js';
 import { displayText } from '../platform/web/display-text.js';
@@ -73,6 +74,8 @@ export function createLibraryPages(deps: Dependencies): Hooks {
   return {
     async renderError(ctx, _out, error) {
       if (isStaleForm(ctx)) return renderError(plain(ctx), stalePage('/logout'));
+      // The database is away: to ask it whose page this is would be to wait once more.
+      if ((error as unknown) instanceof Unavailable) return renderError(plain(ctx), error);
       const params = (ctx.oidc?.params ?? ctx.query) as Record<string, unknown>;
       const lost = error instanceof errors.SessionNotFound;
       const record = await recordOf(ctx);

@@ -187,6 +187,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     clock,
   });
   const cache = createClientCache({
+    units,
     clients: deps.clients,
     leases: deps.redirectLeases,
     secrets: deps.clientSecrets,

@@ -1,6 +1,6 @@
 import type { Middleware, ParameterizedContext } from 'koa';
 import { Provider } from 'oidc-provider';
-import type { PosternError } from '../platform/errors/errors.js';
+import { type PosternError, Unavailable } from '../platform/errors/errors.js';
 import type { PayloadStore, PayloadUnit } from '../stores/payload-store.js';
 
 /**
@@ -47,6 +47,12 @@ export interface UnitsOfWork {
   of(ctx: object): RequestWrites | undefined;
   /** Adds to the unit of the request; on pages of our own it is done at once. */
   write(change: (unit: PayloadUnit) => void): Promise<void>;
+  /**
+   * A read for the library, which asks on after a read that failed, the session above all. Who has waited for
+   * the database in vain once in a request does not wait again.
+   * @throws {Unavailable}
+   */
+  reading<T>(read: () => Promise<T>): Promise<T>;
   /** Goes around the library: applies the request's plain writes before the answer leaves. */
   middleware: Middleware;
 }
@@ -83,6 +89,16 @@ export function createUnitsOfWork(store: PayloadStore): UnitsOfWork {
       const unit = newUnit();
       change(unit);
       await store.apply(unit);
+    },
+    async reading(read) {
+      const writes = current();
+      if (writes?.failure instanceof Unavailable) throw writes.failure;
+      try {
+        return await read();
+      } catch (error) {
+        if (writes && error instanceof Unavailable) writes.failure = error;
+        throw error;
+      }
     },
     async middleware(ctx, next) {
       const writes: RequestWrites = {

@@ -4,6 +4,7 @@ import { type Container, createContainer } from '../container.js';
 import type { Bootstrapped } from '../accounts/bootstrap-admin.js';
 import { requireMigrated } from '../platform/database/migrate.js';
 import type { Config, ParsedConfig } from '../platform/config/config.js';
+import { keepTimeSteady } from '../platform/crypto/steady-time.js';
 import { createHealth } from '../platform/observe/health.js';
 import { createLogger } from '../platform/observe/logger.js';
 import { mergeMetrics, noMetrics } from '../platform/observe/metrics.js';
@@ -84,6 +85,13 @@ async function runServer(cli: Cli, { config, warnings }: ParsedConfig, tls?: Tls
   const log = createLogger({
     level: config.log.level,
     stream: cli.json ? cli.terminal.stderr : cli.terminal.stdout,
+  });
+  keepTimeSteady((byMs) => {
+    const seconds = Math.round(byMs / 1000);
+    log.warn(
+      { seconds },
+      'the clock was set back; time goes on from before until it is caught up or we restart',
+    );
   });
   if (isWorker()) return runWorker(config, log, (container, outside) => listen(container, tls, outside));
   for (const warning of warnings) log.warn(warning);

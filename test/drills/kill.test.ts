@@ -1,99 +1,158 @@
 /**
- * R04: the only node, on SQLite, killed at random moments while it writes. The ledger holds what was answered:
- * a token that was given works after the restart, one whose revocation was answered does not.
+ * R04 and R05: the only node, on SQLite, killed at random moments while it writes; and its files copied at random
+ * moments, as a power cut would leave them. The ledger holds what was answered.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import BetterSqlite3 from 'better-sqlite3';
+import { sha256 } from '../../src/platform/crypto/ids.js';
+import { measured, size, until } from '../support/figures.js';
+import { createLedger, type Ledger, SOUND } from '../support/ledger.js';
 import { freePort, type Program, startProgram } from '../support/program.js';
-import { post } from '../support/flow.js';
-import { runCli } from '../../src/cli/cli.js';
-import type { TestServer } from '../support/server.js';
+import { startServer, type TestServer } from '../support/server.js';
+import { checkedAt, type Clients, createClients, endTraffic, startTraffic } from '../support/traffic.js';
 
 /** 3 in `npm test`, 30 in `npm run drill`, 200 with --full. */
 const KILLS = Number(process.env.DRILL_KILLS || 3);
-const WRITERS = 4;
+const COPIES = size(12, 50, 200);
 
 let folder: string;
+let file: string;
 let env: Record<string, string>;
-let client: { clientId: string; secret: string };
+let clients: Clients;
+let port: number;
+let target: TestServer;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'postern-kill-'));
-  env = { DATABASE_URL: `sqlite:${join(folder, 'data.sqlite')}`, KEYS_DIR: join(folder, 'keys') };
-  let said = '';
-  const terminal = {
-    stdin: process.stdin,
-    stdout: { write: (text: string) => (said += text) },
-    stderr: { write: () => {} },
+  file = join(folder, 'data.sqlite');
+  port = await freePort();
+  env = {
+    DATABASE_URL: `sqlite:${file}`,
+    KEYS_DIR: join(folder, 'keys'),
+    ISSUER: `http://localhost:${port}`,
+    SECRET_KEY: 'the drills have a secret of their own, long enough',
   };
-  const args = 'client create --json --name Killed --grant-type client_credentials --scope profile'.split(
-    ' ',
-  );
-  expect(await runCli(args, { terminal, env, folder })).toBe(0);
-  const made = JSON.parse(said);
-  client = { clientId: made.client_id, secret: made.client_secret };
-});
+  const maker = await startServer(env);
+  clients = await createClients(maker);
+  await maker.close();
+  target = { issuer: env.ISSUER, url: (path: string) => `${env.ISSUER}${path}` } as TestServer;
+}, 90_000);
 
+afterEach(endTraffic);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const requests = (program: Program) => {
-  const server = { url: (path: string) => `${program.issuer}${path}` } as TestServer;
-  return {
-    give: () => post(server, '/oauth/token', { grant_type: 'client_credentials' }, client),
-    revoke: (token: string) => post(server, '/oauth/revoke', { token }, client),
-    look: (token: string) => post(server, '/oauth/introspect', { token }, client),
-  };
-};
+async function started(): Promise<Program> {
+  const program = await startProgram(folder, env, port);
+  await program.until(/Stop: Ctrl-C/);
+  return program;
+}
+
+function requireWhole(path: string): BetterSqlite3.Database {
+  const handle = new BetterSqlite3(path);
+  expect(handle.pragma('integrity_check', { simple: true })).toBe('ok');
+  return handle;
+}
+
+const words = ({ checked, lost, resurrected, doubled }: Awaited<ReturnType<Ledger['check']>>) =>
+  `${checked} checked, ${lost} lost, ${resurrected} resurrected, ${doubled} doubled`;
 
 test(
   `R04: ${KILLS} kills, nothing answered is lost or comes back, and the file is whole`,
   async () => {
-    const port = await freePort();
-    const given = new Set<string>();
-    const revoked = new Set<string>();
-    let answered = 0;
+    const ledger = createLedger();
     for (let kill = 0; kill < KILLS; kill += 1) {
-      const program = await startProgram(folder, env, port);
-      await program.until(/Stop: Ctrl-C/);
-      const { give, revoke } = requests(program);
+      const program = await started();
+      const traffic = startTraffic(target, clients, ledger, { machines: 4, people: 1 });
       // A random moment after the first answers, not a time of the clock.
-      const enough = answered + 8 + Math.floor(Math.random() * 60);
-      const write = async (): Promise<void> => {
-        for (;;) {
-          const { status, body } = await give();
-          expect(status).toBe(200);
-          answered += 1;
-          const token: string = body.access_token;
-          if (answered % 3 > 0) given.add(token);
-          // In neither set until it is answered.
-          else if ((await revoke(token)).status === 200) revoked.add(token);
-          if (answered >= enough) program.child.kill('SIGKILL');
-        }
-      };
-      const writers = Array.from({ length: WRITERS }, write);
-      await Promise.all(writers.map((writer) => expect(writer).rejects.toThrow(/fetch failed|terminated/)));
+      const enough = 8 + Math.floor(Math.random() * 60);
+      await until('answers', () => traffic.answered() > enough, 60_000);
+      program.child.kill('SIGKILL');
       await program.ended;
-
-      const file = new BetterSqlite3(join(folder, 'data.sqlite'));
-      expect(file.pragma('integrity_check', { simple: true })).toBe('ok');
-      file.close();
+      await traffic.end();
+      expect(traffic.failures.filter(({ status }) => status !== 0)).toEqual([]);
+      requireWhole(file).close();
     }
 
-    const program = await startProgram(folder, env, port);
-    await program.until(/Stop: Ctrl-C/);
-    const { look } = requests(program);
-    const activeOf = async (tokens: ReadonlySet<string>) => {
-      const active: boolean[] = [];
-      for (const token of tokens) active.push((await look(token)).body.active);
-      return new Set(active);
-    };
-    expect(given.size).toBeGreaterThan(5 * KILLS);
-    expect(await activeOf(given)).toEqual(new Set([true]));
-    expect(await activeOf(revoked)).toEqual(new Set([false]));
+    const program = await started();
+    const { given } = ledger.counts;
+    const verdict = await ledger.check(checkedAt(target, clients));
+    measured('R04', `${KILLS} kills of the only node: ${words(verdict)}`);
+    expect(given).toBeGreaterThan(5 * KILLS);
+    expect(verdict).toMatchObject(SOUND);
     expect(await program.stop()).toBe(0);
   },
   60_000 + KILLS * 60_000,
+);
+
+/** What a copy of the files says of a token, read past the program. */
+function stateIn(handle: BetterSqlite3.Database) {
+  const find = handle.prepare<[string], { consumed_at: number | null; revoked_at: number | null }>(
+    `SELECT row.consumed_at, grant_row.revoked_at FROM oidc_payloads row
+     LEFT JOIN oidc_payloads grant_row ON grant_row.key = row.grant_key WHERE row.key = ?`,
+  );
+  return {
+    async isActive(token: string) {
+      const row = find.get(sha256(token));
+      return row !== undefined && row.consumed_at === null && row.revoked_at === null;
+    },
+    async useAgain(thing: string) {
+      const row = find.get(sha256(JSON.parse(thing).code));
+      return row?.consumed_at === null ? 'once more' : undefined;
+    },
+  };
+}
+
+/** A code or refresh token that was used without what it gave, or gave without being used. */
+const HALVES = `
+  SELECT count(*) FROM oidc_payloads used WHERE used.kind IN ('AuthorizationCode', 'RefreshToken')
+  AND used.consumed_at IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM oidc_payloads made WHERE made.grant_key = used.grant_key AND made.kind = 'AccessToken')
+  UNION ALL
+  SELECT count(*) FROM (
+    SELECT grant_key,
+      sum(kind = 'AccessToken') AS access, sum(kind = 'RefreshToken') AS refresh,
+      sum(kind IN ('AuthorizationCode', 'RefreshToken') AND consumed_at IS NOT NULL) AS used
+    FROM oidc_payloads WHERE grant_key IN (
+      SELECT key FROM oidc_payloads WHERE kind = 'Grant' AND revoked_at IS NULL) GROUP BY grant_key)
+  WHERE access <> refresh OR access <> used`;
+
+test(
+  `R05: ${COPIES} copies of the files at random moments all open, whole, with everything that was answered`,
+  async () => {
+    const program = await started();
+    const ledger = createLedger();
+    const traffic = startTraffic(target, clients, ledger, { machines: 4, people: 3 });
+    await until('answers', () => traffic.answered() > 20, 60_000);
+    const total = { checked: 0, lost: 0, resurrected: 0, doubled: 0 };
+    let halves = 0;
+    for (let copy = 0; copy < COPIES; copy += 1) {
+      const enough = traffic.answered() + Math.floor(Math.random() * 12);
+      await until('answers', () => traffic.answered() >= enough, 60_000);
+      // Both files of one moment: the program stands still wherever it is, within a write perhaps.
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 10));
+      const answered = ledger.snapshot();
+      process.kill(program.child.pid ?? 0, 'SIGSTOP');
+      const path = join(folder, `copy-${copy}.sqlite`);
+      for (const end of ['', '-wal']) if (existsSync(file + end)) copyFileSync(file + end, path + end);
+      process.kill(program.child.pid ?? 0, 'SIGCONT');
+
+      const handle = requireWhole(path);
+      for (const count of handle.prepare<[], number>(HALVES).pluck().all()) halves += count;
+      const verdict = await answered.check(stateIn(handle));
+      handle.close();
+      for (const end of ['', '-wal', '-shm']) rmSync(path + end, { force: true });
+      for (const key of Object.keys(total) as (keyof typeof total)[]) total[key] += verdict[key];
+    }
+    await traffic.end();
+    measured('R05', `${COPIES} copies opened: ${words(total)}, ${halves} half transactions`);
+    expect(traffic.failures).toEqual([]);
+    expect(total).toMatchObject(SOUND);
+    expect(total.checked).toBeGreaterThan(10 * COPIES);
+    expect(halves).toBe(0);
+    expect(await program.stop()).toBe(0);
+  },
+  120_000 + COPIES * 10_000,
 );

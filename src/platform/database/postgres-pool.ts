@@ -1,12 +1,10 @@
 import pg from 'pg';
 import { sha256 } from '../crypto/ids.js';
 import type { DatabaseLog, DatabaseSettings } from './database.js';
+import { patience } from './patience.js';
 
 /** A text with a list in it may come in any length; what comes after so many goes unnamed. */
 const MAX_STATEMENTS = 500;
-
-/** The client waits a little longer than the server, whose answer says more. */
-const CLIENT_PATIENCE_MS = 500;
 
 const INT8 = 20;
 
@@ -21,8 +19,7 @@ export function createPool(settings: DatabaseSettings, log: DatabaseLog): pg.Poo
   const pool = new pg.Pool({
     connectionString,
     max: poolMax,
-    connectionTimeoutMillis: timeoutMs,
-    query_timeout: timeoutMs + CLIENT_PATIENCE_MS,
+    connectionTimeoutMillis: patience(timeoutMs).connectionMs,
     keepAlive: true,
     types: plainTypes,
     ...(isPooled(settings) ? {} : serverLimits(timeoutMs)),
@@ -36,8 +33,8 @@ export function createPool(settings: DatabaseSettings, log: DatabaseLog): pg.Poo
 
 const serverLimits = (timeoutMs: number) => ({
   application_name: 'postern',
-  statement_timeout: timeoutMs,
-  lock_timeout: timeoutMs,
+  statement_timeout: patience(timeoutMs).serverMs,
+  lock_timeout: patience(timeoutMs).serverMs,
   idle_in_transaction_session_timeout: timeoutMs * 2,
 });
 

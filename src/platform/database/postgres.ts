@@ -3,6 +3,7 @@ import knex from 'knex';
 import type pg from 'pg';
 import type { Database, DatabaseLog, DatabaseSettings, DatabaseWatch, Query } from './database.js';
 import { isConflict, isConnectionFault, isStale, storageError } from './postgres-errors.js';
+import { patience } from './patience.js';
 import { createPool, statementNames } from './postgres-pool.js';
 import { shareReads } from './shared-reads.js';
 import { type NativeStep, render, renderStep, type Statement } from './statement.js';
@@ -29,8 +30,14 @@ export function createPostgresDatabase(
   const pool = createPool(settings, log);
   const nameOf = statementNames(settings);
 
-  const withClient = <T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> =>
-    again(() => (watch ? onWatchedConnection(pool, work, watch) : onConnection(pool, work)));
+  const { wholeMs } = patience(settings.timeoutMs);
+
+  const withClient = <T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> => {
+    const until = performance.now() + wholeMs;
+    return again(until, () =>
+      watch ? onWatchedConnection(pool, until, work, watch) : onConnection(pool, until, work),
+    );
+  };
 
   const execute = (client: pg.PoolClient, { text, values }: Statement) =>
     client.query<pg.QueryResultRow>({ text, values: [...values], ...nameOf(text) });
@@ -95,21 +102,37 @@ export function createPostgresDatabase(
   };
 }
 
-/** A connection in doubt does not go back to the pool. */
-async function onConnection<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+/**
+ * A connection in doubt does not go back to the pool. Nor does one that is still at work when the time is over
+ * (`until`, of `performance.now`): it is dropped, which ends the work, however many statements it has left.
+ */
+async function onConnection<T>(
+  pool: pg.Pool,
+  until: number,
+  work: (client: pg.PoolClient) => Promise<T>,
+): Promise<T> {
   const client = await pool.connect();
+  let held = true;
+  const release = (drop: boolean): void => {
+    if (held) client.release(drop);
+    held = false;
+  };
+  const limit = setTimeout(release, until - performance.now(), true);
   try {
     const result = await work(client);
-    client.release();
+    release(false);
     return result;
   } catch (error) {
-    client.release(isConnectionFault(error));
+    release(isConnectionFault(error));
     throw error;
+  } finally {
+    clearTimeout(limit);
   }
 }
 
 async function onWatchedConnection<T>(
   pool: pg.Pool,
+  until: number,
   work: (client: pg.PoolClient) => Promise<T>,
   watch: DatabaseWatch,
 ): Promise<T> {
@@ -120,15 +143,16 @@ async function onWatchedConnection<T>(
     watch.waited(held - begun);
     return work(client);
   };
-  return onConnection(pool, timed).finally(() => watch.roundTrip(performance.now() - held));
+  return onConnection(pool, until, timed).finally(() => watch.roundTrip(performance.now() - held));
 }
 
-async function again<T>(work: () => Promise<T>): Promise<T> {
+async function again<T>(until: number, work: () => Promise<T>): Promise<T> {
   for (let attempt = 0; ; attempt += 1) {
     try {
       return await work();
     } catch (error) {
-      if (attempt >= RETRIES || !(isConflict(error) || isStale(error))) throw storageError(error);
+      const worthIt = attempt < RETRIES && performance.now() < until;
+      if (!worthIt || !(isConflict(error) || isStale(error))) throw storageError(error);
     }
     // Jitter, or transactions that collided once would collide again.
     await sleep(Math.random() * 10 * (attempt + 1));

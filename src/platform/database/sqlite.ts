@@ -4,6 +4,7 @@ import BetterSqlite3 from 'better-sqlite3';
 import knex from 'knex';
 import type { Database, DatabaseSettings, DatabaseWatch, Query } from './database.js';
 import { createGroupCommit, type Work } from './group-commit.js';
+import { patience } from './patience.js';
 import { storageError } from './sqlite-errors.js';
 import { createTurnSnapshot } from './turn-snapshot.js';
 import { type NativeStep, render, renderStep, type Statement } from './statement.js';
@@ -64,7 +65,7 @@ export function createSqliteDatabase(
 ): SqliteDatabase {
   const prepare = statementCache(handle);
   const snapshot = createTurnSnapshot(handle);
-  const group = createGroupCommit(handle, timeoutMs, snapshot.end, watch);
+  const group = createGroupCommit(handle, patience(timeoutMs).wholeMs, snapshot.end, watch);
 
   async function all<Row>(query: Query): Promise<Row[]> {
     const statement = render(query);

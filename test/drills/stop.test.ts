@@ -1,0 +1,109 @@
+/** R09: SIGTERM to the real program while people wait for their answers. */
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import BetterSqlite3 from 'better-sqlite3';
+import { newPlace, type Place } from '../support/command-line.js';
+import { measured, since, until } from '../support/figures.js';
+import { freePort, type Program, startProgram } from '../support/program.js';
+import { startServer, type TestClient } from '../support/server.js';
+import { MACHINE } from '../support/traffic.js';
+
+const IN_FLIGHT = 50;
+const IDLE = 20;
+
+let place: Place;
+let program: Program;
+let client: TestClient;
+
+beforeAll(async () => {
+  place = newPlace();
+  const port = await freePort();
+  const env = {
+    ...place.env,
+    ISSUER: `http://localhost:${port}`,
+    SECRET_KEY: 'long enough to be a secret of ours',
+  };
+  const maker = await startServer(env);
+  client = await maker.createClient(MACHINE);
+  await maker.close();
+  program = await startProgram(place.folder, env, port);
+  await program.until(/Stop: Ctrl-C/);
+}, 90_000);
+
+afterAll(async () => {
+  await program?.stop();
+  place?.remove();
+});
+
+/** A connection by hand: what it got so far, and whether the other side has ended it. */
+async function open(): Promise<{ socket: Socket; said(): string; ended: Promise<unknown> }> {
+  const socket = connect(program.port, '127.0.0.1');
+  let text = '';
+  socket.on('data', (chunk) => {
+    text += chunk;
+  });
+  socket.on('error', () => {});
+  await once(socket, 'connect');
+  return { socket, said: () => text, ended: once(socket, 'close') };
+}
+
+const request = (body: string) => {
+  const basic = Buffer.from(`${client.clientId}:${client.secret}`).toString('base64');
+  return [
+    body ? 'POST /oauth/token HTTP/1.1' : 'GET /livez HTTP/1.1',
+    `Host: localhost:${program.port}`,
+    `Authorization: Basic ${basic}`,
+    'Content-Type: application/x-www-form-urlencoded',
+    `Content-Length: ${body.length}`,
+    '',
+    body,
+  ].join('\r\n');
+};
+
+test(`R09: ${IN_FLIGHT} requests in flight are answered, ${IDLE} idle connections end, the exit code is 0`, async () => {
+  const idle = await Promise.all(Array.from({ length: IDLE }, open));
+  for (const { socket } of idle) socket.write(request(''));
+  await until('idle', () => idle.every(({ said }) => said().includes('200 OK')), 30_000);
+
+  // A write lock of another process keeps them in flight for as long as we like.
+  const other = new BetterSqlite3(place.env.DATABASE_URL?.replace('sqlite:', '') ?? '');
+  other.exec('BEGIN IMMEDIATE');
+  const busy = await Promise.all(Array.from({ length: IN_FLIGHT }, open));
+  for (const { socket } of busy) socket.write(request('grant_type=client_credentials'));
+  // Sent before this one on connections the server has accepted before this one's answer.
+  const probe = await fetch(`http://127.0.0.1:${program.port}/livez`);
+  expect(probe.status).toBe(200);
+
+  const began = performance.now();
+  program.child.kill('SIGTERM');
+  await program.until(/"stopping"/);
+  const refused = await until(
+    'the listener is closed',
+    () =>
+      new Promise<boolean>((resolve) => {
+        const late = connect(program.port, '127.0.0.1');
+        late.once('connect', () => {
+          late.destroy();
+          resolve(false);
+        });
+        late.once('error', () => resolve(true));
+      }),
+    2_000,
+  );
+  expect(busy.filter(({ said }) => said() !== '')).toEqual([]);
+  other.exec('ROLLBACK');
+  other.close();
+  const code = await program.ended;
+  const took = since(began);
+  await Promise.all([...busy, ...idle].map(({ ended }) => ended));
+
+  const answered = busy.filter(({ said }) => /^HTTP\/1.1 200 OK[\s\S]*"access_token"[^}]*}$/.test(said()));
+  measured(
+    'R09',
+    `${answered.length} of ${IN_FLIGHT} in flight answered, ${IDLE} idle ended, listener closed after ${refused} ms, exit ${code} after ${took} ms`,
+  );
+  expect(answered).toHaveLength(IN_FLIGHT);
+  expect(code).toBe(0);
+  expect(took).toBeLessThan(10_000);
+}, 120_000);

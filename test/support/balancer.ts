@@ -1,0 +1,86 @@
+/**
+ * A plain round-robin HTTP proxy in front of several nodes, on 127.0.0.1. A node that refuses a connection is
+ * passed over, as every proxy does; what was sent to a node and is not answered is lost, and noted as that.
+ */
+import { once } from 'node:events';
+import {
+  Agent,
+  createServer,
+  type IncomingMessage,
+  request,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+
+export interface Balancer {
+  /** In flight at a node when its connection broke, and so answered 502. */
+  readonly cut: { readonly port: number; readonly method: string; readonly path: string }[];
+  /** Answers of each node. */
+  readonly answered: Map<number, number>;
+  close(): Promise<void>;
+}
+
+const bodyOf = async (message: IncomingMessage): Promise<Buffer> => {
+  const chunks: Buffer[] = [];
+  for await (const chunk of message) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+};
+
+/** @param ports of the nodes, asked anew for each request */
+export async function startBalancer(port: number, ports: () => readonly number[]): Promise<Balancer> {
+  const agent = new Agent({ keepAlive: true });
+  const cut: { port: number; method: string; path: string }[] = [];
+  const answered = new Map<number, number>();
+  let turn = 0;
+
+  /** Whether it was taken: `false` where the node refused the connection, so that nothing was sent. */
+  function passOn(
+    to: number,
+    from: IncomingMessage,
+    body: Buffer,
+    response: ServerResponse,
+  ): Promise<boolean> {
+    const { method = 'GET', url: path = '/', headers } = from;
+    return new Promise((resolve) => {
+      const sent = request({ agent, host: '127.0.0.1', port: to, method, path, headers }, (answer) => {
+        answered.set(to, (answered.get(to) ?? 0) + 1);
+        const { connection: _, 'keep-alive': __, ...rest } = answer.headers;
+        response.writeHead(answer.statusCode ?? 502, rest);
+        answer.pipe(response);
+        answer.once('error', () => response.destroy());
+        resolve(true);
+      });
+      sent.once('error', (error: NodeJS.ErrnoException) => {
+        if (error.code === 'ECONNREFUSED') return resolve(false);
+        cut.push({ port: to, method, path: path.split('?')[0] ?? '' });
+        if (!response.headersSent) response.writeHead(502);
+        response.end();
+        resolve(true);
+      });
+      sent.end(body);
+    });
+  }
+
+  const server: Server = createServer(async (incoming, response) => {
+    const body = await bodyOf(incoming);
+    const nodes = ports();
+    turn += 1;
+    for (const index of nodes.keys()) {
+      const to = nodes[(turn + index) % nodes.length];
+      if (to !== undefined && (await passOn(to, incoming, body, response))) return;
+    }
+    response.writeHead(502).end();
+  });
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    cut,
+    answered,
+    async close() {
+      agent.destroy();
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}

@@ -1,0 +1,49 @@
+import { expect, test } from '@jest/globals';
+import { createSteadyTime } from '../../../src/platform/crypto/steady-time.js';
+
+const MINUTE = 60_000;
+
+function fakeTime() {
+  const time = { wall: 1_800_000_000_000, passed: 500.25, told: [] as number[] };
+  const now = createSteadyTime({
+    wall: () => time.wall,
+    passed: () => time.passed,
+    setBack: (by) => time.told.push(by),
+  });
+  const pass = (ms: number) => {
+    time.wall += ms;
+    time.passed += ms;
+  };
+  return { time, now, pass };
+}
+
+test('is the time of the machine, whole, and follows it forwards at once', () => {
+  const { time, now, pass } = fakeTime();
+  pass(1000.5);
+  expect(now()).toBe(1_800_000_001_000);
+  time.wall += 60 * MINUTE;
+  expect(now()).toBe(1_800_003_601_000);
+  expect(time.told).toEqual([]);
+});
+
+test('R15: set back by an hour it goes on from where it was, says so once, and joins the clock later', () => {
+  const { time, now, pass } = fakeTime();
+  const before = now();
+  time.wall -= 60 * MINUTE;
+  pass(10);
+  expect([now(), now()]).toEqual([before + 10, before + 10]);
+  expect(time.told).toEqual([60 * MINUTE]);
+  pass(5 * MINUTE);
+  expect(now()).toBe(before + 10 + 5 * MINUTE);
+  expect(time.told).toHaveLength(1);
+  time.wall += 61 * MINUTE;
+  expect(now()).toBe(before + 10 + 6 * MINUTE);
+});
+
+test('a small correction backwards is not worth a word', () => {
+  const { time, now } = fakeTime();
+  const before = now();
+  time.wall -= 900;
+  expect(now()).toBe(before);
+  expect(time.told).toEqual([]);
+});
