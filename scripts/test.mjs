@@ -1,10 +1,13 @@
 /**
  * `npm test`: everything, one jest run after the other, PostgreSQL and Chromium included.
  * `npm run drill [-- --full] [-- R04 …]` runs the races with 100 (1000) rounds and the drills with 30 (200) kills,
- * or those whose titles begin with one of the names; a table at the end says what came of each.
+ * or those whose titles have one of the names; a table at the end says what came of each and what was measured.
  * Other arguments go to jest, as in `npm test -- test/flows/refresh.test.ts`.
  * The last line is always `N passed, N failed`.
  */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { ensureChromium } from './lib/chromium.mjs';
 import { enter, prepare } from './lib/front-door.mjs';
 import { runJest } from './lib/jest.mjs';
@@ -57,18 +60,28 @@ async function runDrill() {
   tell(
     `Drill: ${rounds} rounds of each race, ${kills} kills${names.length > 0 ? `; only ${names.join(', ')}` : ''}`,
   );
+  const folder = mkdtempSync(join(tmpdir(), 'postern-figures-'));
+  const figures = join(folder, 'figures');
+  writeFileSync(figures, '');
   const began = Date.now();
   const pulse = setInterval(() => {
     tell(`  still at it, ${Math.round((Date.now() - began) / 1000)} s`);
   }, 30_000);
   try {
     const flags = [...RACES.flags, '--verbose', `--testTimeout=${3_600_000}`, ...chosen];
-    const env = { RACE_ROUNDS: rounds, DRILL_KILLS: kills, DRILL: '1' };
+    const env = {
+      RACE_ROUNDS: rounds,
+      DRILL_KILLS: kills,
+      DRILL: '1',
+      DRILL_FULL: full ? '1' : '',
+      DRILL_FIGURES: figures,
+    };
     const result = await runJest({ projects: ['races', 'drills'], flags, extra: others, env });
-    tell(`\n${summary(result.tests)}`);
+    tell(`\n${summary(result.tests)}\n${measurements(figures)}`);
     return result;
   } finally {
     clearInterval(pulse);
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 
@@ -79,6 +92,14 @@ function summary(tests) {
   return ran
     .map(({ status, seconds, name }) => `${status.padEnd(7)} ${seconds.toFixed(1).padStart(8)} s  ${name}`)
     .join('\n');
+}
+
+/** What the drills wrote down with `measured` (`test/support/figures.ts`), in the order of the rows. */
+function measurements(file) {
+  const lines = readFileSync(file, 'utf8').split('\n').filter(Boolean);
+  const all = lines.map((line) => JSON.parse(line));
+  all.sort((one, other) => one.name.localeCompare(other.name));
+  return all.map(({ name, figures }) => `${name}  ${figures}`).join('\n');
 }
 
 function add(total, result) {

@@ -53,11 +53,7 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'postern-clocks-'));
   nodes = await startNodes(2);
   for (const node of [0, 1]) await restart(node, 0);
-  const only = (node: number) => {
-    const base = `http://localhost:${nodes.program(node).port}`;
-    return { issuer: base, url: (path: string) => `${base}${path}` } as TestServer;
-  };
-  at = [only(0), only(1)];
+  at = [nodes.at(0), nodes.at(1)];
 }, PATIENCE_MS);
 
 afterAll(async () => {
@@ -96,7 +92,7 @@ test.each([30, -30, 90, -90])(
       // A code lives 60 s: to a clock that is 90 s ahead it has ended.
       if (Math.abs(seconds) <= 30) expect(redeemed.status).toBe(200);
       else if (redeemed.status !== 200) expect(redeemed).toMatchObject(REFUSED);
-      const own = await redeem(giver, clients.web, await codeAt(giver));
+      const own = await redeem(giver, clients.web, await getCode(giver, clients.web));
       expect(own.status).toBe(200);
       expect((await getWith(taker, '/oauth/userinfo', own.body.access_token)).status).toBe(200);
       const next = await refresh(taker, clients.web, own.body.refresh_token);
@@ -110,11 +106,6 @@ test.each([30, -30, 90, -90])(
   },
   PATIENCE_MS,
 );
-
-/** Of one node alone: its issuer's addresses are the proxy's, so the walk asks the node for each of them. */
-async function codeAt(node: TestServer) {
-  return getCode({ ...nodes.target, url: node.url } as TestServer, nodes.clients.web);
-}
 
 test(
   'R15: a clock set back by an hour, at work and before a restart, revives nothing',

@@ -12,6 +12,8 @@ export interface Nodes {
   readonly balancer: Balancer;
   readonly count: number;
   program(index: number): Program;
+  /** The issuer again, whose next request goes to this node and no other. For drills that do one thing at a time. */
+  at(index: number): TestServer;
   /** A new process on the same port, with settings of its own where given. */
   start(index: number, env?: Record<string, string>): Promise<void>;
   close(): Promise<void>;
@@ -40,10 +42,20 @@ export async function startNodes(count: number, more: Record<string, string> = {
     await program.until(/Stop: Ctrl-C/);
   }
   for (let index = 0; index < count; index += 1) await start(index);
-  const balancer = await startBalancer(issuerPort, () => ports);
+  let chosen: number | undefined;
+  const balancer = await startBalancer(issuerPort, () => (chosen === undefined ? ports : [chosen]));
+  const towards = (port: number | undefined) =>
+    ({
+      issuer: env.ISSUER,
+      url(path: string) {
+        chosen = port;
+        return `${env.ISSUER}${path}`;
+      },
+    }) as TestServer;
 
   return {
-    target: { issuer: env.ISSUER, url: (path: string) => `${env.ISSUER}${path}` } as TestServer,
+    target: towards(undefined),
+    at: (index) => towards(ports[index]),
     clients,
     balancer,
     count,

@@ -29,17 +29,21 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** @param folder where it finds and leaves everything */
+/**
+ * @param folder where it finds and leaves everything
+ * @param entry what node is to run; the program of these sources unless told otherwise
+ */
 export async function startProgram(
   folder: string,
   env: Record<string, string> = {},
   port?: number,
+  entry: readonly string[] = [inRoot('dist/src/main.js')],
 ): Promise<Program> {
   await ensureCompiled();
   const chosen = port ?? (await freePort());
   const issuer = env.ISSUER ?? `http://localhost:${chosen}`;
   const hush = new URL('../../scripts/lib/hush-runtime-notice.mjs', import.meta.url).href;
-  const child = spawn(process.execPath, ['--import', hush, inRoot('dist/src/main.js'), 'serve'], {
+  const child = spawn(process.execPath, ['--import', hush, ...entry, 'serve'], {
     cwd: folder,
     env: { PATH: process.env.PATH ?? '', HOME: folder, PORT: String(chosen), ISSUER: issuer, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

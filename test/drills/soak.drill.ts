@@ -1,0 +1,122 @@
+/**
+ * R17: hours under load with everything expiring: memory, files and rows stay bounded, answers as quick as at the
+ * beginning. DRILL_SOAK_HOURS says how long (the row's is 8); 10 minutes with --full, one without.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import BetterSqlite3 from 'better-sqlite3';
+import { newPlace, type Place } from '../support/command-line.js';
+import { measured, percentile, since, size } from '../support/figures.js';
+import { createLedger, type Ledger } from '../support/ledger.js';
+import { freePort, type Program, startProgram } from '../support/program.js';
+import { startServer, type TestServer } from '../support/server.js';
+import { type Clients, createClients, endTraffic, startTraffic } from '../support/traffic.js';
+
+const HOURS = Number(process.env.DRILL_SOAK_HOURS || size(1 / 60, 1 / 60, 1 / 6));
+const LENGTH_MS = HOURS * 3_600_000;
+const SAMPLES = 60;
+const MIB = 1024 * 1024;
+
+let place: Place;
+let program: Program;
+let clients: Clients;
+let target: TestServer;
+
+beforeAll(async () => {
+  place = newPlace();
+  const port = await freePort();
+  const env = {
+    ...place.env,
+    ISSUER: `http://localhost:${port}`,
+    SECRET_KEY: 'the drills have a secret of their own, long enough',
+  };
+  const maker = await startServer(env);
+  clients = await createClients(maker);
+  await maker.close();
+  program = await startProgram(place.folder, env, port);
+  await program.until(/Stop: Ctrl-C/);
+  target = { issuer: env.ISSUER, url: (path: string) => `${env.ISSUER}${path}` } as TestServer;
+}, 90_000);
+afterEach(endTraffic);
+afterAll(async () => {
+  await program?.stop();
+  place?.remove();
+});
+
+/** Resident memory (MiB) and open files of the program; Linux. */
+function vitals() {
+  const { pid } = program.child;
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return {
+    rss: (Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) * 1024) / MIB,
+    files: readdirSync(`/proc/${pid}/fd`).length,
+  };
+}
+
+/** Rows that ended more than eleven minutes ago: pruned after ten, each minute. */
+function overdue(): number {
+  const handle = new BetterSqlite3(place.env.DATABASE_URL?.replace('sqlite:', '') ?? '', { readonly: true });
+  const count = handle
+    .prepare<[number], number>('SELECT count(*) FROM oidc_payloads WHERE expires_at < ?')
+    .pluck();
+  const rows = count.get(Date.now() - 12 * 60_000) ?? 0;
+  handle.close();
+  return rows;
+}
+
+/** Least squares, per hour. */
+function slope(points: readonly [hours: number, value: number][]): number {
+  const mean = (index: 0 | 1) => points.reduce((sum, point) => sum + point[index], 0) / points.length;
+  const [x, y] = [mean(0), mean(1)];
+  const over = points.reduce((sum, [at, value]) => sum + (at - x) * (value - y), 0);
+  return over / points.reduce((sum, [at]) => sum + (at - x) ** 2, 0);
+}
+
+/** Hours of entries would fill this process. */
+const forgetful: Ledger = {
+  ...createLedger(),
+  gave() {},
+  using() {},
+  took() {},
+  revoking() {},
+  revoked() {},
+};
+
+test(
+  `R17: ${HOURS.toFixed(2)} h under load leave memory, files and rows as they were`,
+  async () => {
+    // About half of what one core does.
+    const traffic = startTraffic(target, clients, forgetful, { machines: 3, people: 2 });
+    const began = performance.now();
+    const memory: [number, number][] = [];
+    const files: number[] = [];
+    for (let sample = 1; sample <= SAMPLES; sample += 1) {
+      const next = (LENGTH_MS / SAMPLES) * sample - since(began);
+      await new Promise((resolve) => setTimeout(resolve, next));
+      const now = vitals();
+      memory.push([since(began) / 3_600_000, now.rss]);
+      files.push(now.files);
+    }
+    const late = overdue();
+    await traffic.end();
+    // What starts up, and the heap up to its first collections, is no leak.
+    const settled = memory.slice(SAMPLES / 2);
+    const grows = slope(settled);
+    const share = Math.floor(traffic.times.length / 8);
+    const first = percentile(traffic.times.slice(share, 2 * share), 0.99);
+    const last = percentile(traffic.times.slice(-share), 0.99);
+    measured(
+      'R17',
+      `${HOURS.toFixed(2)} h: ${traffic.answered()} answered, ${traffic.failures.length} failed; RSS ${settled[0]?.[1].toFixed(0)} to ` +
+        `${settled.at(-1)?.[1].toFixed(0)} MiB in the second half (${grows.toFixed(1)} MiB/h); files ${Math.min(...files)} to ${Math.max(...files)}; ` +
+        `p99 ${first.toFixed(0)} ms early, ${last.toFixed(0)} ms late; ${late} rows overdue`,
+    );
+    expect(traffic.failures).toEqual([]);
+    expect(late).toBe(0);
+    expect(Math.max(...files)).toBeLessThan(Math.min(...files) + 20);
+    expect(Math.max(...settled.map(([, rss]) => rss))).toBeLessThan(300);
+    // A slope says something when there is an hour to draw it over.
+    if (HOURS >= 2) expect(grows).toBeLessThan(1);
+  },
+  LENGTH_MS + 600_000,
+);
