@@ -8,7 +8,7 @@ import { measured, percentile, since, size, until } from '../support/figures.js'
 import { authorizeUrl, newPkce, redeem, walk, answerOf } from '../support/flow.js';
 import { createLedger, SOUND } from '../support/ledger.js';
 import { type Nodes, startNodes } from '../support/nodes.js';
-import { checkedAt, endTraffic, startTraffic, type Traffic } from '../support/traffic.js';
+import { checkedAt, endTraffic, kindsOf, startTraffic, type Traffic } from '../support/traffic.js';
 
 const NODES = 3;
 const KILLS = size(3, 6, 30);
@@ -68,7 +68,7 @@ test(
     const share = (100 * traffic.failures.length) / (traffic.failures.length + traffic.answered());
     measured(
       'R03',
-      `${KILLS} kills of ${NODES} nodes: ${traffic.answered()} answered, ${traffic.failures.length} failed (${share.toFixed(2)} %), ` +
+      `${KILLS} kills of ${NODES} nodes: ${traffic.answered()} answered, ${traffic.failures.length} failed (${share.toFixed(2)} %: ${kindsOf(traffic.failures)}), ` +
         `${cut.length} in flight at a dead node, p99 ${Math.round(percentile(traffic.times, 0.99))} ms; ` +
         `${verdict.checked} checked, ${verdict.lost} lost, ${verdict.resurrected} resurrected, ${verdict.doubled} doubled`,
     );
@@ -108,7 +108,7 @@ test(
     const verdict = await ledger.check(checkedAt(target, clients));
     measured(
       'R07',
-      `${ROUNDS} rounds over ${NODES} nodes: ${traffic.answered()} answered, ${traffic.failures.length} failed, ` +
+      `${ROUNDS} rounds over ${NODES} nodes: ${traffic.answered()} answered, ${traffic.failures.length} failed (${kindsOf(traffic.failures)}), ` +
         `${logins.filter((status) => status === 200).length} of ${logins.length} logins across a restart, ` +
         `stopped in at most ${Math.max(...stops)} ms, p99 ${Math.round(percentile(traffic.times, 0.99))} ms; ` +
         `${verdict.checked} checked, ${verdict.lost} lost, ${verdict.resurrected} resurrected, ${verdict.doubled} doubled`,

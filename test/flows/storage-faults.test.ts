@@ -112,7 +112,7 @@ afterEach(async () => {
 });
 
 async function serverWith(env: Record<string, string>): Promise<{ server: TestServer; client: TestClient }> {
-  const server = await startServer({ DATABASE_TIMEOUT_MS: '600', ...env });
+  const server = await startServer(env);
   undo.push(() => server.close());
   await server.createAccount('alice');
   const client = await server.createClient({
@@ -125,7 +125,7 @@ describe.each(FAULTS)('%s', (_name, prepare) => {
   test('writes are 503 with Retry-After, never 200 and never 500; afterwards all goes on', async () => {
     const fault = await prepare();
     undo.push(() => fault.close());
-    const { server, client } = await serverWith(fault.env);
+    const { server, client } = await serverWith({ DATABASE_TIMEOUT_MS: '1000', ...fault.env });
     const browser = createBrowser();
     const tokens = (await redeem(server, client, await getCode(server, client, {}, { browser }))).body;
     const device = (await post(server, '/oauth/device_authorization', { scope: 'openid' }, client)).body;

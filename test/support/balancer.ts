@@ -65,8 +65,10 @@ export async function startBalancer(port: number, ports: () => readonly number[]
     const body = await bodyOf(incoming);
     const nodes = ports();
     turn += 1;
+    // Of this request: others come while it waits.
+    const first = turn;
     for (const index of nodes.keys()) {
-      const to = nodes[(turn + index) % nodes.length];
+      const to = nodes[(first + index) % nodes.length];
       if (to !== undefined && (await passOn(to, incoming, body, response))) return;
     }
     response.writeHead(502).end();

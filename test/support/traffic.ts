@@ -193,6 +193,16 @@ export function startTraffic(
   return traffic;
 }
 
+/** `503 of token: 4, …` */
+export function kindsOf(failures: readonly Failure[]): string {
+  const counts = new Map<string, number>();
+  for (const { what, status, reason } of failures) {
+    const kind = `${status || reason.slice(0, 80)} of ${what}`;
+    counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  }
+  return [...counts].map(([kind, count]) => `${kind}: ${count}`).join(', ') || 'none';
+}
+
 /** The ledger's questions, asked of a server. A client is told only of its own tokens, so both are asked. */
 export function checkedAt(target: Target, { machine, web }: Clients): Checked {
   const server = target as TestServer;
