@@ -37,6 +37,7 @@ beforeAll(async () => {
     ISSUER: `http://localhost:${port}`,
     DATABASE_URL: postgres.url,
     SECRET_KEY: 'the drills have a secret of their own, long enough',
+    RATE_LIMITS: 'off',
     DATABASE_POOL_MAX: String(POOL),
   };
   const maker = await startServer(env);

@@ -20,7 +20,7 @@ let file: string;
 
 beforeAll(async () => {
   place = newPlace();
-  server = await startServer(place.env);
+  server = await startServer({ ...place.env, RATE_LIMITS: 'off' });
   file = server.container.config.database.file as string;
   clients = await createClients(server);
 }, 90_000);

@@ -34,6 +34,7 @@ beforeAll(async () => {
     KEYS_DIR: join(folder, 'keys'),
     ISSUER: `http://localhost:${port}`,
     SECRET_KEY: 'the drills have a secret of their own, long enough',
+    RATE_LIMITS: 'off',
   };
   const maker = await startServer(env);
   clients = await createClients(maker);

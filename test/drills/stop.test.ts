@@ -22,6 +22,7 @@ beforeAll(async () => {
   const env = {
     ...place.env,
     ISSUER: `http://localhost:${port}`,
+    RATE_LIMITS: 'off',
     SECRET_KEY: 'long enough to be a secret of ours',
   };
   const maker = await startServer(env);

@@ -94,6 +94,7 @@ test(
       DATABASE_URL: url,
       KEYS_DIR: join(folder, 'keys'),
       SECRET_KEY: 'the drills have a secret of their own, long enough',
+      RATE_LIMITS: 'off',
     };
     const programs: Program[] = [];
     const start = async (index: number, program?: string[]) => {

@@ -27,6 +27,7 @@ export async function startNodes(count: number, more: Record<string, string> = {
     ISSUER: `http://localhost:${issuerPort}`,
     DATABASE_URL: await freshPostgres(),
     SECRET_KEY: 'the drills have a secret of their own, long enough',
+    RATE_LIMITS: 'off',
     ...more,
   };
   const maker = await startServer(env);
