@@ -28,13 +28,17 @@ export function createTraffic(handler: RequestListener): Traffic {
 
   async function drain(servers: readonly Server[], limitMs: number, lingerMs = 0): Promise<number> {
     draining = true;
+    // What the kernel has accepted for us would be reset with the listener: it is taken in first.
+    await turn();
+    await turn();
     for (const response of open) lastOfItsConnection(response);
     let cut = 0;
     const closed = Promise.all(servers.map(closing));
     const lingersUntil = performance.now() + lingerMs;
     // Again and again: connections fall idle when what they wait for has been answered.
     const sweep = setInterval(() => {
-      if (performance.now() >= lingersUntil) each(servers, 'closeIdleConnections');
+      // After what has arrived is read: to a busy process a connection looks idle that is not.
+      if (performance.now() >= lingersUntil) setImmediate(each, servers, 'closeIdleConnections');
     }, SWEEP_MS);
     const limit = setTimeout(() => {
       cut = open.size;
@@ -53,6 +57,9 @@ export function createTraffic(handler: RequestListener): Traffic {
 function lastOfItsConnection(response: ServerResponse): void {
   if (!response.headersSent) response.setHeader('connection', 'close');
 }
+
+/** Of the event loop, in which sockets are read and accepted. */
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** The `close` of an HTTP server would drop idle connections at once. */
 const closing = (server: Server): Promise<void> =>

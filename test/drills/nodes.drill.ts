@@ -113,8 +113,8 @@ test(
         `stopped in at most ${Math.max(...stops)} ms, p99 ${Math.round(percentile(traffic.times, 0.99))} ms; ` +
         `${verdict.checked} checked, ${verdict.lost} lost, ${verdict.resurrected} resurrected, ${verdict.doubled} doubled`,
     );
-    expect(traffic.failures).toEqual([]);
     expect(balancer.cut.slice(cutBefore)).toEqual([]);
+    expect(traffic.failures).toEqual([]);
     expect(new Set(logins)).toEqual(new Set([200]));
     expect(new Set(codes)).toEqual(new Set([0]));
     expect(verdict).toMatchObject(SOUND);

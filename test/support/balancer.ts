@@ -12,9 +12,16 @@ import {
   type ServerResponse,
 } from 'node:http';
 
+export interface Cut {
+  readonly port: number;
+  readonly method: string;
+  readonly path: string;
+  readonly reason: string;
+}
+
 export interface Balancer {
   /** In flight at a node when its connection broke, and so answered 502. */
-  readonly cut: { readonly port: number; readonly method: string; readonly path: string }[];
+  readonly cut: Cut[];
   /** Answers of each node. */
   readonly answered: Map<number, number>;
   close(): Promise<void>;
@@ -29,7 +36,7 @@ const bodyOf = async (message: IncomingMessage): Promise<Buffer> => {
 /** @param ports of the nodes, asked anew for each request */
 export async function startBalancer(port: number, ports: () => readonly number[]): Promise<Balancer> {
   const agent = new Agent({ keepAlive: true });
-  const cut: { port: number; method: string; path: string }[] = [];
+  const cut: Cut[] = [];
   const answered = new Map<number, number>();
   let turn = 0;
 
@@ -52,7 +59,8 @@ export async function startBalancer(port: number, ports: () => readonly number[]
       });
       sent.once('error', (error: NodeJS.ErrnoException) => {
         if (error.code === 'ECONNREFUSED') return resolve(false);
-        cut.push({ port: to, method, path: path.split('?')[0] ?? '' });
+        const reason = `${error.code}${sent.reusedSocket ? ' on a kept connection' : ''}`;
+        cut.push({ port: to, method, path: path.split('?')[0] ?? '', reason });
         if (!response.headersSent) response.writeHead(502);
         response.end();
         resolve(true);

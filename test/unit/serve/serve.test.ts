@@ -34,6 +34,11 @@ const get = (port: number, agent: http.Agent) =>
     request.once('error', reject);
   });
 
+/** Of the event loop. */
+async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+}
+
 describe('listening', () => {
   test('a busy port is one line that names PORT', async () => {
     const other = net.createServer().listen(0, '127.0.0.1');
@@ -79,6 +84,7 @@ describe('stopping', () => {
 
       signals.emit(name, name);
       signals.emit(name, name);
+      await turns(3);
       await expect(get(port, new http.Agent())).rejects.toThrow('ECONNREFUSED');
       expect(steps).toEqual(['drain']);
       response.end('late but complete');
@@ -109,6 +115,19 @@ describe('stopping', () => {
     expect(await get(port, agent)).toEqual({ status: 200, connection: 'close', body: 'fine' });
     expect(await stopped).toBe(0);
     agent.destroy();
+  });
+
+  test('R07: a connection that waits to be taken when we are told to stop is answered', async () => {
+    const { running } = serving();
+    const { port, stop } = await running;
+    const socket = net.connect(port, '127.0.0.1');
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    // The kernel has made the connection by then; the server has not heard of it yet.
+    await new Promise<void>((resolve) => process.nextTick(resolve));
+    const stopped = stop('test');
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    expect(answer.toString()).toMatch(/^HTTP\/1\.1 200 OK[\s\S]*connection: close/i);
+    expect(await stopped).toBe(0);
   });
 
   test('a container that cannot be closed is an exit code of 1', async () => {
