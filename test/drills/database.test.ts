@@ -253,7 +253,8 @@ describe('R12: no connection is to be had', () => {
       expect(failures.filter(({ status, retryAfter }) => status !== 503 || !retryAfter)).toEqual([]);
       expect(failures.length).toBeGreaterThan(10);
       expect(Math.max(...waits)).toBeLessThanOrEqual(LIMIT_MS);
-      expect(after).toBeLessThanOrEqual(POOL);
+      // One more listens for what other nodes say.
+      expect(after).toBeLessThanOrEqual(POOL + 1);
       expect(verdict).toMatchObject(SOUND);
     },
     PATIENCE_MS,

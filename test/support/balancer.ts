@@ -35,7 +35,9 @@ const bodyOf = async (message: IncomingMessage): Promise<Buffer> => {
 
 /** @param ports of the nodes, asked anew for each request */
 export async function startBalancer(port: number, ports: () => readonly number[]): Promise<Balancer> {
-  const agent = new Agent({ keepAlive: true });
+  // A connection for each request, as nginx does it unless told otherwise. On kept ones a request may cross their
+  // being closed, which no server can prevent and a proxy must try again.
+  const agent = new Agent({ keepAlive: false });
   const cut: Cut[] = [];
   const answered = new Map<number, number>();
   let turn = 0;
