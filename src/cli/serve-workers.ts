@@ -26,10 +26,10 @@ export interface Outside {
 }
 
 /** For a process that serves. */
-export const metricsOf = ({ operation: { metrics } }: Config): Metrics =>
+export const metricsOf = ({ operation: { metrics } }: Config, droppedLines: () => number): Metrics =>
   metrics.port === undefined && metrics.token === undefined
     ? noMetrics
-    : createMetrics({ version: version() });
+    : createMetrics({ version: version(), droppedLines });
 
 /** Opens `METRICS_PORT` where it is set; answers how to close it. */
 export async function openMetrics({ http, operation }: Config, scrape: Scrape): Promise<() => void> {
@@ -72,12 +72,11 @@ export async function runPrimary(container: Container, { count, tell }: PrimaryD
 
 export async function runWorker(
   config: Config,
-  log: Logger,
+  { log, metrics }: { readonly log: Logger; readonly metrics: Metrics },
   open: (container: Container, outside: Outside) => Promise<ServingNode>,
 ): Promise<number> {
   const link = linkToPrimary();
   try {
-    const metrics = metricsOf(config);
     const container = await createContainer(config, { log, metrics, report: (line) => log.info(line) });
     const outside = { signals: link.signals, scrape: gatherThrough(link, metrics) };
     const { serving, lead } = await open(container, outside).catch(async (error: unknown) => {

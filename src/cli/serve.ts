@@ -6,7 +6,8 @@ import { requireMigrated } from '../platform/database/migrate.js';
 import type { Config, ParsedConfig } from '../platform/config/config.js';
 import { keepTimeSteady } from '../platform/crypto/steady-time.js';
 import { createHealth } from '../platform/observe/health.js';
-import { createLogger } from '../platform/observe/logger.js';
+import { createLogger, type Logger } from '../platform/observe/logger.js';
+import { createLogSink } from '../platform/observe/log-sink.js';
 import { mergeMetrics, noMetrics } from '../platform/observe/metrics.js';
 import { type BannerFacts, renderBanner } from '../serve/banner.js';
 import { followChanges } from '../serve/follow-changes.js';
@@ -32,6 +33,8 @@ import { version } from './version.js';
 const MINUTE = 60_000;
 /** Well below the minute within which every node signs with a new key, or drops a withdrawn one. */
 const LOOK_FOR_KEYS_MS = 15_000;
+/** Of a log whose reader stands still when everything else has ended. */
+const LAST_LINES_MS = 500;
 
 interface Options {
   readonly host?: string;
@@ -82,10 +85,9 @@ function settingsFor(cli: Cli, { host, port, debug }: Options, tls: TlsFiles | u
 /** Alone, or as the primary of several, or as one of these. Answers the exit code. */
 async function runServer(cli: Cli, { config, warnings }: ParsedConfig, tls?: TlsFiles): Promise<number> {
   // With --json standard output is for the one document.
-  const log = createLogger({
-    level: config.log.level,
-    stream: cli.json ? cli.terminal.stderr : cli.terminal.stdout,
-  });
+  const sink = createLogSink(cli.json ? cli.terminal.stderr : cli.terminal.stdout);
+  const log = createLogger({ level: config.log.level, stream: sink });
+  sink.onCaughtUp((dropped) => log.warn({ dropped }, 'log lines are missing here: nobody took them'));
   keepTimeSteady((byMs) => {
     const seconds = Math.round(byMs / 1000);
     log.warn(
@@ -93,11 +95,27 @@ async function runServer(cli: Cli, { config, warnings }: ParsedConfig, tls?: Tls
       'the clock was set back; time goes on from before until it is caught up or we restart',
     );
   });
-  if (isWorker()) return runWorker(config, log, (container, outside) => listen(container, tls, outside));
-  for (const warning of warnings) log.warn(warning);
+  try {
+    return await runServing(cli, { config, warnings }, { log, droppedLines: sink.dropped }, tls);
+  } finally {
+    // What is written to a pipe keeps the process alive until it is taken.
+    if (sink.waiting()) setTimeout(() => process.exit(), LAST_LINES_MS).unref();
+  }
+}
+
+async function runServing(
+  cli: Cli,
+  { config, warnings }: Pick<ParsedConfig, 'config' | 'warnings'>,
+  { log, droppedLines }: { readonly log: Logger; readonly droppedLines: () => number },
+  tls?: TlsFiles,
+): Promise<number> {
   const alone = workerCount(config.operation.workers) === 1;
+  const metrics = alone || isWorker() ? metricsOf(config, droppedLines) : noMetrics;
+  if (isWorker()) {
+    return runWorker(config, { log, metrics }, (container, outside) => listen(container, tls, outside));
+  }
+  for (const warning of warnings) log.warn(warning);
   const report = (line: string) => log.info(line);
-  const metrics = alone ? metricsOf(config) : noMetrics;
   const container = await createContainer(config, { log, metrics, report });
   const tell = (administrator: Bootstrapped, port: number) => announce(cli, container, administrator, port);
   if (alone) return runAlone(container, tls, tell);
@@ -158,8 +176,10 @@ async function listen(
         ? application
         : beforeApplication(application, { scrape, token }),
     config,
+    https: config.issuer.startsWith('https:'),
     tls,
     log,
+    refused: container.metrics.refused,
     signals,
     ready: {
       drain: () => {

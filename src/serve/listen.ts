@@ -29,6 +29,11 @@ const LIMITS: ServerOptions = {
   // Beyond it Node answers 431.
   maxHeaderSize: 16_384,
 };
+/**
+ * Connections that wait to be taken; the system may allow fewer. Those beyond are not refused but try again
+ * after one, three and seven seconds, long after a busy moment is over.
+ */
+const BACKLOG = 4096;
 /** Nothing moved either way, as with a client that does not read its answer. */
 const SILENCE_MS = 75_000;
 
@@ -73,7 +78,7 @@ function addressesOf({ host, port }: ListenOptions): string[] {
 
 async function bind(server: Server, host: string, port: number, optional: boolean): Promise<boolean> {
   try {
-    server.listen({ host, port });
+    server.listen({ host, port, backlog: BACKLOG });
     await once(server, 'listening');
     return true;
   } catch (error) {

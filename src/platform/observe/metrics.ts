@@ -8,6 +8,8 @@ import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, R
 export interface Metrics {
   readonly on: boolean;
   request(route: string, status: number, milliseconds: number): void;
+  /** A request that was turned away before any work. */
+  refused(): void;
   tokensIssued(grantType: string): void;
   /** Each audited event. */
   audited(event: string, outcome: string | undefined): void;
@@ -34,7 +36,13 @@ const seconds = (milliseconds: number): number => Math.max(0, milliseconds) / 10
 /** `2xx` and so on. */
 const classOf = (status: number): string => `${Math.floor(status / 100)}xx`;
 
-export function createMetrics({ version }: { readonly version: string }): Metrics {
+interface MetricsDeps {
+  readonly version: string;
+  /** Log lines that nobody took, since the start. */
+  readonly droppedLines?: () => number;
+}
+
+export function createMetrics({ version, droppedLines = () => 0 }: MetricsDeps): Metrics {
   const registry = new Registry();
   const registers = [registry];
   const histogram = (name: string, help: string, buckets: number[]) =>
@@ -67,6 +75,20 @@ export function createMetrics({ version }: { readonly version: string }): Metric
     labelNames: ['outcome'],
     registers,
   });
+  const refused = new Counter({
+    name: 'postern_requests_refused_total',
+    help: 'Requests answered 503 before any work, because there were too many.',
+    registers,
+  });
+  new Counter({
+    name: 'postern_log_lines_dropped_total',
+    help: 'Log lines that were dropped because their reader stood still.',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(droppedLines());
+    },
+  });
   const commits = histogram('database_commit_seconds', 'Common transactions of SQLite.', DATABASE_BUCKETS);
   const units = histogram('database_commit_units', 'Units of work in one of these.', UNIT_BUCKETS);
   const trips = histogram(
@@ -79,6 +101,7 @@ export function createMetrics({ version }: { readonly version: string }): Metric
   return {
     on: true,
     request: (route, status, ms) => requests.observe({ route, status: classOf(status) }, seconds(ms)),
+    refused: () => refused.inc(),
     tokensIssued: (grant_type) => tokens.inc({ grant_type }),
     audited(event, outcome) {
       if (event === 'account.sign_in') signIns.inc({ outcome: outcome ?? 'success' });
@@ -98,6 +121,7 @@ const nothing = (): void => {};
 export const noMetrics: Metrics = {
   on: false,
   request: nothing,
+  refused: nothing,
   tokensIssued: nothing,
   audited: nothing,
   committed: nothing,

@@ -1,0 +1,53 @@
+import type { LogStream } from './logger.js';
+
+/** What a stream of Node's tells beside; a file or a test's list tells nothing and is never full. */
+export interface SinkStream extends LogStream {
+  /** Bytes that wait to be taken. */
+  readonly writableLength?: number;
+  once?(event: 'drain', listener: () => void): unknown;
+}
+
+/** The log's way out. Where its reader stands still, lines are dropped and counted instead of kept for ever. */
+export interface LogSink extends LogStream {
+  /** Lines since the start. */
+  dropped(): number;
+  /** Whether lines still wait for the reader. */
+  waiting(): boolean;
+  /** Told how many lines are missing, once the reader has caught up. */
+  onCaughtUp(listener: (dropped: number) => void): void;
+}
+
+/** Some thousands of lines: a reader that pauses for seconds misses nothing. */
+const MOST_WAITING = 1024 * 1024;
+
+/**
+ * A pipe's writes do not block, so what nobody reads piles up in memory; requests must neither wait for a
+ * log collector nor die of it.
+ */
+export function createLogSink(stream: SinkStream, mostWaiting = MOST_WAITING): LogSink {
+  let total = 0;
+  let untold = 0;
+  let listener = (_dropped: number): void => {};
+
+  function caughtUp(): void {
+    const dropped = untold;
+    untold = 0;
+    listener(dropped);
+  }
+
+  return {
+    isTTY: stream.isTTY,
+    write(line) {
+      if ((stream.writableLength ?? 0) < mostWaiting) return stream.write(line);
+      total += 1;
+      untold += 1;
+      if (untold === 1) stream.once?.('drain', caughtUp);
+      return false;
+    },
+    dropped: () => total,
+    waiting: () => (stream.writableLength ?? 0) > 0,
+    onCaughtUp(told) {
+      listener = told;
+    },
+  };
+}

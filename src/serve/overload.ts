@@ -1,0 +1,172 @@
+/**
+ * More requests than can be answered: what fits is answered in good time, and the rest are told so at once, before
+ * any work. Without this all would wait, and each would be answered when its sender has left.
+ */
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { headersOfEveryAnswer } from '../platform/web/security-headers.js';
+
+export interface GateOptions {
+  readonly https: boolean;
+  /** Told of each request that is turned away. */
+  readonly refused: () => void;
+  readonly log: { warn(fields: object, message: string): void };
+}
+
+/** Stands in front of everything that costs. */
+export interface Gate {
+  readonly handler: RequestListener;
+  /** To be told of each new connection. */
+  connected(): void;
+}
+
+interface Waiting {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly since: number;
+}
+
+/** Asked by whoever decides whether this process lives, who must not take "busy" for "dead". */
+const PROBES: ReadonlySet<string> = new Set(['/livez', '/readyz', '/healthz', '/config/health', '/metrics']);
+
+/** Requests that have arrived whole and wait for the database, the threads or another server. */
+const MOST_AT_WORK = 400;
+/** With so many of them the rest wait for their turn, one of which begins in each turn of the event loop. */
+const MANY_AT_WORK = 100;
+const MOST_WAITING = 1000;
+/** While somebody waits for so long nobody joins, … */
+const FULL_MS = 250;
+/** … and who has waited for so long is sent away after all. */
+const LATE_MS = 500;
+/** How long one turn of the event loop begins requests: a few dozen, which share a commit; … */
+const SLICE_MS = 10;
+/** … and longer where reading and turning away has taken long: that gets a fifth of the time at most. */
+const SHARE = 4;
+const LONGEST_SLICE_MS = 100;
+/** Node takes one connection a turn; so many turns begin nothing, so that a crowd of them is soon inside. */
+const EMPTY_TURNS = 32;
+const SAY_EVERY_MS = 10_000;
+
+export function createGate(handler: RequestListener, { https, refused, log }: GateOptions): Gate {
+  const refuse = createRefusal(https);
+  const waiting: Waiting[] = [];
+  let atWork = 0;
+  /** When this turn of the event loop came to us first. */
+  let began: number | undefined;
+  /** Whether a connection came in this turn, and how many turns have begun nothing because of that. */
+  let connections = false;
+  let empty = 0;
+  /** On reading and turning away, since requests were begun. */
+  let spent = 0;
+  let silentUntil = 0;
+  let unsaid = 0;
+
+  function turn(): number {
+    const now = performance.now();
+    if (began === undefined) {
+      began = now;
+      setImmediate(endTurn);
+    }
+    return now;
+  }
+
+  function endTurn(): void {
+    const now = performance.now();
+    spent += now - (began ?? now);
+    began = undefined;
+    empty = connections && empty < EMPTY_TURNS ? empty + 1 : 0;
+    connections = false;
+    if (empty === 0) {
+      const end = now + Math.min(Math.max(SLICE_MS, spent * SHARE), LONGEST_SLICE_MS);
+      do startNext();
+      while (waiting.length > 0 && atWork < MANY_AT_WORK && performance.now() < end);
+      spent = 0;
+    }
+    if (waiting.length > 0 || empty > 0) turn();
+  }
+
+  function startNext(): void {
+    const next = waiting.shift();
+    if (next === undefined || next.response.closed) return;
+    if (performance.now() - next.since > LATE_MS) turnAway(next.request, next.response);
+    else start(next.request, next.response);
+  }
+
+  function isFull(now: number): boolean {
+    const [first] = waiting;
+    return (
+      atWork >= MOST_AT_WORK ||
+      waiting.length >= MOST_WAITING ||
+      (first !== undefined && now - first.since > FULL_MS)
+    );
+  }
+
+  function start(request: IncomingMessage, response: ServerResponse): void {
+    let counted = false;
+    const enter = (): void => {
+      counted = !response.closed;
+      if (counted) atWork += 1;
+    };
+    response.once('close', () => {
+      if (counted) atWork -= 1;
+    });
+    // One whose body drips in keeps nobody else out.
+    if (hasBody(request)) request.once('end', enter);
+    else enter();
+    handler(request, response);
+  }
+
+  function turnAway(request: IncomingMessage, response: ServerResponse): void {
+    refuse(request, response);
+    refused();
+    unsaid += 1;
+    const now = performance.now();
+    if (now < silentUntil) return;
+    silentUntil = now + SAY_EVERY_MS;
+    log.warn({ refused: unsaid }, 'too many requests at once: some were answered 503');
+    unsaid = 0;
+  }
+
+  return {
+    handler(request, response) {
+      if (PROBES.has(request.url ?? '')) return handler(request, response);
+      const now = turn();
+      if (isFull(now)) return turnAway(request, response);
+      const free = waiting.length === 0 && empty === 0 && atWork < MANY_AT_WORK;
+      if (free && now - (began ?? now) < SLICE_MS) return start(request, response);
+      waiting.push({ request, response, since: now });
+    },
+    connected() {
+      connections = true;
+      turn();
+    },
+  };
+}
+
+const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
+
+const JSON_BODY = Buffer.from(
+  JSON.stringify({
+    error: 'temporarily_unavailable',
+    error_description: 'The service is busy for a moment. Please try again.',
+  }),
+);
+const PAGE = Buffer.from(
+  '<!doctype html><html lang="en"><meta charset="utf-8"><title>Busy for a moment</title>' +
+    '<h1>Busy for a moment</h1><p>Please try again in a few seconds.</p></html>',
+);
+
+/** The cheapest answer there is. */
+function createRefusal(https: boolean): RequestListener {
+  const headOf = (type: string, body: Buffer): string[] => [
+    ...headersOfEveryAnswer(https).flat(),
+    ...['Content-Type', type, 'Content-Length', String(body.length), 'Cache-Control', 'no-store'],
+    ...['Retry-After', '2'],
+  ];
+  const forPrograms = headOf('application/json; charset=utf-8', JSON_BODY);
+  const forPeople = headOf('text/html; charset=utf-8', PAGE);
+  return ({ headers }, response) => {
+    if (headers.accept?.includes('text/html')) response.writeHead(503, forPeople).end(PAGE);
+    else response.writeHead(503, forPrograms).end(JSON_BODY);
+  };
+}
