@@ -30,8 +30,9 @@ const PROBES: ReadonlySet<string> = new Set(['/livez', '/readyz', '/healthz', '/
 
 /** Requests that have arrived whole and wait for the database, the threads or another server. */
 const MOST_AT_WORK = 400;
-/** With so many of them the rest wait for their turn, one of which begins in each turn of the event loop. */
+/** With so many of them and turns that take so long, it is the event loop they wait for: one begins in each turn. */
 const MANY_AT_WORK = 100;
+const LONG_TURN_MS = 30;
 const MOST_WAITING = 1000;
 /** While somebody waits for so long nobody joins, … */
 const FULL_MS = 250;
@@ -55,6 +56,8 @@ export function createGate(handler: RequestListener, { https, refused, log }: Ga
   /** Whether a connection came in this turn, and how many turns have begun nothing because of that. */
   let connections = false;
   let empty = 0;
+  /** When the turn before ended, where this one follows without a pause. */
+  let turnedAt: number | undefined;
   /** On reading and turning away, since requests were begun. */
   let spent = 0;
   let silentUntil = 0;
@@ -77,11 +80,14 @@ export function createGate(handler: RequestListener, { https, refused, log }: Ga
     connections = false;
     if (empty === 0) {
       const end = now + Math.min(Math.max(SLICE_MS, spent * SHARE), LONGEST_SLICE_MS);
+      const most = turnedAt !== undefined && now - turnedAt > LONG_TURN_MS ? MANY_AT_WORK : MOST_AT_WORK;
       do startNext();
-      while (waiting.length > 0 && atWork < MANY_AT_WORK && performance.now() < end);
+      while (waiting.length > 0 && atWork < most && performance.now() < end);
       spent = 0;
     }
-    if (waiting.length > 0 || empty > 0) turn();
+    const more = waiting.length > 0 || empty > 0;
+    turnedAt = more ? performance.now() : undefined;
+    if (more) turn();
   }
 
   function startNext(): void {

@@ -2,8 +2,6 @@
  * What the database does to the protocol: away, slow, refusing a row, growing. Nothing is answered as done
  * that was not written, nothing is half written, and what has ended is cleared away in good time.
  */
-import { connect, createServer, type Server, type Socket } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import BetterSqlite3 from 'better-sqlite3';
 import pg from 'pg';
@@ -26,6 +24,7 @@ import {
 import { freshPostgres } from '../support/postgres.js';
 import { startServer, type TestClient, type TestServer } from '../support/server.js';
 import { later, realTime } from '../support/time.js';
+import { openWay } from '../support/way.js';
 
 const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
 const INVALID_GRANT = { status: 400, body: { error: 'invalid_grant' } };
@@ -63,40 +62,15 @@ async function lockedSqlite(): Promise<Fault> {
 /** The way to the server is cut: connections break, new ones are refused. */
 async function cutPostgres(): Promise<Fault> {
   const url = new URL(await freshPostgres());
-  const target = { host: url.hostname, port: Number(url.port) };
-  const sockets = new Set<Socket>();
-  const way: Server = createServer((near) => {
-    const far = connect(target);
-    for (const [from, to] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      sockets.add(from);
-      from.on('error', () => to.destroy());
-      from.on('close', () => {
-        sockets.delete(from);
-        to.destroy();
-      });
-      from.pipe(to);
-    }
-  });
-  const open = (port: number) =>
-    new Promise<void>((resolve) => way.listen(port, '127.0.0.1', () => resolve()));
-  const cut = () =>
-    new Promise<void>((resolve) => {
-      way.close(() => resolve());
-      for (const socket of sockets) socket.destroy();
-    });
-  await open(0);
-  const { port } = way.address() as AddressInfo;
+  const way = await openWay({ host: url.hostname, port: Number(url.port) });
   url.hostname = '127.0.0.1';
-  url.port = String(port);
+  url.port = String(way.port);
   return {
     env: { DATABASE_URL: url.href },
     answered: [],
-    begin: cut,
-    end: () => open(port),
-    close: cut,
+    begin: way.cut,
+    end: way.restore,
+    close: way.close,
   };
 }
 

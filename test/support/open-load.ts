@@ -19,7 +19,7 @@ interface Line {
   close(): void;
 }
 
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 30_000;
 
 const isWhole = (text: string): boolean => {
   const end = text.indexOf('\r\n\r\n');
