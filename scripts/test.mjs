@@ -2,6 +2,7 @@
  * `npm test`: everything, one jest run after the other, PostgreSQL and Chromium included.
  * `npm run drill [-- --full] [-- R04 …]` runs the races with 100 (1000) rounds and the drills with 30 (200) kills,
  * or those whose titles have one of the names; a table at the end says what came of each and what was measured.
+ * With --full, or by the name R30, the unit and flow tests run five times too, shuffled.
  * Other arguments go to jest, as in `npm test -- test/flows/refresh.test.ts`.
  * The last line is always `N passed, N failed`.
  */
@@ -12,11 +13,16 @@ import { ensureChromium } from './lib/chromium.mjs';
 import { enter, prepare } from './lib/front-door.mjs';
 import { runJest } from './lib/jest.mjs';
 import { tell } from './lib/one-line.mjs';
+import { inRoot } from './lib/paths.mjs';
 
 const args = process.argv.slice(2);
 const drill = args.includes('--drill');
 const full = args.includes('--full');
 const extra = args.filter((arg) => arg !== '--drill' && arg !== '--full');
+
+/** R30 is no test but runs of tests. */
+const SHUFFLED = 'R30';
+const SHUFFLED_RUNS = 5;
 
 const RACES = { projects: ['races'], flags: ['--runInBand'] };
 const EVERYTHING = [
@@ -56,7 +62,8 @@ async function runDrill() {
   const kills = process.env.DRILL_KILLS || (full ? '200' : '30');
   const names = extra.filter((arg) => /^R\d\d$/.test(arg));
   const others = extra.filter((arg) => !names.includes(arg));
-  const chosen = names.length > 0 ? ['--testNamePattern', names.join('|')] : [];
+  const ownNames = names.filter((name) => name !== SHUFFLED);
+  const chosen = ownNames.length > 0 ? ['--testNamePattern', ownNames.join('|')] : [];
   tell(
     `Drill: ${rounds} rounds of each race, ${kills} kills${names.length > 0 ? `; only ${names.join(', ')}` : ''}`,
   );
@@ -67,22 +74,43 @@ async function runDrill() {
   const pulse = setInterval(() => {
     tell(`  still at it, ${Math.round((Date.now() - began) / 1000)} s`);
   }, 30_000);
+  const total = { passed: 0, failed: 0, skipped: 0, tests: [] };
   try {
-    const flags = [...RACES.flags, '--verbose', `--testTimeout=${3_600_000}`, ...chosen];
-    const env = {
-      RACE_ROUNDS: rounds,
-      DRILL_KILLS: kills,
-      DRILL: '1',
-      DRILL_FULL: full ? '1' : '',
-      DRILL_FIGURES: figures,
-    };
-    const result = await runJest({ projects: ['races', 'drills'], flags, extra: others, env });
-    tell(`\n${summary(result.tests)}\n${measurements(figures)}`);
-    return result;
+    if (names.length === 0 || ownNames.length > 0) {
+      const flags = [...RACES.flags, '--verbose', `--testTimeout=${3_600_000}`, ...chosen];
+      const env = {
+        RACE_ROUNDS: rounds,
+        DRILL_KILLS: kills,
+        DRILL: '1',
+        DRILL_FULL: full ? '1' : '',
+        DRILL_FIGURES: figures,
+      };
+      add(total, await runJest({ projects: ['races', 'drills'], flags, extra: others, env }));
+    }
+    if (names.includes(SHUFFLED) || (full && names.length === 0)) add(total, await runShuffled(others));
+    tell(`\n${summary(total.tests)}\n${measurements(figures)}`);
+    return total;
   } finally {
     clearInterval(pulse);
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** R30: the files in any order, and the tests of each in any order. */
+async function runShuffled(extra) {
+  const total = { passed: 0, failed: 0, skipped: 0, tests: [] };
+  for (let run = 1; run <= SHUFFLED_RUNS; run += 1) {
+    const seed = Math.floor(Math.random() * 2 ** 31);
+    tell(`\n== ${SHUFFLED}: run ${run} of ${SHUFFLED_RUNS}, --randomize --seed=${seed}`);
+    const began = Date.now();
+    const sequencer = `--testSequencer=${inRoot('scripts', 'lib', 'shuffled-files.mjs')}`;
+    const flags = ['--maxWorkers=2', '--randomize', `--seed=${seed}`, sequencer];
+    const result = await runJest({ projects: ['unit', 'flows'], flags, extra });
+    const name = `${SHUFFLED}: run ${run} with seed ${seed}: ${result.passed} passed, ${result.failed} failed`;
+    const status = result.failed === 0 ? 'passed' : 'failed';
+    add(total, { ...result, tests: [{ name, status, seconds: (Date.now() - began) / 1000 }] });
+  }
+  return total;
 }
 
 /** One line a test that ran, those that failed first. */
@@ -103,5 +131,6 @@ function measurements(file) {
 }
 
 function add(total, result) {
-  for (const key of Object.keys(total)) total[key] += result[key];
+  for (const key of ['passed', 'failed', 'skipped']) total[key] += result[key];
+  total.tests?.push(...result.tests);
 }

@@ -78,8 +78,9 @@ pg.Client.prototype.query = function queryWatched(config, ...rest) {
 };
 
 const { emit } = http.Server.prototype;
-http.Server.prototype.emit = function emitWatched(event, request, response) {
-  if (event !== 'request') return emit.apply(this, arguments);
+http.Server.prototype.emit = function emitWatched(event, ...args) {
+  const [request, response] = args;
+  if (event !== 'request') return emit.call(this, event, ...args);
   const [, control] = /^\/__crash\/?(.*)$/.exec(request.url) ?? [];
   if (control !== undefined) {
     response.end(JSON.stringify(recorded));
@@ -99,5 +100,5 @@ http.Server.prototype.emit = function emitWatched(event, request, response) {
       return end.apply(this, args);
     };
   }
-  return emit.apply(this, arguments);
+  return emit.call(this, event, ...args);
 };

@@ -1,0 +1,50 @@
+import { Writable } from 'node:stream';
+import { expect, test } from '@jest/globals';
+import { createLogSink } from '../../../src/platform/observe/log-sink.js';
+
+/** A pipe whose reader takes lines when told to. */
+function pipe() {
+  const taken: string[] = [];
+  const held: (() => void)[] = [];
+  const stream = new Writable({
+    highWaterMark: 10,
+    write(chunk, _encoding, done) {
+      held.push(() => {
+        taken.push(String(chunk));
+        done();
+      });
+    },
+  });
+  return {
+    stream,
+    taken,
+    async readAll() {
+      while (held.length > 0) {
+        held.shift()?.();
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    },
+  };
+}
+
+test('R28: beyond the bound lines are dropped, counted, and told of once the reader has caught up', async () => {
+  const { stream, taken, readAll } = pipe();
+  const sink = createLogSink(stream, 30);
+  const told: number[] = [];
+  sink.onCaughtUp((dropped) => told.push(dropped));
+  for (let line = 0; line < 10; line += 1) sink.write(`line ${line} ..`);
+  expect([sink.dropped(), sink.waiting(), told]).toEqual([6, true, []]);
+  await readAll();
+  expect(taken).toEqual(['line 0 ..', 'line 1 ..', 'line 2 ..', 'line 3 ..']);
+  expect([sink.waiting(), told]).toEqual([false, [6]]);
+  sink.write('again');
+  await readAll();
+  expect([taken.at(-1), sink.dropped(), told]).toEqual(['again', 6, [6]]);
+});
+
+test('a stream that tells nothing of what waits, such as a file, is never full', () => {
+  const lines: string[] = [];
+  const sink = createLogSink({ write: (line) => lines.push(line) }, 1);
+  for (let line = 0; line < 5; line += 1) sink.write(`${line}`);
+  expect([lines.length, sink.dropped(), sink.waiting()]).toEqual([5, 0, false]);
+});
