@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
 import BetterSqlite3 from 'better-sqlite3';
 import { newPlace, type Place, type Ran } from '../support/command-line.js';
-import { say } from '../support/drill-forms.js';
+import { measured } from '../support/figures.js';
 
 const PRODUCTION = {
   ISSUER: 'https://id.example.org',
@@ -188,7 +188,7 @@ test(`R27: ${CASES.length} bad configurations`, async () => {
       expect([name, keysIn(place), touched]).toEqual([name, [], false]);
     }
   }
-  say(`R27: ${CASES.length} starts refused, each with one line and exit code 1, no key made`);
+  measured('R27', `${CASES.length} starts refused, each with one line and exit code 1, no key made`);
 }, 240_000);
 
 test('R27: a port that is taken', async () => {

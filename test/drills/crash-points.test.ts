@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import BetterSqlite3 from 'better-sqlite3';
 import pg from 'pg';
 import { type Browser, createBrowser } from '../support/browser.js';
-import { isShort, say } from '../support/drill-forms.js';
+import { measured, SHORT } from '../support/figures.js';
 import { getCode, introspect, post, redeem, refresh, signIn } from '../support/flow.js';
 import { ADA, upstreamOf } from '../support/login-world.js';
 import { freshPostgres } from '../support/postgres.js';
@@ -21,7 +21,7 @@ import { type OidcUpstream, startOidcUpstream } from '../support/upstreams.js';
 const CRASH = `--import ${new URL('../support/crash-points.mjs', import.meta.url).href}`;
 const TIMEOUT = 1_800_000;
 /** In `npm test`: the write that consumes the code, the revocation's commit, and everything written but not told. */
-const SHORT: Readonly<Record<string, readonly string[]>> = {
+const FEW: Readonly<Record<string, readonly string[]>> = {
   'code exchange': ['after:1', 'reply'],
   refresh: ['after:1'],
   revocation: ['before:commit'],
@@ -168,7 +168,7 @@ const SCENES: Record<string, (world: World) => Promise<Scene>> = {
   },
 };
 
-describe.each(isShort ? ['SQLite'] : ['SQLite', 'PostgreSQL'])('on %s', (database) => {
+describe.each(SHORT ? ['SQLite'] : ['SQLite', 'PostgreSQL'])('on %s', (database) => {
   let folder: string;
   let upstream: OidcUpstream;
   let env: Record<string, string>;
@@ -214,6 +214,7 @@ describe.each(isShort ? ['SQLite'] : ['SQLite', 'PostgreSQL'])('on %s', (databas
       SECRET_KEY: 'the crashes have a secret of their own, long enough',
       LOG_LEVEL: 'warn',
       REFRESH_GRACE: '60',
+      RATE_LIMITS: 'off',
       UPSTREAM_LAB_ISSUER: upstream.issuer,
       UPSTREAM_LAB_CLIENT_ID: upstream.clientId,
       UPSTREAM_LAB_CLIENT_SECRET: upstream.clientSecret,
@@ -252,11 +253,11 @@ describe.each(isShort ? ['SQLite'] : ['SQLite', 'PostgreSQL'])('on %s', (databas
   function pointsOf(name: string, writes: readonly string[]): string[] {
     const all = ['before:0', ...writes.map((_, index) => `after:${index}`), 'reply'];
     const commit = writes.findLastIndex((write) => write.startsWith('commit'));
-    const wanted = SHORT[name] ?? [];
-    return isShort ? wanted.map((point) => (point === 'before:commit' ? `after:${commit - 1}` : point)) : all;
+    const wanted = FEW[name] ?? [];
+    return SHORT ? wanted.map((point) => (point === 'before:commit' ? `after:${commit - 1}` : point)) : all;
   }
 
-  const scenes = Object.entries(SCENES).filter(([name]) => !isShort || SHORT[name] !== undefined);
+  const scenes = Object.entries(SCENES).filter(([name]) => !SHORT || FEW[name] !== undefined);
 
   test.each(scenes)(
     `R25: ${database}, %s`,
@@ -275,11 +276,12 @@ describe.each(isShort ? ['SQLite'] : ['SQLite', 'PostgreSQL'])('on %s', (databas
         });
         outcomes.push(`${point} ${outcome}`);
       }
-      say(
-        `R25: ${database}, ${name} (${writes.join('; ')}): ${outcomes.length} points: ${outcomes.join(', ')}`,
+      measured(
+        'R25',
+        `${database}, ${name} (${writes.join('; ')}): ${outcomes.length} points: ${outcomes.join(', ')}`,
       );
       // Before the first write nothing can have happened, before the answer everything has.
-      if (!isShort) expect([outcomes[0], outcomes.at(-1)]).toEqual(['before:0 nothing', 'reply all']);
+      if (!SHORT) expect([outcomes[0], outcomes.at(-1)]).toEqual(['before:0 nothing', 'reply all']);
     },
     TIMEOUT,
   );

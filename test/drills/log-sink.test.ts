@@ -1,11 +1,11 @@
 /** R28: whoever reads the log stands still. Requests do not wait for him, and what he misses is counted. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { newPlace, type Place } from '../support/command-line.js';
-import { percentile, say, sized, until, whole } from '../support/drill-forms.js';
+import { measured, percentile, size, until } from '../support/figures.js';
 import { closedLoad, requestBytes } from '../support/open-load.js';
 import { freePort, type Program, startProgram } from '../support/program.js';
 
-const BLOCKED_MS = sized({ short: 5_000, drill: 20_000, full: 60_000 });
+const BLOCKED_MS = size(5_000, 20_000, 60_000);
 const TIMEOUT = 60_000 + BLOCKED_MS * 2;
 /** As long as a line gets, so that the pipe is soon full: the path stands in it. */
 const LONG_PATH = `/${'a/'.repeat(2000)}`;
@@ -17,7 +17,11 @@ let metricsPort: number;
 beforeAll(async () => {
   place = newPlace();
   metricsPort = await freePort();
-  program = await startProgram(place.folder, { ...place.env, METRICS_PORT: String(metricsPort) });
+  program = await startProgram(place.folder, {
+    ...place.env,
+    RATE_LIMITS: 'off',
+    METRICS_PORT: String(metricsPort),
+  });
   await program.until(/Stop: Ctrl-C/);
 });
 
@@ -48,8 +52,9 @@ test(
 
     const delays = [before, blocked].map((shots) => shots.map(({ milliseconds }) => milliseconds));
     const [open, full] = delays.map((list) => percentile(list, 0.99)) as [number, number];
-    say(
-      `R28: blocked for ${BLOCKED_MS / 1000} s: ${blocked.length} requests answered, p99 ${whole(full)} ms (${whole(open)} ms ` +
+    measured(
+      'R28',
+      `blocked for ${BLOCKED_MS / 1000} s: ${blocked.length} requests answered, p99 ${Math.round(full)} ms (${Math.round(open)} ms ` +
         `before), ${missing} lines dropped and counted`,
     );
     expect(blocked.filter(({ status }) => status !== 404)).toEqual([]);
@@ -67,8 +72,8 @@ test(
     program.child.stdout?.pause();
     while ((await dropped()) === already) await load(500);
     program.child.kill('SIGTERM');
-    const within = await until(() => program.child.exitCode !== null, 10_000);
-    say(`R28: with the pipe full it ended within ${whole(within)} ms of SIGTERM`);
+    const within = await until('it has ended', () => program.child.exitCode !== null, 10_000);
+    measured('R28', `with the pipe full it ended within ${Math.round(within)} ms of SIGTERM`);
     expect(program.child.exitCode).toBe(0);
     program.child.stdout?.resume();
   },

@@ -7,13 +7,13 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createBrowser } from '../support/browser.js';
-import { say, sized } from '../support/drill-forms.js';
+import { measured, size } from '../support/figures.js';
 import { getCode, introspect, redeem, refresh, type TokenAnswer } from '../support/flow.js';
 import { freshPostgres } from '../support/postgres.js';
 import { startServer, type TestClient, type TestServer } from '../support/server.js';
 
-const CODES = sized({ short: 20, drill: 100, full: 500 });
-const REFRESHES = sized({ short: 60, drill: 500, full: 3000 });
+const CODES = size(20, 100, 500);
+const REFRESHES = size(60, 500, 3000);
 const TIMEOUT = 60_000 + (CODES + REFRESHES) * 1_000;
 /** Of ten answers one is lost. */
 const EVERY = 10;
@@ -80,6 +80,7 @@ describe.each(['SQLite', 'PostgreSQL'])('on %s', (database) => {
     proxy = await startLossyProxy();
     server = await startServer({
       ISSUER: `http://localhost:${proxy.port}`,
+      RATE_LIMITS: 'off',
       ...(database === 'PostgreSQL' ? { DATABASE_URL: await freshPostgres() } : {}),
     });
     proxy.to(Number(new URL(server.local).port));
@@ -113,8 +114,9 @@ describe.each(['SQLite', 'PostgreSQL'])('on %s', (database) => {
         );
         expect(anew.answer.status).toBe(200);
       }
-      say(
-        `R23: ${database}: ${CODES} codes, ${restarts} answers lost: each retry refused, each new start good`,
+      measured(
+        'R23',
+        `${database}: ${CODES} codes, ${restarts} answers lost: each retry refused, each new start good`,
       );
       expect(restarts).toBeGreaterThan(0);
     },
@@ -145,8 +147,9 @@ describe.each(['SQLite', 'PostgreSQL'])('on %s', (database) => {
         tokens = answer.body;
       }
       const forks = [...successors.values()].filter(({ size }) => size > 1).length;
-      say(
-        `R23: ${database}: ${REFRESHES} refreshes, ${retried} answers lost and asked for again, ${forks} forks`,
+      measured(
+        'R23',
+        `${database}: ${REFRESHES} refreshes, ${retried} answers lost and asked for again, ${forks} forks`,
       );
       expect(retried).toBeGreaterThanOrEqual(Math.floor(REFRESHES / EVERY) - 1);
       expect(forks).toBe(0);

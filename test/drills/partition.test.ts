@@ -1,13 +1,13 @@
 /** R24: one of two nodes loses its way to PostgreSQL. It says so, the other does not notice, and it comes back. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { newPlace, type Place } from '../support/command-line.js';
-import { percentile, say, sized, until, whole } from '../support/drill-forms.js';
+import { measured, percentile, size, until } from '../support/figures.js';
 import { freshPostgres } from '../support/postgres.js';
 import { freePort, type Program, startProgram } from '../support/program.js';
 import { sendWire } from '../support/raw.js';
 import { openWay, type Way } from '../support/way.js';
 
-const BLOCKED_MS = sized({ short: 2_000, drill: 20_000, full: 120_000 });
+const BLOCKED_MS = size(2_000, 20_000, 120_000);
 const TIMEOUT = 120_000 + BLOCKED_MS;
 
 let place: Place;
@@ -30,6 +30,7 @@ beforeAll(async () => {
     SECRET_KEY: 'two nodes of one service share this secret',
     ISSUER: `http://localhost:${port}`,
     LOG_LEVEL: 'warn',
+    RATE_LIMITS: 'off',
   };
   const args = 'client create --json --name Parted --grant-type client_credentials --scope profile';
   const client = (await place.run(args, { env: { ...shared, DATABASE_URL: straight } })).json();
@@ -70,7 +71,7 @@ describe.each(['cut', 'hang'] as const)('the way to the database: %s', (fault) =
     `R24: ${fault}`,
     async () => {
       const ready = async () => (await readiness(parted)) === 200;
-      await until(ready, 10_000);
+      await until('it is ready', ready, 10_000);
       expect((await tokenOf(parted)).status).toBe(200);
       const elsewhere: Awaited<ReturnType<typeof tokenOf>>[] = [];
       let on = true;
@@ -79,7 +80,7 @@ describe.each(['cut', 'hang'] as const)('the way to the database: %s', (fault) =
       })();
 
       await way[fault]();
-      const failed = await until(async () => !(await ready()), 5_000);
+      const failed = await until('readiness fails', async () => !(await ready()), 5_000);
       const here: Awaited<ReturnType<typeof tokenOf>>[] = [];
       for (const end = performance.now() + BLOCKED_MS; performance.now() < end; )
         here.push(await tokenOf(parted));
@@ -87,21 +88,22 @@ describe.each(['cut', 'hang'] as const)('the way to the database: %s', (fault) =
       expect((await fetch(`http://127.0.0.1:${parted.port}/livez`)).status).toBe(200);
       expect(await readiness(other)).toBe(200);
       await way.restore();
-      const back = await until(ready, 5_000);
-      await until(async () => (await tokenOf(parted)).status === 200, 5_000);
+      const back = await until('it is ready again', ready, 5_000);
+      await until('it gives tokens', async () => (await tokenOf(parted)).status === 200, 5_000);
       on = false;
       await traffic;
 
-      say(
-        `R24: ${fault} for ${BLOCKED_MS / 1000} s: not ready after ${whole(failed)} ms, ${here.length} requests there ` +
-          `answered 503, the slowest in ${whole(Math.max(...here.map(({ milliseconds }) => milliseconds)))} ms; ` +
+      measured(
+        'R24',
+        `${fault} for ${BLOCKED_MS / 1000} s: not ready after ${Math.round(failed)} ms, ${here.length} requests there ` +
+          `answered 503, the slowest in ${Math.round(Math.max(...here.map(({ milliseconds }) => milliseconds)))} ms; ` +
           `${elsewhere.length} at the other node, 0 failed, p99 ` +
-          `${whole(
+          `${Math.round(
             percentile(
               elsewhere.map(({ milliseconds }) => milliseconds),
               0.99,
             ),
-          )} ms; ready again ${whole(back)} ms after`,
+          )} ms; ready again ${Math.round(back)} ms after`,
       );
       expect(here.filter(({ status, retryAfter }) => status !== 503 || !retryAfter)).toEqual([]);
       expect(Math.max(...here.map(({ milliseconds }) => milliseconds))).toBeLessThan(5_000);

@@ -2,12 +2,12 @@
 import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { newPlace, type Place } from '../support/command-line.js';
-import { isShort, percentile, say, sized, until, whole } from '../support/drill-forms.js';
+import { measured, percentile, SHORT, size, until } from '../support/figures.js';
 import { closedLoad, requestBytes } from '../support/open-load.js';
 import { type Program, startProgram } from '../support/program.js';
 
-const SOCKETS = sized({ short: 200, drill: 2000, full: 2000 });
-const OTHERS_MS = sized({ short: 3_000, drill: 15_000, full: 60_000 });
+const SOCKETS = size(200, 2000, 2000);
+const OTHERS_MS = size(3_000, 15_000, 60_000);
 const CUT_WITHIN_MS = 90_000;
 
 let place: Place;
@@ -15,7 +15,7 @@ let program: Program;
 
 beforeAll(async () => {
   place = newPlace();
-  program = await startProgram(place.folder, { ...place.env, LOG_LEVEL: 'warn' });
+  program = await startProgram(place.folder, { ...place.env, RATE_LIMITS: 'off', LOG_LEVEL: 'warn' });
   await program.until(/Stop: Ctrl-C/);
 });
 
@@ -71,15 +71,16 @@ test(
     expect(beside).toBeLessThan(1_000);
 
     let end = `${drippers.filter(({ isCut }) => !isCut()).length} of them not cut yet`;
-    if (!isShort) {
-      await until(() => drippers.every(({ isCut }) => isCut()), CUT_WITHIN_MS);
+    if (!SHORT) {
+      await until('all are cut', () => drippers.every(({ isCut }) => isCut()), CUT_WITHIN_MS);
       const after = await Promise.all(drippers.map(({ cut }) => cut));
-      end = `all cut after ${whole(Math.min(...after) / 1000)} to ${whole(Math.max(...after) / 1000)} s`;
+      end = `all cut after ${Math.round(Math.min(...after) / 1000)} to ${Math.round(Math.max(...after) / 1000)} s`;
       expect(Math.max(...after)).toBeLessThan(CUT_WITHIN_MS);
     }
     for (const { socket } of drippers) socket.destroy();
-    say(
-      `R22: beside ${SOCKETS} dripping sockets ${others.length} pages, p95 ${whole(beside)} ms (${whole(without)} ms ` +
+    measured(
+      'R22',
+      `beside ${SOCKETS} dripping sockets ${others.length} pages, p95 ${Math.round(beside)} ms (${Math.round(without)} ms ` +
         `without); ${end}`,
     );
   },

@@ -4,6 +4,9 @@ import { appendFileSync } from 'node:fs';
 /** `npm run drill -- --full`. */
 export const FULL = process.env.DRILL_FULL === '1';
 
+/** `npm test`: seconds only. */
+export const SHORT = !process.env.DRILL;
+
 /** Three sizes: seconds in `npm test`, a minute or two in `npm run drill`, all of the row with `--full`. */
 export const size = <T>(test: T, drill: T, full: T): T => (FULL ? full : process.env.DRILL ? drill : test);
 
