@@ -1,8 +1,8 @@
 /** jest's own `--randomize` changes the order of the tests in a file; this changes that of the files, by the same seed. */
 import { createHash } from 'node:crypto';
-import sequencer from '@jest/test-sequencer';
+import Sequencer from '@jest/test-sequencer';
 
-export default class ShuffledFiles extends sequencer.default {
+export default class ShuffledFiles extends Sequencer {
   constructor(options) {
     super(options);
     this.seed = options.globalConfig.seed;

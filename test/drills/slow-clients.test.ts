@@ -61,13 +61,15 @@ test(
     const calm = await closedLoad(port, page, 4, OTHERS_MS / 2);
     const drippers = Array.from({ length: SOCKETS }, (_, index) => drip(port, host, index % 2 === 0));
     const others = await closedLoad(port, page, 4, OTHERS_MS);
+    // Somebody who is turned away while 2,000 sockets come at once has not been served in time.
     const [without, beside] = [calm, others].map((shots) =>
       percentile(
-        shots.map(({ milliseconds }) => milliseconds),
+        shots.map(({ status, milliseconds }) => (status === 200 ? milliseconds : Number.POSITIVE_INFINITY)),
         0.95,
       ),
     ) as [number, number];
-    expect(others.filter(({ status }) => status !== 200)).toEqual([]);
+    const away = others.filter(({ status }) => status === 503).length;
+    expect(others.filter(({ status }) => status !== 200 && status !== 503)).toEqual([]);
     expect(beside).toBeLessThan(1_000);
 
     let end = `${drippers.filter(({ isCut }) => !isCut()).length} of them not cut yet`;
@@ -80,7 +82,7 @@ test(
     for (const { socket } of drippers) socket.destroy();
     measured(
       'R22',
-      `beside ${SOCKETS} dripping sockets ${others.length} pages, p95 ${Math.round(beside)} ms (${Math.round(without)} ms ` +
+      `beside ${SOCKETS} dripping sockets ${others.length} pages, ${away} of them 503, p95 ${Math.round(beside)} ms (${Math.round(without)} ms ` +
         `without); ${end}`,
     );
   },
