@@ -28,9 +28,7 @@ export function createTraffic(handler: RequestListener): Traffic {
 
   async function drain(servers: readonly Server[], limitMs: number, lingerMs = 0): Promise<number> {
     draining = true;
-    // What the kernel has accepted for us would be reset with the listener: it is taken in first.
-    await turn();
-    await turn();
+    await takeIn(servers);
     for (const response of open) lastOfItsConnection(response);
     let cut = 0;
     const closed = Promise.all(servers.map(closing));
@@ -51,6 +49,26 @@ export function createTraffic(handler: RequestListener): Traffic {
   }
 
   return { handler: tracked, drain };
+}
+
+const MOST_TAKEN_IN = 1000;
+
+/**
+ * What the kernel has accepted for us would be reset with the listener: it is taken in first. Node takes one
+ * connection a turn, so this goes on while more of them come.
+ */
+async function takeIn(servers: readonly Server[]): Promise<void> {
+  let came = true;
+  const note = (): void => {
+    came = true;
+  };
+  for (const server of servers) server.on('connection', note);
+  for (let turns = 0; came && turns < MOST_TAKEN_IN; turns += 1) {
+    came = false;
+    await turn();
+    await turn();
+  }
+  for (const server of servers) server.off('connection', note);
 }
 
 /** Tells the client, and Node, that no further request follows on this connection. */

@@ -119,16 +119,21 @@ describe('stopping', () => {
     agent.destroy();
   });
 
-  test('R07: a connection that waits to be taken when we are told to stop is answered', async () => {
+  test('R07: connections that wait to be taken when we are told to stop are answered, all of them', async () => {
     const { running } = serving();
     const { port, stop } = await running;
-    const socket = net.connect(port, '127.0.0.1');
-    socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
-    // The kernel has made the connection by then; the server has not heard of it yet.
+    const sockets = Array.from({ length: 20 }, () => {
+      const socket = net.connect(port, '127.0.0.1');
+      socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+      return socket;
+    });
+    const answers = Promise.all(sockets.map((socket) => once(socket, 'data')));
+    // The kernel has made the connections by then; the server has not heard of them yet.
     await new Promise<void>((resolve) => process.nextTick(resolve));
     const stopped = stop('test');
-    const [answer] = (await once(socket, 'data')) as [Buffer];
-    expect(answer.toString()).toMatch(/^HTTP\/1\.1 200 OK[\s\S]*connection: close/i);
+    for (const [answer] of (await answers) as [Buffer][]) {
+      expect(answer.toString()).toMatch(/^HTTP\/1\.1 200 OK[\s\S]*connection: close/i);
+    }
     expect(await stopped).toBe(0);
   });
 
