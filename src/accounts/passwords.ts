@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { createRequire } from 'node:module';
 import { hash, verify } from '@node-rs/argon2';
 import { createQueue, type Queue } from './queue.js';
@@ -38,10 +39,15 @@ export const argon2id: Argon2 = {
   verify: (stored, password) => verify(stored, password),
 };
 
-/** A hash takes 19 MiB and tens of milliseconds: two at once keep two cores busy. */
+/**
+ * A hash takes 19 MiB and tens of milliseconds of a core. One core is left to the event loop and two of libuv's four
+ * threads to signatures, or whoever verifies a token would wait for those who sign in (R29).
+ */
+const AT_ONCE = availableParallelism() > 2 ? 2 : 1;
+
 export function createPasswords(
   argon2: Argon2 = argon2id,
-  queue: Queue = createQueue({ running: 2, waiting: 100 }),
+  queue: Queue = createQueue({ running: AT_ONCE, waiting: 100 }),
 ): Passwords {
   return {
     hash: (password) => queue.run(() => argon2.hash(password)),
