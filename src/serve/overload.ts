@@ -28,7 +28,10 @@ interface Waiting {
 /** Asked by whoever decides whether this process lives, who must not take "busy" for "dead". */
 const PROBES: ReadonlySet<string> = new Set(['/livez', '/readyz', '/healthz', '/config/health', '/metrics']);
 
-/** Requests that have arrived whole and wait for the database, the threads or another server. */
+/**
+ * Requests that have arrived whole and wait for the database, the threads or another server: more than those who
+ * sign in (102) and those who wait for an upstream that stalls (256) can hold together.
+ */
 const MOST_AT_WORK = 400;
 /** With so many of them and turns that take so long, it is the event loop they wait for: one begins in each turn. */
 const MANY_AT_WORK = 100;
