@@ -84,7 +84,7 @@ describeOnBothDatabases('login transactions', (open) => {
 const rowOf = (one: StoredLogin) => ({
   key: one.key,
   stage: one.stage,
-  browsers: [one.browser],
+  browser: one.browser,
   upstream_id: one.upstreamId,
   door: one.door,
   sealed: one.sealed,
