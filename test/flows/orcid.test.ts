@@ -58,7 +58,7 @@ describe('signing in with ORCID', () => {
       username: 'josiah',
       email: 'josiah@brown.example',
     });
-    expect(done.status).toBe(302);
+    expect(done.status).toBe(303);
     const account = await server.container.accounts.findByUsernameKey('josiah');
     expect(account).toMatchObject({ email: 'josiah@brown.example', emailVerified: false });
     const held = await server.container.identities.find('https://orcid.org', '0000-0001-5109-3700');
