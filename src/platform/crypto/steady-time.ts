@@ -1,7 +1,8 @@
 /**
  * Time that follows the clock of the machine forwards and never back: what has expired stays expired, and what
  * was used stays used for longer than it may be repeated, when somebody sets the clock back under a running
- * server. It then goes on from where it was, by the time that passes.
+ * server. It then goes on from where it was, at half the pace until the clock has caught up: tokens of a server
+ * that stayed ahead would be refused elsewhere as not valid yet.
  */
 export interface TimeSources {
   /** The machine's clock, milliseconds since the epoch. */
@@ -16,19 +17,18 @@ const NOTEWORTHY_MS = 60_000;
 
 /** Milliseconds since the epoch, whole, as `Date.now`. */
 export function createSteadyTime({ wall, passed, setBack }: TimeSources): () => number {
-  let start = wall() - passed();
+  let shown = wall();
+  let last = passed();
   let told = false;
   return () => {
-    const elapsed = passed();
-    const behind = start - (wall() - elapsed);
-    if (behind <= 0) start -= behind;
-    const noteworthy = behind > NOTEWORTHY_MS;
-    if (noteworthy && !told) {
-      told = true;
-      setBack(behind);
-    }
-    if (!noteworthy) told = false;
-    return Math.floor(start + elapsed);
+    const at = passed();
+    const clock = wall();
+    shown = Math.max(clock, shown + (at - last) / 2);
+    last = at;
+    const noteworthy = shown - clock > NOTEWORTHY_MS;
+    if (noteworthy && !told) setBack(shown - clock);
+    told = noteworthy;
+    return Math.floor(shown);
   };
 }
 
