@@ -28,6 +28,10 @@ afterAll(async () => {
   await server.close();
 });
 
+/** What axe judges by colours, and by places: all else is as it was in the light and from left to right. */
+const OF_COLOURS = ['color-contrast', 'link-in-text-block'];
+const OF_PLACES = ['target-size'];
+
 describe.each(EVERY_PAGE)('$name', ({ name, heading, open }) => {
   test('has nothing serious to fix in light or dark, fits small screens either way round, shows the focus, loads nothing from outside', async () => {
     const { page, complaints, strangers, context }: Watched = await watch(browser, [server.issuer], {
@@ -41,7 +45,7 @@ describe.each(EVERY_PAGE)('$name', ({ name, heading, open }) => {
     );
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-      expect(await seriousFaults(page)).toEqual([]);
+      expect(await seriousFaults(page, colorScheme === 'dark' ? OF_COLOURS : undefined)).toEqual([]);
       await shoot(page, `${name}-${colorScheme}`);
     }
     await page.setViewportSize({ width: 360, height: 740 });
@@ -56,7 +60,7 @@ describe.each(EVERY_PAGE)('$name', ({ name, heading, open }) => {
     expect(await focusFaults(page)).toEqual([]);
     await mirror(page);
     expect(await overflow(page)).toBe(0);
-    expect(await seriousFaults(page)).toEqual([]);
+    expect(await seriousFaults(page, OF_PLACES)).toEqual([]);
     await page.setViewportSize({ width: 1280, height: 800 });
     expect(await overflow(page)).toBe(0);
     await shoot(page, `${name}-rtl`);

@@ -58,11 +58,14 @@ export async function watch(
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 
-/** What axe finds serious or critical, in one line each. */
-export async function seriousFaults(page: Page): Promise<string[]> {
-  await page.evaluate(axe);
+/**
+ * What axe finds serious or critical, in one line each.
+ * @param only these rules, where a page was looked at whole and then changed in one respect
+ */
+export async function seriousFaults(page: Page, only?: readonly string[]): Promise<string[]> {
+  if (!(await page.evaluate("'axe' in globalThis"))) await page.evaluate(axe);
   return page.evaluate(
-    async ({ tags }) => {
+    async (runOnly) => {
       const { axe: runner } = globalThis as unknown as {
         axe: { run(options: object): Promise<{ violations: Violation[] }> };
       };
@@ -72,15 +75,15 @@ export async function seriousFaults(page: Page): Promise<string[]> {
         nodes: { html: string; failureSummary: string }[];
       }
       const { violations } = await runner.run({
-        runOnly: { type: 'tag', values: tags },
+        runOnly,
         // 2.5.8, which axe leaves off unless asked.
-        rules: { 'target-size': { enabled: true } },
+        ...(runOnly.type === 'tag' ? { rules: { 'target-size': { enabled: true } } } : {}),
       });
       return violations
         .filter(({ impact }) => impact === 'serious' || impact === 'critical')
         .map(({ id, nodes }) => `${id}: ${nodes[0]?.html} (${nodes[0]?.failureSummary})`);
     },
-    { tags: TAGS },
+    only ? { type: 'rule', values: [...only] } : { type: 'tag', values: TAGS },
   );
 }
 

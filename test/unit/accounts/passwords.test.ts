@@ -69,7 +69,7 @@ describe('hashing', () => {
 });
 
 describe('the queue', () => {
-  test('refuses at once what cannot even wait, and goes on afterwards', async () => {
+  test('R29: refuses at once what cannot even wait, and goes on afterwards', async () => {
     const queue = createQueue({ running: 1, waiting: 1 });
     const open: (() => void)[] = [];
     const task = () => new Promise<void>((done) => open.push(done));
