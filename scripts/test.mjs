@@ -24,14 +24,11 @@ const extra = args.filter((arg) => arg !== '--drill' && arg !== '--full');
 const SHUFFLED = 'R30';
 const SHUFFLED_RUNS = 5;
 
-const RACES = { projects: ['races'], flags: ['--runInBand'] };
 const EVERYTHING = [
   { projects: ['unit', 'stores'], flags: ['--maxWorkers=2'] },
   { projects: ['flows'], flags: ['--maxWorkers=2'] },
-  // Alone: what it measures is several processes against one another.
-  RACES,
-  // Alone too: they kill what they measure.
-  { projects: ['drills'], flags: ['--runInBand'] },
+  // Apart from the rest: they start processes, set them against one another and kill them. Much of it is waiting.
+  { projects: ['races', 'drills'], flags: ['--maxWorkers=2'] },
   { projects: ['pages'], flags: ['--maxWorkers=2'] },
 ];
 
@@ -77,7 +74,7 @@ async function runDrill() {
   const total = { passed: 0, failed: 0, skipped: 0, tests: [] };
   try {
     if (names.length === 0 || ownNames.length > 0) {
-      const flags = [...RACES.flags, '--verbose', `--testTimeout=${3_600_000}`, ...chosen];
+      const flags = ['--runInBand', '--verbose', `--testTimeout=${3_600_000}`, ...chosen];
       const env = {
         RACE_ROUNDS: rounds,
         DRILL_KILLS: kills,
