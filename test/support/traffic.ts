@@ -197,7 +197,7 @@ export function startTraffic(
 export function kindsOf(failures: readonly Failure[]): string {
   const counts = new Map<string, number>();
   for (const { what, status, reason } of failures) {
-    const kind = `${status || reason.slice(0, 80)} of ${what}`;
+    const kind = `${status === 502 ? status : reason.slice(0, 160)} of ${what}`;
     counts.set(kind, (counts.get(kind) ?? 0) + 1);
   }
   return [...counts].map(([kind, count]) => `${kind}: ${count}`).join(', ') || 'none';

@@ -26,8 +26,10 @@ export function createSteadyTime({ wall, passed, setBack }: TimeSources): () => 
     shown = Math.max(clock, shown + (at - last) / 2);
     last = at;
     const noteworthy = shown - clock > NOTEWORTHY_MS;
-    if (noteworthy && !told) setBack(shown - clock);
+    const news = noteworthy && !told;
+    // Before it is told: whoever is told writes a line with the time in it, and would ask us again for ever.
     told = noteworthy;
+    if (news) setBack(shown - clock);
     return Math.floor(shown);
   };
 }

@@ -49,3 +49,17 @@ test('a small correction backwards is not worth a word', () => {
   expect(now()).toBe(before);
   expect(time.told).toEqual([]);
 });
+
+test('whoever is told may ask for the time', () => {
+  let wall = 1_800_000_000_000;
+  const told: number[] = [];
+  const now: () => number = createSteadyTime({
+    wall: () => wall,
+    passed: () => 0,
+    setBack: () => told.push(now()),
+  });
+  const before = now();
+  wall -= 60 * MINUTE;
+  expect(now()).toBe(before);
+  expect(told).toEqual([before]);
+});
