@@ -41,6 +41,11 @@ const MOST_WAITING = 1000;
 const FULL_MS = 250;
 /** … and who has waited for so long is sent away after all. */
 const LATE_MS = 500;
+/**
+ * So few are no crowd, and nobody of them is sent away: what keeps them is one long turn, such as those in which a
+ * process that has just started does everything for the first time.
+ */
+const FEW_WAITING = 20;
 /** How long one turn of the event loop begins requests: a few dozen, which share a commit; … */
 const SLICE_MS = 10;
 /** … and longer where reading and turning away has taken long: that gets a fifth of the time at most. */
@@ -96,7 +101,8 @@ export function createGate(handler: RequestListener, { https, refused, log }: Ga
   function startNext(): void {
     const next = waiting.shift();
     if (next === undefined || next.response.closed) return;
-    if (performance.now() - next.since > LATE_MS) turnAway(next.request, next.response);
+    const late = performance.now() - next.since > LATE_MS;
+    if (late && waiting.length >= FEW_WAITING) turnAway(next.request, next.response);
     else start(next.request, next.response);
   }
 
@@ -105,7 +111,7 @@ export function createGate(handler: RequestListener, { https, refused, log }: Ga
     return (
       atWork >= MOST_AT_WORK ||
       waiting.length >= MOST_WAITING ||
-      (first !== undefined && now - first.since > FULL_MS)
+      (first !== undefined && waiting.length >= FEW_WAITING && now - first.since > FULL_MS)
     );
   }
 

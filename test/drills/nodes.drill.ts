@@ -8,7 +8,14 @@ import { measured, percentile, since, size, until } from '../support/figures.js'
 import { authorizeUrl, newPkce, redeem, walk, answerOf } from '../support/flow.js';
 import { createLedger, SOUND } from '../support/ledger.js';
 import { type Nodes, startNodes } from '../support/nodes.js';
-import { checkedAt, endTraffic, kindsOf, startTraffic, type Traffic } from '../support/traffic.js';
+import {
+  checkedAt,
+  endTraffic,
+  type Failure,
+  kindsOf,
+  startTraffic,
+  type Traffic,
+} from '../support/traffic.js';
 
 const NODES = 3;
 const KILLS = size(3, 6, 30);
@@ -27,6 +34,17 @@ const flowing = (traffic: Traffic, more: number) => {
   const enough = traffic.answered() + more;
   return until('traffic flows', () => traffic.answered() >= enough, 120_000);
 };
+
+/**
+ * Three nodes, the load and PostgreSQL share the cores: where a node is kept from them for half a second, its gate
+ * turns requests away before any work (R21), which is no failure of the fault at hand; few may be.
+ */
+function apart(traffic: Traffic): { failed: Failure[]; turnedAway: Failure[] } {
+  const away = ({ status, retryAfter }: Failure) => status === 503 && retryAfter;
+  const turnedAway = traffic.failures.filter(away);
+  expect(turnedAway.length).toBeLessThan(traffic.answered() / 200);
+  return { failed: traffic.failures.filter((failure) => !away(failure)), turnedAway };
+}
 
 /** Begins a login, does the work, ends the login: at whatever nodes the proxy chooses. */
 async function loginAround(work: () => Promise<void>): Promise<number> {
@@ -65,17 +83,18 @@ test(
     await traffic.end();
     const verdict = await ledger.check(checkedAt(target, clients));
     const cut = balancer.cut.slice(cutBefore);
-    const share = (100 * traffic.failures.length) / (traffic.failures.length + traffic.answered());
+    const { failed, turnedAway } = apart(traffic);
+    const share = (100 * failed.length) / (failed.length + traffic.answered());
     measured(
       'R03',
-      `${KILLS} kills of ${NODES} nodes: ${traffic.answered()} answered, ${traffic.failures.length} failed (${share.toFixed(2)} %: ${kindsOf(traffic.failures)}), ` +
+      `${KILLS} kills of ${NODES} nodes: ${traffic.answered()} answered, ${failed.length} failed (${share.toFixed(2)} %: ${kindsOf(failed)}), ${turnedAway.length} turned away, ` +
         `${cut.length} in flight at a dead node, p99 ${Math.round(percentile(traffic.times, 0.99))} ms; ` +
         `${verdict.checked} checked, ${verdict.lost} lost, ${verdict.resurrected} resurrected, ${verdict.doubled} doubled`,
     );
     expect(verdict).toMatchObject(SOUND);
     // Every failure is a request that was at the node that died.
-    expect(traffic.failures.filter(({ status }) => status !== 502)).toEqual([]);
-    expect(traffic.failures.length).toBeLessThanOrEqual(cut.length);
+    expect(failed.filter(({ status }) => status !== 502)).toEqual([]);
+    expect(failed.length).toBeLessThanOrEqual(cut.length);
     expect(cut.filter(({ port }) => !killed.includes(port))).toEqual([]);
   },
   PATIENCE_MS,
@@ -106,15 +125,16 @@ test(
     await flowing(traffic, 40);
     await traffic.end();
     const verdict = await ledger.check(checkedAt(target, clients));
+    const { failed, turnedAway } = apart(traffic);
     measured(
       'R07',
-      `${ROUNDS} rounds over ${NODES} nodes: ${traffic.answered()} answered, ${traffic.failures.length} failed (${kindsOf(traffic.failures)}), ` +
+      `${ROUNDS} rounds over ${NODES} nodes: ${traffic.answered()} answered, ${failed.length} failed (${kindsOf(failed)}), ${turnedAway.length} turned away, ` +
         `${logins.filter((status) => status === 200).length} of ${logins.length} logins across a restart, ` +
         `stopped in at most ${Math.max(...stops)} ms, p99 ${Math.round(percentile(traffic.times, 0.99))} ms; ` +
         `${verdict.checked} checked, ${verdict.lost} lost, ${verdict.resurrected} resurrected, ${verdict.doubled} doubled`,
     );
     expect(balancer.cut.slice(cutBefore)).toEqual([]);
-    expect(traffic.failures).toEqual([]);
+    expect(failed).toEqual([]);
     expect(new Set(logins)).toEqual(new Set([200]));
     expect(new Set(codes)).toEqual(new Set([0]));
     expect(verdict).toMatchObject(SOUND);

@@ -82,6 +82,16 @@ describe('the gate', () => {
     expect((await ask(port)).status).toBe(200);
   });
 
+  test('R07: a few are answered, however long the first requests of a new process take', async () => {
+    const { port, refused } = await behindGate((_request, response) => {
+      busyFor(300);
+      response.end('fine');
+    });
+    const answers = await Promise.all(Array.from({ length: 5 }, () => ask(port)));
+    expect(answers.map(({ status }) => status)).toEqual(Array(5).fill(200));
+    expect(refused()).toBe(0);
+  });
+
   test('R21: what waits for others is bounded; probes are answered all the same, and people get a page', async () => {
     const held: ServerResponse[] = [];
     const { port } = await behindGate((request, response) => {
