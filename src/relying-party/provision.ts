@@ -143,6 +143,9 @@ export function createProvision(deps: Dependencies): Provision {
         throw notAllowed(SHUT, `${upstream.id}: address of a disabled account`);
       const first = held.findIndex((holders) => holders.length > 0);
       if (first >= 0) {
+        // Made by this very person in another tab since we looked: both are written together (R06).
+        const known = await identities.find(...identityOf(login));
+        if (known !== undefined) return arrivals.known(login, known, info);
         const accountIds = (held[first] ?? []).map(({ id }) => id);
         return ask(login, { step: 'link_desk', accountIds, email: addresses[first] });
       }

@@ -22,6 +22,8 @@ export interface Browser {
   /** Follows redirects as long as they stay on `origin`. */
   follow(page: Page, origin: string): Promise<Page>;
   cookie(name: string): string | undefined;
+  /** The `Cookie` header it would send there. */
+  cookiesFor(url: string): string;
   /** Another browser with the same cookies. */
   copy(): Browser;
 }
@@ -127,6 +129,7 @@ export function createBrowser(jar = new Map<string, Cookie>()): Browser {
       return current;
     },
     cookie: (name) => [...jar].find(([key]) => key.startsWith(`${name}|`))?.[1].value,
+    cookiesFor,
     copy: () => createBrowser(new Map(jar)),
   };
   return browser;

@@ -6,6 +6,8 @@ import { type OidcUpstream, type Person, startOidcUpstream } from './upstreams.j
 export interface World {
   readonly server: TestServer;
   readonly upstreams: Readonly<Record<string, OidcUpstream>>;
+  /** Other processes may serve with it. */
+  readonly env: Readonly<Record<string, string>>;
   close(): Promise<void>;
 }
 
@@ -54,10 +56,12 @@ export async function startWorld({
     for (const [option, value] of Object.entries(own))
       settings[`UPSTREAM_${id.toUpperCase()}_${option}`] = value;
   }
-  const server = await startServer({ ...settings, ...env }, port);
+  const all = { ...settings, ...env };
+  const server = await startServer(all, port);
   return {
     server,
     upstreams,
+    env: { ISSUER: issuer, ...all },
     async close() {
       await server.close();
       for (const one of Object.values(upstreams)) await one.close();
