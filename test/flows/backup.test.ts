@@ -184,8 +184,9 @@ describe('db copy', () => {
     expect([copied.stderr, copied.code]).toEqual(['', 0]);
     const kept = await place.run('user list --json', { env: { ...env, DATABASE_URL: to } });
     expect(kept.stdout).not.toContain('Zoe');
-    // The audit trail is append-only there as before.
-    await expect(run(to, 'DELETE FROM audit_events')).rejects.toThrow('append-only');
+    // The audit trail is append-only there as before. (SQLite's errors may be those of another test file's realm.)
+    const message = expect.stringContaining('append-only');
+    await expect(run(to, 'DELETE FROM audit_events')).rejects.toMatchObject({ message });
   });
 
   test('to the very database it comes from is refused', async () => {
