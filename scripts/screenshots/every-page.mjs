@@ -19,7 +19,7 @@ export async function photographEveryPage(folder) {
   mkdirSync(pictures, { recursive: true });
   const { failed } = await runJest({
     projects: ['pages'],
-    extra: ['test/pages/quality.test.ts', 'test/pages/upstreams.test.ts'],
+    extra: ['test/pages/quality', 'test/pages/upstreams.test.ts'],
     env: { CHROMIUM: ensureChromium(), PAGE_SHOTS: pictures },
   });
   if (failed > 0) tell(`${failed} pages were not measured well: see above.`);
