@@ -102,7 +102,7 @@ export function toMarkdown(summary) {
     `median of ${options.rounds} rounds of ${options.seconds} s, ${options.connections} connections;`,
     `other programs used ${foreign.toFixed(2)} cores.`,
     'The ratio is to oidc-provider with its in-memory adapter and RS256, measured in the same round;',
-    '✓ is what issue 6 asks, ✓✓ what it aims at. W3 counts whole logins, two requests each.',
+    '✓ is our bound, ✓✓ our aim. W3 counts whole logins, two requests each.',
   ].join(' ');
   const failed = faults.map(
     ({ target, workload, error }) => `- ${target} ${workload}: ${error.split('\n')[0]}`,
