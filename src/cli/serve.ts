@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { createApp } from '../app.js';
 import { type Container, createContainer } from '../container.js';
 import type { Bootstrapped } from '../accounts/bootstrap-admin.js';
+import type { ChangeListener } from '../platform/database/change-listener.js';
 import { requireMigrated } from '../platform/database/migrate.js';
 import type { Config, ParsedConfig } from '../platform/config/config.js';
 import { keepTimeSteady } from '../platform/crypto/steady-time.js';
@@ -167,7 +168,7 @@ async function listen(
     onFailure: (name, error) => log.warn({ check: name, err: error }, 'not ready'),
   });
   const jobs = createJobs({ log, random: Math.random });
-  const changes = await followChanges(container);
+  let changes: ChangeListener | undefined;
   const application = createApp(container, health);
   const { token, port } = config.operation.metrics;
   const serving = await serve({
@@ -187,10 +188,12 @@ async function listen(
       },
     },
     close: async () => {
-      await Promise.all([jobs.stop(), changes.close()]);
+      await Promise.all([jobs.stop(), changes?.close()]);
       await container.close();
     },
   });
+  // Not before the port is ours: its connection would keep a start alive that fails.
+  changes = await followChanges(container);
   // Every process looks for itself, told or not; what they find follows from dates, so they agree.
   jobs.start({
     name: 'look for new keys',

@@ -10,9 +10,9 @@ interface Prunable {
 const KEPT_MS = 10 * 60_000;
 
 /**
- * On SQLite a batch runs in the thread that answers, and commits by itself: 1,000 rows
- * were 80 milliseconds on a busy machine. PostgreSQL's works beside it and locks only the rows it takes. Partitions by time
- * were measured there against batches and lost (README, "Several machines").
+ * On SQLite a batch runs in the thread that answers, and commits by itself: 1,000 rows were 80 milliseconds on
+ * a busy machine. PostgreSQL's works beside it and locks only the rows it takes. Partitions by time were
+ * measured there against batches and lost (README, "Several machines").
  */
 const BATCH = { sqlite: 100, postgres: 1000 } as const;
 

@@ -11,6 +11,7 @@ import { afterAll, expect, test } from '@jest/globals';
 import BetterSqlite3 from 'better-sqlite3';
 import { newPlace, type Place, type Ran } from '../support/command-line.js';
 import { measured } from '../support/figures.js';
+import { freshPostgres } from '../support/postgres.js';
 
 const PRODUCTION = {
   ISSUER: 'https://id.example.org',
@@ -191,13 +192,18 @@ test(`R27: ${CASES.length} bad configurations`, async () => {
   measured('R27', `${CASES.length} starts refused, each with one line and exit code 1, no key made`);
 }, 240_000);
 
-test('R27: a port that is taken', async () => {
+test.each([
+  ['SQLite', async () => ({})],
+  ['PostgreSQL', async () => ({ DATABASE_URL: await freshPostgres() })],
+])('R27: a port that is taken, on %s', async (_name, more) => {
   const other = createServer().listen(0, '127.0.0.1');
   await once(other, 'listening');
   const { port } = other.address() as AddressInfo;
   const place = newPlace();
   places.push(place);
-  const { code, stderr } = await place.spawn('serve', { env: { ...LOCAL, PORT: String(port) } });
+  const { code, stderr } = await place.spawn('serve', {
+    env: { ...LOCAL, ...(await more()), PORT: String(port) },
+  });
   other.close();
   expect(code).toBe(1);
   expect(stderr.trimEnd().split('\n')).toEqual([
