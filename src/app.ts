@@ -23,10 +23,10 @@ import { createInteractionRoutes } from './interactions/routes.js';
 import type { RequestInfo } from './platform/audit/audit.js';
 import { createSecretBox } from './platform/crypto/secret-box.js';
 import { createPermissionDoors } from './permission-service/doors-routes.js';
-import { createAccessLog } from './platform/observe/access-log.js';
+import { type AnsweredRequest, createAccessLog } from './platform/observe/access-log.js';
 import type { Health } from './platform/observe/health.js';
 import { createRouteLabels } from './platform/observe/route-label.js';
-import { type AccessEntry, errorBoundary } from './platform/web/error-boundary.js';
+import { errorBoundary } from './platform/web/error-boundary.js';
 import { hosts } from './platform/web/hosts.js';
 import { pinRequest } from './platform/web/pinned-request.js';
 import { rateLimits } from './platform/web/rate-limits.js';
@@ -347,9 +347,10 @@ export function createApp(container: Container, health: Health): RequestListener
   const logAccess = createAccessLog(log);
   const routeOf = createRouteLabels(LIBRARY_ROUTES.map(({ rule }) => rule));
   const issuer = new URL(config.issuer);
-  const finished = ({ path, milliseconds, ...rest }: AccessEntry, matched: unknown): void => {
-    if (metrics.on) metrics.request(routeOf(matched, path), rest.status, milliseconds);
-    logAccess({ ...rest, routePath: String(matched ?? path), durationMs: milliseconds });
+  const finished = (request: AnsweredRequest, matched: unknown): void => {
+    const { path, status, milliseconds } = request;
+    if (metrics.on) metrics.request(routeOf(matched, path), status, milliseconds);
+    logAccess(request, String(matched ?? path));
   };
   const answerStraight = createStraightAnswers({
     issuer: config.issuer,

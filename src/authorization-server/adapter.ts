@@ -58,21 +58,32 @@ function withOwnChanges(payload: AdapterPayload, before: ReadSession | undefined
 /** Its id was renewed: only requests that were under way may find it. */
 const isRetired = ({ kind, consumedAt }: StoredPayload) => kind === 'Session' && consumedAt !== null;
 
+/** The same id is asked for several times in a row: by each kind of token it may be, and when it is used up. */
+function createKeys(): (id: string) => string {
+  let last = { id: '', key: '' };
+  return (id) => {
+    if (last.id !== id) last = { id, key: sha256(id) };
+    return last.key;
+  };
+}
+
 const orNull = <T>(value: T | undefined): T | null => value ?? null;
 
 export function createAdapterFactory(deps: Dependencies): (kind: string) => Adapter {
   const { store, units, secrets, userCodes, clock, grace } = deps;
+  const keyOf = createKeys();
+  const grantKeyOf = createKeys();
   function toRow(
     kind: string,
     id: string,
     payload: AdapterPayload,
     expiresIn: number | undefined,
   ): PayloadRow {
-    const key = sha256(id);
+    const key = keyOf(id);
     return {
       key,
       kind,
-      grantKey: payload.grantId && kind !== 'Interaction' ? sha256(payload.grantId) : null,
+      grantKey: payload.grantId && kind !== 'Interaction' ? grantKeyOf(payload.grantId) : null,
       sessionUid: orNull(kind === 'Session' ? payload.uid : payload.sessionUid),
       userCode: payload.userCode ? userCodes.name(payload.userCode) : null,
       accountId: orNull(payload.accountId),
@@ -93,7 +104,7 @@ export function createAdapterFactory(deps: Dependencies): (kind: string) => Adap
     const payload = secrets.restore(kind, row, id);
     if (isRetired(row)) return (row.expiresAt ?? 0) > clock.now() ? payload : undefined;
     if (payload && row.consumedAt !== null) {
-      if (answerable(row)) units.current()?.answered.add(row.key);
+      if (answerable(row)) units.current()?.answered.push(row.key);
       else {
         payload.consumed = Math.floor(row.consumedAt / 1000);
         // The library asks first whether it has expired; but a late replay, too, must end the grant.
@@ -131,7 +142,7 @@ export function createAdapterFactory(deps: Dependencies): (kind: string) => Adap
 
   return (kind) => ({
     async find(id) {
-      const row = await units.reading(() => store.find(sha256(id)));
+      const row = await units.reading(() => store.find(keyOf(id)));
       const payload = live(kind, row, id);
       rememberSession(row, payload);
       return payload;
@@ -144,7 +155,7 @@ export function createAdapterFactory(deps: Dependencies): (kind: string) => Adap
     },
     async upsert(id, payload, expiresIn) {
       const session = kind === 'Session';
-      if (session && isIdle(sha256(id), payload, expiresIn)) return;
+      if (session && isIdle(keyOf(id), payload, expiresIn)) return;
       const written = session ? withOwnChanges(payload, units.current()?.session) : payload;
       const row = toRow(kind, id, written, expiresIn);
       await units.write((unit) => {
@@ -154,9 +165,9 @@ export function createAdapterFactory(deps: Dependencies): (kind: string) => Adap
       });
     },
     async consume(id) {
-      const key = sha256(id);
+      const key = keyOf(id);
       const writes = units.current();
-      if (writes?.answered.has(key)) throw new SameAnswer();
+      if (writes?.answered.includes(key)) throw new SameAnswer();
       if (writes?.grant) {
         writes.grant.use = { key };
         return;
@@ -166,7 +177,7 @@ export function createAdapterFactory(deps: Dependencies): (kind: string) => Adap
       if (outcome !== 'ok') throw alreadyUsed(kind);
     },
     async destroy(id) {
-      const key = sha256(id);
+      const key = keyOf(id);
       // A grant handler destroys tokens only of a grant that it revokes: the tombstone does both.
       if (kind !== 'Grant' && units.current()?.grant) return;
       await units.write((unit) => {
@@ -179,7 +190,7 @@ export function createAdapterFactory(deps: Dependencies): (kind: string) => Adap
       });
     },
     async revokeByGrantId(grantId) {
-      await units.write((unit) => void unit.kill.add(sha256(grantId)));
+      await units.write((unit) => void unit.kill.add(grantKeyOf(grantId)));
     },
   });
 }

@@ -2,6 +2,7 @@ import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
 import introspection from 'oidc-provider/lib/actions/introspection.js';
 import revocation from 'oidc-provider/lib/actions/revocation.js';
 import userinfo from 'oidc-provider/lib/actions/userinfo.js';
+import { replaceStep, type Step } from './library-steps.js';
 
 /**
  * Steps of the library's endpoints that make errors where nothing is wrong: it tells an opaque token from a
@@ -9,8 +10,6 @@ import userinfo from 'oidc-provider/lib/actions/userinfo.js';
  * request that is not refused. That is a fifth to a quarter of those endpoints' time. The same checks with
  * the same answers, the error made when it is thrown.
  */
-type Step = (ctx: KoaContextWithOIDC, next: () => Promise<void>) => Promise<void> | void;
-
 /** What the library's tokens have beyond its types. */
 interface BearerToken {
   readonly scopes: ReadonlySet<string>;
@@ -79,17 +78,8 @@ export function useCheapChecks(provider: Provider, findAccount: FindAccount): vo
   finders.set(provider, findAccount);
 }
 
-/** @throws {Error} where the library no longer has a step of that name: then this file is to be read again */
-function replace(steps: Step[], name: string, by: (original: Step) => Step): void {
-  const at = steps.findIndex((step) => step.name === name);
-  const original = steps[at];
-  if (!original) throw new Error(`oidc-provider has no step ${name} any more`);
-  steps[at] = by(original);
-}
-
-// Now, since a provider takes the steps when it is made.
-replace(introspection, 'rejectStructuredTokens', unlessOpaque);
-replace(revocation, 'rejectStructuredTokens', unlessOpaque);
-replace(userinfo, 'validateAccessToken', (original) => ofOurs(withoutProof(original))(original));
-replace(userinfo, 'loadAccessTokenClient', ofOurs(loadClient));
-replace(userinfo, 'loadAccessTokenAccount', ofOurs(loadAccount));
+replaceStep(introspection, 'rejectStructuredTokens', unlessOpaque);
+replaceStep(revocation, 'rejectStructuredTokens', unlessOpaque);
+replaceStep(userinfo, 'validateAccessToken', (original) => ofOurs(withoutProof(original))(original));
+replaceStep(userinfo, 'loadAccessTokenClient', ofOurs(loadClient));
+replaceStep(userinfo, 'loadAccessTokenAccount', ofOurs(loadAccount));

@@ -42,22 +42,49 @@ declare module 'oidc-provider/lib/helpers/grant_common.js' {
 }
 
 declare module 'oidc-provider/lib/actions/introspection.js' {
-  import type { KoaContextWithOIDC } from 'oidc-provider';
+  import type { Step } from './library-steps.js';
 
-  const steps: ((ctx: KoaContextWithOIDC, next: () => Promise<void>) => Promise<void> | void)[];
+  const steps: Step[];
   export default steps;
 }
 
 declare module 'oidc-provider/lib/actions/revocation.js' {
-  import type { KoaContextWithOIDC } from 'oidc-provider';
+  import type { Step } from './library-steps.js';
 
-  const steps: ((ctx: KoaContextWithOIDC, next: () => Promise<void>) => Promise<void> | void)[];
+  const steps: Step[];
+  export default steps;
+}
+
+declare module 'oidc-provider/lib/actions/token.js' {
+  import type { Step } from './library-steps.js';
+
+  const steps: Step[];
   export default steps;
 }
 
 declare module 'oidc-provider/lib/actions/userinfo.js' {
-  import type { KoaContextWithOIDC } from 'oidc-provider';
+  import type { Step } from './library-steps.js';
 
-  const steps: ((ctx: KoaContextWithOIDC, next: () => Promise<void>) => Promise<void> | void)[];
+  const steps: Step[];
   export default steps;
+}
+
+declare module 'oidc-provider/lib/helpers/als.js' {
+  import type { AsyncLocalStorage } from 'node:async_hooks';
+
+  const als: AsyncLocalStorage<object>;
+  export default als;
+}
+
+declare module 'oidc-provider/lib/helpers/router.js' {
+  import type { Step } from './library-steps.js';
+
+  type Register = (this: Router, name: string, path: string, ...steps: Step[]) => Router;
+  export default class Router {
+    get: Register;
+    post: Register;
+    put: Register;
+    delete: Register;
+    options: Register;
+  }
 }

@@ -46,6 +46,7 @@ import {
   type SeenSession,
   type SignedIn,
 } from './browser-session.js';
+import './cheap-body.js';
 import { useCheapChecks } from './cheap-checks.js';
 import { createClientCache } from './client-cache.js';
 import { createClientGuesses } from './client-guesses.js';

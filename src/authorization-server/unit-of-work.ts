@@ -8,14 +8,24 @@ import type { PayloadStore, PayloadUnit } from '../stores/payload-store.js';
  * and decided about as one conditional unit (`grant-unit.ts`); all else is gathered in `plain` and applied
  * once, before the answer leaves.
  */
-export interface RequestWrites {
-  readonly plain: PayloadUnit;
+export class RequestWrites {
   grant: PayloadUnit | undefined;
   /** Keys of refresh tokens found consumed within grace: their `consume` leaves by `SameAnswer`. */
-  readonly answered: Set<string>;
+  readonly answered: string[] = [];
   /** An error of ours (throttled, database busy) that passed through the library, which answers 500 to it. */
   failure: PosternError | undefined;
   session: ReadSession | undefined;
+  /** Made when it is wanted: most requests of programs write nothing here. */
+  #plain: PayloadUnit | undefined;
+
+  get plain(): PayloadUnit {
+    this.#plain ??= newUnit();
+    return this.#plain;
+  }
+
+  get hasPlain(): boolean {
+    return this.#plain !== undefined && !isEmpty(this.#plain);
+  }
 }
 
 /** A session as a request has read it, by the id in the browser's cookie. */
@@ -67,7 +77,7 @@ export function createUnitsOfWork(store: PayloadStore): UnitsOfWork {
     try {
       if (writes.failure) throw writes.failure;
       // A plain unit has no guards, so it cannot be refused, only fail.
-      if (!isEmpty(writes.plain)) await store.apply(writes.plain);
+      if (writes.hasPlain) await store.apply(writes.plain);
     } catch (error) {
       // A renewed session id that was not saved would cost the browser the session it has.
       ctx.remove('Set-Cookie');
@@ -101,13 +111,7 @@ export function createUnitsOfWork(store: PayloadStore): UnitsOfWork {
       }
     },
     async middleware(ctx, next) {
-      const writes: RequestWrites = {
-        plain: newUnit(),
-        grant: undefined,
-        answered: new Set(),
-        failure: undefined,
-        session: undefined,
-      };
+      const writes = new RequestWrites();
       (ctx as object as Carrier)[own] = writes;
       await next();
       await settle(ctx, writes);

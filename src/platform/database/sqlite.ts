@@ -16,8 +16,8 @@ export interface SqliteDatabase extends Database {
   readonly dialect: 'sqlite';
   /** The statement for this text, prepared once. For reads after `reading` and for anything inside `submit`. */
   prepare(text: string): Prepared;
-  /** Before a read outside `submit`. */
-  reading(): void;
+  /** Before a read outside `submit`. Two that got the same number see the same rows. */
+  reading(): number | undefined;
   /**
    * Runs `work` inside the next common transaction. It must be synchronous, must decide before it
    * writes (what it returns is committed), and may run twice when a neighbour fails.

@@ -6,8 +6,11 @@ import type BetterSqlite3 from 'better-sqlite3';
  * read, so nobody sees less than they might have seen anyway.
  */
 export interface TurnSnapshot {
-  /** Before each read. */
-  begin(): void;
+  /**
+   * Before each read. Answers the number of the snapshot: two reads that got the same one see the same rows.
+   * `undefined` inside a unit.
+   */
+  begin(): number | undefined;
   /** Before anything is written, and before the handle is closed. */
   end(): void;
 }
@@ -16,6 +19,7 @@ export function createTurnSnapshot(handle: BetterSqlite3.Database): TurnSnapshot
   const begin = handle.prepare('BEGIN');
   const commit = handle.prepare('COMMIT');
   let open = false;
+  let number = 0;
 
   function end(): void {
     if (!open) return;
@@ -26,11 +30,14 @@ export function createTurnSnapshot(handle: BetterSqlite3.Database): TurnSnapshot
 
   return {
     begin() {
+      if (open) return number;
       // Inside a unit, reads belong to it.
-      if (open || handle.inTransaction) return;
+      if (handle.inTransaction) return undefined;
       begin.run();
       open = true;
+      number += 1;
       setImmediate(end);
+      return number;
     },
     end,
   };

@@ -1,21 +1,17 @@
 import type { Logger } from './logger.js';
 import { safePath } from './safe-path.js';
 
-/** What one answered request leaves in the log. No query, no body, no headers. */
+/** One answered request. The path stands without its query, which may hold codes and tokens. */
 export interface AnsweredRequest {
-  readonly method: string;
-  /** The pattern of the route, such as `/clients/:id`, or the path where no route matched. */
-  readonly routePath: string;
-  readonly status: number;
-  readonly durationMs: number;
   readonly requestId: string;
-  readonly clientId?: string | undefined;
+  readonly method: string;
+  readonly path: string;
+  readonly status: number;
+  readonly milliseconds: number;
 }
 
 /** Probes come every few seconds and would drown the rest. */
 const PROBES: ReadonlySet<string> = new Set(['/livez', '/readyz', '/healthz', '/config/health', '/metrics']);
-
-const LONGEST_NAME = 64;
 
 /** Routes as they are written, by what was matched: few, unless somebody makes addresses up. */
 const routes = new Map<string, string>();
@@ -31,21 +27,16 @@ function routeOf(path: string): string {
   return route;
 }
 
-/** Writes one line for each request: errors of ours as errors, probes at debug, the rest at info. */
-export function createAccessLog(log: Logger): (request: AnsweredRequest) => void {
-  return (request) => {
-    const route = routeOf(request.routePath);
-    const level = request.status >= 500 ? 'error' : PROBES.has(route) ? 'debug' : 'info';
-    log[level](
-      {
-        method: request.method,
-        route,
-        status: request.status,
-        duration_ms: Math.round(request.durationMs * 10) / 10,
-        request_id: request.requestId,
-        client_id: request.clientId?.slice(0, LONGEST_NAME),
-      },
-      'request',
-    );
+/**
+ * Writes one line for each request: errors of ours as errors, probes at debug, the rest at info.
+ * @param log
+ * @returns to be called with the pattern of the route, such as `/clients/:id`, or the path where none matched
+ */
+export function createAccessLog(log: Logger) {
+  return ({ requestId, method, status, milliseconds }: AnsweredRequest, matched: string): void => {
+    const route = routeOf(matched);
+    const level = status >= 500 ? 'error' : PROBES.has(route) ? 'debug' : 'info';
+    const duration_ms = Math.round(milliseconds * 10) / 10;
+    log[level]({ method, route, status, duration_ms, request_id: requestId }, 'request');
   };
 }

@@ -1,17 +1,9 @@
 import type { Context, Middleware } from 'koa';
 import type { Clock } from '../crypto/clock.js';
+import type { AnsweredRequest } from '../observe/access-log.js';
 import { PosternError } from '../errors/errors.js';
 import type { RenderError } from './render-error.js';
 import { requestIdOf } from './request-id.js';
-
-/** One finished request. The path stands without its query, which may hold codes and tokens. */
-export interface AccessEntry {
-  readonly requestId: string;
-  readonly method: string;
-  readonly path: string;
-  readonly status: number;
-  readonly milliseconds: number;
-}
 
 /**
  * The outermost middleware: gives the request its id, turns whatever is thrown below into an answer,
@@ -20,7 +12,7 @@ export interface AccessEntry {
 export function errorBoundary(deps: {
   readonly clock: Clock;
   readonly renderError: RenderError;
-  readonly finished: (entry: AccessEntry, ctx: Context) => void;
+  readonly finished: (entry: AnsweredRequest, ctx: Context) => void;
 }): Middleware {
   return async function guard(ctx, next) {
     const begun = deps.clock.now();

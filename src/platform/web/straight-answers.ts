@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../crypto/clock.js';
-import type { AccessEntry } from './error-boundary.js';
+import type { AnsweredRequest } from '../observe/access-log.js';
 import { requestIdFor } from './request-id.js';
 import { headersOfEveryAnswer } from './security-headers.js';
 
@@ -17,7 +17,7 @@ interface Dependencies {
   readonly clock: Clock;
   /** The document at this very address, once it has been made. */
   readonly documentOf: (url: string) => KeptDocument | undefined;
-  readonly finished: (entry: AccessEntry) => void;
+  readonly finished: (entry: AnsweredRequest) => void;
 }
 
 /**

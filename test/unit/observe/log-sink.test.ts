@@ -35,9 +35,10 @@ test('R28: beyond the bound lines are dropped, counted, and told of once the rea
   for (let line = 0; line < 10; line += 1) sink.write(`line ${line} ..`);
   expect([sink.dropped(), sink.waiting(), told]).toEqual([6, true, []]);
   await readAll();
-  expect(taken).toEqual(['line 0 ..', 'line 1 ..', 'line 2 ..', 'line 3 ..']);
+  expect(taken).toEqual(['line 0 ..line 1 ..line 2 ..line 3 ..']);
   expect([sink.waiting(), told]).toEqual([false, [6]]);
   sink.write('again');
+  sink.flush();
   await readAll();
   expect([taken.at(-1), sink.dropped(), told]).toEqual(['again', 6, [6]]);
 });
@@ -45,6 +46,26 @@ test('R28: beyond the bound lines are dropped, counted, and told of once the rea
 test('a stream that tells nothing of what waits, such as a file, is never full', () => {
   const lines: string[] = [];
   const sink = createLogSink({ write: (line) => lines.push(line) }, 1);
-  for (let line = 0; line < 5; line += 1) sink.write(`${line}`);
+  for (let line = 0; line < 5; line += 1) {
+    sink.write(`${line}`);
+    sink.flush();
+  }
   expect([lines.length, sink.dropped(), sink.waiting()]).toEqual([5, 0, false]);
+});
+
+test('the lines of one turn are written at once, when it ends', async () => {
+  const written: string[] = [];
+  const sink = createLogSink({ write: (lines) => written.push(lines) });
+  sink.write('one\n');
+  sink.write('two\n');
+  expect([written, sink.waiting()]).toEqual([[], true]);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect([written, sink.waiting()]).toEqual([['one\ntwo\n'], false]);
+});
+
+test('a turn that writes very much does not keep it all', () => {
+  const written: string[] = [];
+  const sink = createLogSink({ write: (lines) => written.push(lines) });
+  for (let line = 0; line < 3; line += 1) sink.write('x'.repeat(20_000));
+  expect(written.map((lines) => lines.length)).toEqual([40_000]);
 });

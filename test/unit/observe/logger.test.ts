@@ -121,24 +121,18 @@ describe('a line', () => {
 });
 
 describe('the access log', () => {
-  const request = {
-    method: 'GET',
-    routePath: '/clients/:id',
-    status: 200,
-    durationMs: 1.23456,
-    requestId: 'r',
-  };
+  const request = { method: 'GET', path: '/clients/7', status: 200, milliseconds: 1.23456, requestId: 'r' };
 
   test('carries no query and no pending request', () => {
     const lines = written((log) => {
-      createAccessLog(log)({ ...request, routePath: `/interaction/${SECRET}/login?code=${SECRET}` });
+      createAccessLog(log)(request, `/interaction/${SECRET}/login?code=${SECRET}`);
     });
     expect(JSON.parse(lines[0] ?? '').route).toBe('/interaction/…/login');
     expect(lines.join()).not.toContain(SECRET);
   });
 
   test('writes one line a request', () => {
-    const lines = written((log) => createAccessLog(log)({ ...request, clientId: 'c'.repeat(1000) }));
+    const lines = written((log) => createAccessLog(log)(request, '/clients/:id'));
     expect(lines).toHaveLength(1);
     expect(JSON.parse(lines[0] ?? '')).toEqual({
       level: 'info',
@@ -148,7 +142,6 @@ describe('the access log', () => {
       status: 200,
       duration_ms: 1.2,
       request_id: 'r',
-      client_id: 'c'.repeat(64),
       msg: 'request',
     });
   });
@@ -158,8 +151,8 @@ describe('the access log', () => {
     ['/readyz', 503, 'error'],
     ['/login', 429, 'info'],
     ['/login', 500, 'error'],
-  ])('%s %i is %s', (routePath, status, level) => {
-    const [line = ''] = written((log) => createAccessLog(log)({ ...request, routePath, status }));
+  ])('%s %i is %s', (route, status, level) => {
+    const [line = ''] = written((log) => createAccessLog(log)({ ...request, status }, route));
     expect(JSON.parse(line).level).toBe(level);
   });
 });
