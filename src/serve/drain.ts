@@ -16,12 +16,12 @@ export interface Traffic {
 const SWEEP_MS = 50;
 
 export function createTraffic(handler: RequestListener): Traffic {
-  const open = new Set<ServerResponse>();
+  const open = createCrowd<ServerResponse>();
   let draining = false;
 
   const tracked: RequestListener = (request, response) => {
-    open.add(response);
-    response.once('close', () => open.delete(response));
+    const leave = open.join(response);
+    response.once('close', leave);
     if (draining) lastOfItsConnection(response);
     handler(request, response);
   };
@@ -29,7 +29,7 @@ export function createTraffic(handler: RequestListener): Traffic {
   async function drain(servers: readonly Server[], limitMs: number, lingerMs = 0): Promise<number> {
     draining = true;
     await takeIn(servers);
-    for (const response of open) lastOfItsConnection(response);
+    for (const response of open.all) lastOfItsConnection(response);
     let cut = 0;
     const closed = Promise.all(servers.map(closing));
     const lingersUntil = performance.now() + lingerMs;
@@ -39,7 +39,7 @@ export function createTraffic(handler: RequestListener): Traffic {
       if (performance.now() >= lingersUntil) setImmediate(each, servers, 'closeIdleConnections');
     }, SWEEP_MS);
     const limit = setTimeout(() => {
-      cut = open.size;
+      cut = open.all.length;
       each(servers, 'closeAllConnections');
     }, limitMs);
     await closed;
@@ -49,6 +49,31 @@ export function createTraffic(handler: RequestListener): Traffic {
   }
 
   return { handler: tracked, drain };
+}
+
+/**
+ * Who is here now. Not a Set: where all its members change all the time, V8 makes it a new table again and again,
+ * and each old one keeps what was in the next alive until a full collection.
+ */
+function createCrowd<T>() {
+  const all: T[] = [];
+  const places: { at: number }[] = [];
+  return {
+    all: all as readonly T[],
+    /** Answers how to leave, once. */
+    join(member: T): () => void {
+      const place = { at: all.length };
+      all.push(member);
+      places.push(place);
+      return () => {
+        const [last, lastPlace] = [all.pop() as T, places.pop() as { at: number }];
+        if (lastPlace === place) return;
+        all[place.at] = last;
+        places[place.at] = lastPlace;
+        lastPlace.at = place.at;
+      };
+    },
+  };
 }
 
 const MOST_TAKEN_IN = 1000;

@@ -4,21 +4,29 @@
  * gets an older answer than they would have got: the query is sent after all of them asked.
  */
 export function shareReads<Key, Answer>(read: (key: Key) => Promise<Answer>): (key: Key) => Promise<Answer> {
-  const asked = new Map<string, Promise<Answer>>();
+  // A map for each turn: one that is emptied and filled again and again would never be cleared away.
+  let turn: Map<string, Promise<Answer>> | undefined;
 
-  function send(name: string, key: Key): Promise<Answer> {
+  function begin(): Map<string, Promise<Answer>> {
+    setImmediate(() => {
+      turn = undefined;
+    });
+    return new Map();
+  }
+
+  function send(key: Key): Promise<Answer> {
     return new Promise((resolve, reject) => {
       setImmediate(() => {
-        asked.delete(name);
         read(key).then(resolve, reject);
       });
     });
   }
 
   return (key) => {
+    turn ??= begin();
     const name = typeof key === 'string' ? key : JSON.stringify(key);
-    const pending = asked.get(name) ?? send(name, key);
-    asked.set(name, pending);
-    return pending;
+    const asked = turn.get(name) ?? send(key);
+    turn.set(name, asked);
+    return asked;
   };
 }
