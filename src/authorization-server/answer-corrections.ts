@@ -2,18 +2,18 @@ import type { JWK } from 'jose';
 import type { Context, Middleware } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { ROUTES } from './configuration.js';
+import type { Attendant } from './lanes.js';
 import { PROTOCOL_POSTS } from './route-guards.js';
 
 /** Answers of the library put right before they leave; each says what the library had said. */
 type Correction = (ctx: Context) => void;
 
 /** All of them are about refusals. */
-export const corrected = (corrections: readonly Correction[]): Middleware => {
-  return async (ctx, next) => {
-    await next();
-    if (ctx.status === 400) for (const correct of corrections) correct(ctx as Context);
-  };
-};
+export const corrected = (corrections: readonly Correction[]): Attendant => ({
+  after(ctx) {
+    if (ctx.status === 400) for (const correct of corrections) correct(ctx);
+  },
+});
 
 /** A client that asks for a grant it may not use: the library says `invalid_request` (RFC 6749 §5.2). */
 export const unauthorizedClient: Correction = (ctx) => {

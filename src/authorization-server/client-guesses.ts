@@ -1,9 +1,10 @@
-import type { Context, Middleware } from 'koa';
+import type { Context } from 'koa';
 import { type Client, type KoaContextWithOIDC, Provider } from 'oidc-provider';
 import type { Clock } from '../platform/crypto/clock.js';
 import { OAuthError } from '../platform/errors/errors.js';
 import { addressKey } from '../platform/throttle/address-key.js';
 import type { Throttle, ThrottleRule } from '../platform/throttle/throttle.js';
+import type { Attendant } from './lanes.js';
 
 /**
  * Clients that fail to show who they are, again and again: from then on even the right secret is refused, as
@@ -12,7 +13,7 @@ import type { Throttle, ThrottleRule } from '../platform/throttle/throttle.js';
  */
 export interface ClientGuesses {
   /** Counts the failures of what it stands around. */
-  readonly middleware: Middleware;
+  readonly attendant: Attendant;
   /** Makes the client look-up of an endpoint refuse clients that must wait. */
   install(provider: Provider): void;
 }
@@ -45,7 +46,7 @@ interface Dependencies {
 }
 
 export function createClientGuesses({ throttle, clock, times, paths }: Dependencies): ClientGuesses {
-  if (times === 0) return { middleware: (_ctx, next) => next(), install: () => {} };
+  if (times === 0) return { attendant: { after: () => {} }, install: () => {} };
   const scaled = (rule: ThrottleRule) => throttle({ ...rule, points: rule.points * times });
   const byClient = scaled(GUESSES_BY_CLIENT);
   const byAddress = scaled(GUESSES_BY_ADDRESS);
@@ -79,10 +80,11 @@ export function createClientGuesses({ throttle, clock, times, paths }: Dependenc
   }
 
   return {
-    async middleware(ctx, next) {
-      if (blocks.size > 0) requireNoBlock(addressKey(ctx.ip));
-      await next();
-      if (ctx.status === 401) await failed(ctx as Context);
+    attendant: {
+      before(ctx) {
+        if (blocks.size > 0) requireNoBlock(addressKey(ctx.ip));
+      },
+      after: (ctx) => (ctx.status === 401 ? failed(ctx) : undefined),
     },
     install(provider) {
       const { Client: clients } = provider;

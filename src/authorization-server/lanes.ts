@@ -12,6 +12,26 @@ export interface Lanes {
   has(path: string): boolean;
 }
 
+/** Stands around the library, with something to do before it is asked or once it has answered. */
+export interface Attendant {
+  before?(ctx: Context): void;
+  after(ctx: Context): Promise<void> | void;
+}
+
+/** Attendants as one step, the outermost first: as steps each would cost every request promises of its own. */
+export function attended(attendants: readonly Attendant[]): Middleware {
+  const inwards = attendants.filter(({ before }) => before !== undefined);
+  const outwards = attendants.toReversed();
+  return async (ctx, next) => {
+    for (const attendant of inwards) attendant.before?.(ctx as Context);
+    await next();
+    for (const attendant of outwards) {
+      const work = attendant.after(ctx as Context);
+      if (work) await work;
+    }
+  };
+}
+
 /** What a request passes through, in order. The library's types and Koa's differ in their contexts. */
 export type Chain = readonly unknown[];
 

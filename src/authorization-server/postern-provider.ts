@@ -5,7 +5,7 @@ import {
   type TokenEndpointGrantContext,
 } from 'oidc-provider';
 import type { GrantHandler } from './grant-unit.js';
-import { withLightContext } from './light-context.js';
+import { withLightRoutes } from './light-routes.js';
 
 /**
  * The library registers its own grants and response modes through the methods it offers to us, so
@@ -43,7 +43,7 @@ export function createPosternProvider(issuer: string, configuration: Configurati
     }
   }
 
-  const provider = withLightContext(() => new PosternProvider(issuer, configuration));
+  const provider = withLightRoutes(() => new PosternProvider(issuer, configuration));
   pinUrls(provider);
   hashAccessTokens(provider);
   return provider;

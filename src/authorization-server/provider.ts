@@ -6,15 +6,8 @@
 import type { JWK } from 'jose';
 import compose from 'koa-compose';
 import type { Middleware, ParameterizedContext } from 'koa';
-import {
-  type Client,
-  type Configuration,
-  errors,
-  type KoaContextWithOIDC,
-  type Provider,
-} from 'oidc-provider';
+import type { Configuration, Provider } from 'oidc-provider';
 import type { Account } from '../accounts/account.js';
-import type { ClientRecord } from '../clients/client.js';
 import type { ClientDocument } from '../clients/register.js';
 import type { ClientSecrets } from '../clients/secrets.js';
 import type { ClientTests } from '../clients/test-routes.js';
@@ -75,7 +68,7 @@ import {
 } from './grants/password.js';
 import { createInteractionPolicy } from './interaction-policy.js';
 import { createInteractions, type Interactions } from './interactions.js';
-import { createLanes } from './lanes.js';
+import { attended, createLanes } from './lanes.js';
 import { guardLibraryForms } from './library-forms.js';
 import { createLibraryPages, type Pages } from './library-pages.js';
 import { anonymousSession, lifetimes } from './lifetimes.js';
@@ -84,6 +77,7 @@ import { acceptMultipart } from './multipart.js';
 import { createNonces } from './nonces.js';
 import { createOwnTokenEndpoint, type OwnTokenEndpoint } from './own-token-endpoint.js';
 import { createPayloadSecrets, createRefreshAnswers } from './payload-secrets.js';
+import { requirePkce } from './pkce-rule.js';
 import { createPosternProvider } from './postern-provider.js';
 import { noteSession } from './note-session.js';
 import { installReplayDetection } from './replay-detection.js';
@@ -104,7 +98,7 @@ import { createTokens, type Tokens } from './tokens.js';
 import { createUnitsOfWork } from './unit-of-work.js';
 
 export interface AuthorizationServer {
-  /** Every endpoint of the library, with our corrections around it. */
+  /** Every endpoint of the library. */
   readonly middleware: Middleware;
   /** Whether this very path is one that programs ask all the time; no page of ours has it. */
   isProtocolPath(path: string): boolean;
@@ -151,20 +145,6 @@ export interface AuthorizationServerDependencies {
   readonly pages: Pages;
   readonly clock: Clock;
   readonly log: { error(fields: object, message: string): void };
-}
-
-/** The PKCE rule of `contract.md` §6. The refusal names the box that asked for it. */
-function requirePkce(config: Config, recordOf: (client: Client) => ClientRecord) {
-  return (ctx: KoaContextWithOIDC, client: Client): boolean => {
-    const byBox = recordOf(client).requirePkce;
-    const required = byBox || config.requirePkce === 'all' || client.clientAuthMethod === 'none';
-    if (byBox && !ctx.oidc.params?.code_challenge) {
-      throw new errors.InvalidRequest(
-        "code_challenge is missing: this client's 'Require PKCE' box is ticked",
-      );
-    }
-    return required;
-  };
 }
 
 const hasOfflineAccess = ({ scope }: { scope?: string | undefined }): boolean =>
@@ -345,7 +325,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     honestDiscovery(config.legacyFlows.includes('implicit')),
     alsoPublished(deps.otherPublicKeys),
   ];
-  const browsers = [quietCookie, units.middleware, dressLibraryForms(pages.renderView)];
+  const browsers = [quietCookie, attended([units.attendant]), dressLibraryForms(pages.renderView)];
   const seen = noteSession(deps);
   const { middleware, has } = createLanes(
     [
@@ -354,11 +334,14 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
       deviceResumeOnly(() => current().cookieName('resume')),
       codeResumeOnly(async (uid) => (await current().Interaction.find(uid))?.deviceCode !== undefined),
       deps.deviceLimits.guard(ROUTES.code_verification),
-      ...[...posts, ...browsers, ...discovery, corrections, seen, library],
+      ...[...posts, ...browsers, ...discovery, attended([corrections]), seen, library],
     ],
     [
-      [PROTOCOL_POSTS, [cors, ...posts, units.middleware, corrections, guesses.middleware, library]],
-      [[ROUTES.userinfo], [cors, units.middleware, library]],
+      [
+        PROTOCOL_POSTS,
+        [cors, ...posts, attended([units.attendant, corrections, guesses.attendant]), library],
+      ],
+      [[ROUTES.userinfo], [cors, attended([units.attendant]), library]],
       [
         [ROUTES.jwks, ...DISCOVERY],
         [cors, documents.middleware, ...discovery, library],

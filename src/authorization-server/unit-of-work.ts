@@ -1,7 +1,8 @@
-import type { Middleware, ParameterizedContext } from 'koa';
+import type { ParameterizedContext } from 'koa';
 import { Provider } from 'oidc-provider';
 import { type PosternError, Unavailable } from '../platform/errors/errors.js';
 import type { PayloadStore, PayloadUnit } from '../stores/payload-store.js';
+import type { Attendant } from './lanes.js';
 
 /**
  * What one request of the library writes. While a grant handler runs, its writes are gathered in `grant`
@@ -63,8 +64,8 @@ export interface UnitsOfWork {
    * @throws {Unavailable}
    */
   reading<T>(read: () => Promise<T>): Promise<T>;
-  /** Goes around the library: applies the request's plain writes before the answer leaves. */
-  middleware: Middleware;
+  /** Applies the request's plain writes before the answer leaves. */
+  readonly attendant: Attendant;
 }
 
 export function createUnitsOfWork(store: PayloadStore): UnitsOfWork {
@@ -110,11 +111,14 @@ export function createUnitsOfWork(store: PayloadStore): UnitsOfWork {
         throw error;
       }
     },
-    async middleware(ctx, next) {
-      const writes = new RequestWrites();
-      (ctx as object as Carrier)[own] = writes;
-      await next();
-      await settle(ctx, writes);
+    attendant: {
+      before(ctx) {
+        (ctx as object as Carrier)[own] = new RequestWrites();
+      },
+      after(ctx) {
+        const writes = of(ctx);
+        return writes?.failure || writes?.hasPlain ? settle(ctx, writes) : undefined;
+      },
     },
   };
 }

@@ -18,19 +18,29 @@ const NOTEWORTHY_MS = 60_000;
 /** Milliseconds since the epoch, whole, as `Date.now`. */
 export function createSteadyTime({ wall, passed, setBack }: TimeSources): () => number {
   let shown = wall();
-  let last = passed();
+  /** Of `passed`, while the clock is behind. */
+  let last: number | undefined;
   let told = false;
-  return () => {
+
+  function whileBehind(clock: number): number {
     const at = passed();
-    const clock = wall();
-    shown = Math.max(clock, shown + (at - last) / 2);
+    shown += (at - (last ?? at)) / 2;
     last = at;
     const noteworthy = shown - clock > NOTEWORTHY_MS;
     const news = noteworthy && !told;
     // Before it is told: whoever is told writes a line with the time in it, and would ask us again for ever.
     told = noteworthy;
     if (news) setBack(shown - clock);
-    return Math.floor(shown);
+    return shown;
+  }
+
+  return () => {
+    const clock = wall();
+    if (clock < shown) return Math.floor(whileBehind(clock));
+    shown = clock;
+    last = undefined;
+    told = false;
+    return Math.floor(clock);
   };
 }
 

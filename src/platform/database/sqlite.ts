@@ -89,11 +89,8 @@ export function createSqliteDatabase(
     first: async <Row>(query: Query) => (await all<Row>(query))[0],
     reader<Row>(query: Query) {
       const statement = handle.prepare<unknown[], Row>(render(query).text);
-      return async (...values: readonly unknown[]) =>
-        attempt(() => {
-          snapshot.begin();
-          return statement.all(values);
-        });
+      const read = onceASnapshot(snapshot.begin, (values) => statement.all(values));
+      return async (...values: readonly unknown[]) => attempt(() => read(values));
     },
     async write(steps) {
       const rendered = steps.map(renderStep);
@@ -111,6 +108,23 @@ export function createSqliteDatabase(
       snapshot.end();
       handle.close();
     },
+  };
+}
+
+/** What several requests of one turn ask, such as the version of their client, is read once. */
+function onceASnapshot<Answer>(
+  begin: () => number | undefined,
+  read: (values: readonly unknown[]) => Answer,
+) {
+  let last: { snapshot: number; values: readonly unknown[]; answer: Answer } | undefined;
+  return (values: readonly unknown[]): Answer => {
+    const snapshot = begin();
+    if (last?.snapshot === snapshot && last?.values.every((value, at) => value === values[at])) {
+      return last.answer;
+    }
+    const answer = read(values);
+    last = snapshot === undefined ? undefined : { snapshot, values, answer };
+    return answer;
   };
 }
 
