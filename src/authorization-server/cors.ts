@@ -1,5 +1,6 @@
 import type { Context, Middleware, Next } from 'koa';
 import type { Client, KoaContextWithOIDC } from 'oidc-provider';
+import { canParse } from '../platform/net/can-parse.js';
 import type { ClientRecord, RedirectLease } from '../clients/client.js';
 import type { Clock } from '../platform/crypto/clock.js';
 import { ROUTES } from './configuration.js';
@@ -28,7 +29,7 @@ const FOR_BROWSERS: ReadonlySet<string> = new Set([
 ]);
 
 function originsOf(addresses: readonly string[]): Set<string> {
-  const origins = addresses.flatMap((uri) => (URL.canParse(uri) ? [new URL(uri).origin] : []));
+  const origins = addresses.flatMap((uri) => (canParse(uri) ? [new URL(uri).origin] : []));
   // The origin of every custom scheme, and of every sandboxed page.
   return new Set(origins.filter((origin) => origin !== 'null'));
 }

@@ -1,3 +1,4 @@
+import { canParse } from '../platform/net/can-parse.js';
 import { type FieldFault, InvalidInput } from '../platform/errors/errors.js';
 import { type ClientMetadata, type ClientOptions, parseMetadata } from './client.js';
 import { completeMetadata } from './complete-metadata.js';
@@ -43,7 +44,7 @@ function originFaults(origins: readonly string[], metadata: ClientMetadata): Fie
 
 function originFault(origin: string): string | undefined {
   if (origin.includes('*')) return 'holds a wildcard; write out each origin.';
-  if (!/^https?:\/\//.test(origin) || !URL.canParse(origin)) {
+  if (!/^https?:\/\//.test(origin) || !canParse(origin)) {
     return 'is not an origin; it must look like https://app.example.';
   }
   const plain = new URL(origin).origin;

@@ -1,3 +1,4 @@
+import { canParse } from '../platform/net/can-parse.js';
 import { quoted } from './quoted.js';
 
 /** Schemes that run or read something in the browser that follows them (A08). */
@@ -19,7 +20,7 @@ const FOREIGN_CHARACTERS = /[^\x21-\x7e]|[\\"<>^`{|}]/;
 
 const schemeOf = (uri: string): string => SCHEME.exec(uri)?.[1]?.toLowerCase() ?? '';
 const authorityOf = (uri: string): string => /^[^:]*:\/\/([^/?#]*)/.exec(uri)?.[1] ?? '';
-const isLoopback = (uri: string): boolean => URL.canParse(uri) && LOOPBACK.has(new URL(uri).hostname);
+const isLoopback = (uri: string): boolean => canParse(uri) && LOOPBACK.has(new URL(uri).hostname);
 
 export const isLoopbackHttp = (uri: string): boolean => schemeOf(uri) === 'http' && isLoopback(uri);
 export const isLoopbackHttps = (uri: string): boolean => schemeOf(uri) === 'https' && isLoopback(uri);
@@ -44,7 +45,7 @@ function textFault(uri: string): string | undefined {
   if (uri.includes('#')) return 'has a fragment (#…); leave it out.';
   if (uri.includes('*')) return 'holds a wildcard; write out each address.';
   if (authorityOf(uri).includes('@')) return 'has a user name or password before the host; leave it out.';
-  if (!URL.canParse(uri)) return 'is not a valid address.';
+  if (!canParse(uri)) return 'is not a valid address.';
   return undefined;
 }
 
@@ -79,6 +80,6 @@ export function webAddressFault(uri: string): string | undefined {
     ['http', 'https'].includes(schemeOf(uri)) &&
     authorityOf(uri) !== '' &&
     !authorityOf(uri).includes('@') &&
-    URL.canParse(uri);
+    canParse(uri);
   return fine ? undefined : `${quoted(uri)} is not an http:// or https:// address.`;
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { canParse } from '../platform/net/can-parse.js';
 import { type FieldFault, InvalidInput } from '../platform/errors/errors.js';
 import { quoted } from './quoted.js';
 
@@ -60,7 +61,7 @@ function identifierFault(value: string): string | undefined {
   if (/[^\x21-\x7e]|[\\"<>^`{|}]/.test(value)) return 'The identifier holds a character no URI may hold.';
   if (value.includes('#')) return 'The identifier must not have a fragment (#…).';
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(value)?.[1]?.toLowerCase();
-  if (!URL.canParse(value) || scheme === undefined || !['https', 'http', 'urn'].includes(scheme)) {
+  if (!canParse(value) || scheme === undefined || !['https', 'http', 'urn'].includes(scheme)) {
     return 'The identifier must be an absolute URI, such as https://api.example.';
   }
   const { username, password } = new URL(value);

@@ -1,4 +1,5 @@
 import type { Context } from 'koa';
+import { canParse } from '../platform/net/can-parse.js';
 import { leadsOn } from '../platform/web/leads-on.js';
 import { returnAddress } from '../platform/web/return-to.js';
 import type { Issued } from './issue.js';
@@ -42,7 +43,7 @@ export function createDelivery(
 ): Delivery {
   const { frontendUrl, successRedirect, errorRedirect, baseUrl } = settings;
   const origins = [frontendUrl, successRedirect, errorRedirect, baseUrl, ...allowedOrigins]
-    .filter((address) => URL.canParse(address))
+    .filter((address) => canParse(address))
     .map((address) => new URL(address).origin);
   const rule = { origins, foreign: 'refuse', fallback: successRedirect } as const;
   const returnTo = (next: string | undefined): string => returnAddress(next, rule);

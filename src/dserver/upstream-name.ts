@@ -1,3 +1,4 @@
+import { canParse } from '../platform/net/can-parse.js';
 import type { UpstreamIdentity } from '../relying-party/connector.js';
 import type { Upstream } from '../relying-party/upstream.js';
 import { identityKey, type WantedName } from './names.js';
@@ -34,7 +35,7 @@ function attributesOf({ mappings }: Upstream, identity: NamedIdentity): Record<s
 
 const ORCID_ID = /^(\d{4}-?){3}\d{3}[\dXx]$/;
 const isOrcid = ({ issuer }: { issuer: string }): boolean =>
-  URL.canParse(issuer) && /(^|\.)orcid\.org$/.test(new URL(issuer).hostname);
+  canParse(issuer) && /(^|\.)orcid\.org$/.test(new URL(issuer).hostname);
 
 /**
  * What the upstream calls the person, by the configured field. Never numbered and never made up: dserver knows

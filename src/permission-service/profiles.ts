@@ -1,3 +1,4 @@
+import { canParse } from '../platform/net/can-parse.js';
 import type { Account } from '../accounts/account.js';
 import { cleanUsername, strangerFault, usernameFault, usernameKey } from '../accounts/usernames.js';
 import type { Audit, RequestInfo } from '../platform/audit/audit.js';
@@ -161,4 +162,4 @@ const isText = (text: string, longest: number): boolean =>
 const isUsername = (name: string): boolean => usernameFault(cleanUsername(name)) === undefined;
 
 const isPicture = (address: string): boolean =>
-  isText(address, MAX_TEXT) && /^https?:\/\//i.test(address) && URL.canParse(address);
+  isText(address, MAX_TEXT) && /^https?:\/\//i.test(address) && canParse(address);

@@ -1,3 +1,4 @@
+import { canParse } from '../platform/net/can-parse.js';
 import { leadsOn } from '../platform/web/leads-on.js';
 
 /** Where the browser goes after a login here: to a page of an allowed origin, with the user token, or to `/`. */
@@ -20,7 +21,7 @@ export interface Returns {
 
 /** `next` as it may be gone to, written as browsers read it; `/` where it leads anywhere else. */
 export function approvedReturn(next: string | undefined, { origins, base, own }: Returns): string {
-  if (!next || next.length > LONGEST || /\p{Cc}/u.test(next) || !URL.canParse(next, base)) return NOWHERE;
+  if (!next || next.length > LONGEST || /\p{Cc}/u.test(next) || !canParse(next, base)) return NOWHERE;
   const url = new URL(next, base);
   if (url.username !== '' || url.password !== '' || !origins.includes(url.origin)) return NOWHERE;
   if (leadsOn(url.href, own)) return NOWHERE;

@@ -1,5 +1,6 @@
 import Router from '@koa/router';
 import type { Context } from 'koa';
+import { canParse } from '../platform/net/can-parse.js';
 import type { RequestInfo } from '../platform/audit/audit.js';
 import { type FieldFault, InvalidInput, UpstreamError } from '../platform/errors/errors.js';
 import { type Form, readForm } from '../platform/web/body.js';
@@ -32,7 +33,7 @@ interface Dependencies {
 const LEAVE = '/login?local=1';
 
 /** Where the forms of an open question may end, redirects included (library-notes 16). */
-const targetsOf = ({ returnTo }: LoginTransaction): string[] => (URL.canParse(returnTo) ? [returnTo] : []);
+const targetsOf = ({ returnTo }: LoginTransaction): string[] => (canParse(returnTo) ? [returnTo] : []);
 
 /** Whoever comes, in the words of the upstream: so that nobody connects somebody else's account unseen. */
 function personOf({ proven: { identity } }: ProvenLogin): string {

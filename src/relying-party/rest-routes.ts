@@ -1,5 +1,6 @@
 import Router from '@koa/router';
 import type { Context } from 'koa';
+import { canParse } from '../platform/net/can-parse.js';
 import type { BrowserSessions } from '../authorization-server/browser-session.js';
 import type { RequestInfo } from '../platform/audit/audit.js';
 import {
@@ -228,5 +229,5 @@ function isForeign(ctx: Context, { origins }: Dependencies): boolean {
   const site = ctx.get('Sec-Fetch-Site');
   if (site !== 'cross-site' && site !== 'same-site') return false;
   const referrer = ctx.get('Referer');
-  return !(URL.canParse(referrer) && origins.includes(new URL(referrer).origin));
+  return !(canParse(referrer) && origins.includes(new URL(referrer).origin));
 }

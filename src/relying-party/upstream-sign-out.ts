@@ -1,3 +1,4 @@
+import { canParse } from '../platform/net/can-parse.js';
 import type { UpstreamSessionStore } from '../stores/upstream-session-store.js';
 import type { Connector } from './connector.js';
 import type { GroupRoles } from './group-roles.js';
@@ -48,7 +49,7 @@ interface Dependencies {
   readonly log: { warn(fields: object, message: string): void };
 }
 
-const isWebAddress = (address: string): boolean => /^https?:\/\//i.test(address) && URL.canParse(address);
+const isWebAddress = (address: string): boolean => /^https?:\/\//i.test(address) && canParse(address);
 
 export function createUpstreamSignOut(deps: Dependencies): UpstreamSignOut {
   async function addressOf(

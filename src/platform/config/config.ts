@@ -2,6 +2,7 @@
  * The settings as the program uses them: texts of the environment in, one frozen `Config` out, or one
  * `ConfigFault` with everything that is wrong. Nothing here touches the machine; `load.ts` does.
  */
+import { canParse } from '../net/can-parse.js';
 import { ConfigFault, type SettingFault } from './config-fault.js';
 import { dserverOf } from './dserver-settings.js';
 import { judgeNamedKeys } from './named-keys.js';
@@ -185,7 +186,7 @@ function readableValues(
   const texts = new Map([...sources].map(([name, source]) => [name, source.text]));
   const issuer = texts.get('ISSUER') ?? '';
   for (const name of faulty) texts.delete(name);
-  if (faulty.has('ISSUER') && /^https?:/i.test(issuer) && URL.canParse(issuer)) {
+  if (faulty.has('ISSUER') && /^https?:/i.test(issuer) && canParse(issuer)) {
     texts.set('ISSUER', new URL(issuer).origin);
   }
   return settingsSchema().parse(Object.fromEntries(texts));

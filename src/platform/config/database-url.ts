@@ -1,3 +1,5 @@
+import { canParse } from '../net/can-parse.js';
+
 /** Where the rows live, as `DATABASE_URL` says it. */
 export interface DatabaseAddress {
   /** The setting as it was written, password and all. */
@@ -30,7 +32,7 @@ export function readDatabaseUrl(url: string): DatabaseAddress | { readonly probl
   }
   if (kind === 'postgres' || kind === 'postgresql') {
     const connectionString = `postgresql:${rest}`;
-    if (rest.startsWith('//') && URL.canParse(connectionString)) {
+    if (rest.startsWith('//') && canParse(connectionString)) {
       return { url, dialect: 'postgres', connectionString };
     }
     return { problem: 'is not a PostgreSQL address; write postgres://user:password@host:5432/database' };

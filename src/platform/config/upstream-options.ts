@@ -4,6 +4,7 @@
  * what an upstream is for; `relying-party/upstreams.ts` fills in presets and defaults.
  */
 import { z } from 'zod';
+import { canParse } from '../net/can-parse.js';
 
 /** What a refused value should have been; the value itself may be a secret and is never repeated. */
 function option<T>(wanted: string, read: (given: unknown) => T | undefined) {
@@ -39,7 +40,7 @@ const flag = option('true or false', (given) => {
 /** As written: of an issuer every character counts. */
 const address = option('a web address; write it like https://id.example.org/realms/main', (given) => {
   const url = asText(given);
-  if (url === undefined || !URL.canParse(url)) return undefined;
+  if (url === undefined || !canParse(url)) return undefined;
   const { protocol, username, password } = new URL(url);
   return /^https?:$/.test(protocol) && username === '' && password === '' ? url : undefined;
 });

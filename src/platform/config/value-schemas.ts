@@ -3,6 +3,7 @@
  * says in one sentence what is wrong and what to write instead. Texts of secrets are never repeated.
  */
 import { z } from 'zod';
+import { canParse } from '../net/can-parse.js';
 import { readDatabaseUrl } from './database-url.js';
 import { isNetwork } from './networks.js';
 
@@ -76,7 +77,7 @@ export const someOf = <const T extends string>(...choices: readonly T[]) =>
   });
 
 const webUrl = (value: string): URL | undefined => {
-  const url = URL.canParse(value) ? new URL(value) : undefined;
+  const url = canParse(value) ? new URL(value) : undefined;
   return url?.protocol === 'https:' || url?.protocol === 'http:' ? url : undefined;
 };
 
@@ -190,7 +191,7 @@ export const contact = reads((value, refuse) => {
 });
 
 export const mailServer = reads((value, refuse) =>
-  /^smtps?:\/\/\S+$/i.test(value) && URL.canParse(value)
+  /^smtps?:\/\/\S+$/i.test(value) && canParse(value)
     ? value
     : refuse('is not a mail server; write smtp://user:password@host:587 or smtps://…'),
 );

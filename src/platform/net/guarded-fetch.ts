@@ -8,6 +8,7 @@ import dns from 'node:dns/promises';
 import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
+import { canParse } from './can-parse.js';
 import { type AddressSettings, createAddressRule } from './address-rule.js';
 
 /** Like the global `fetch`, as far as a caller of JSON and form endpoints needs it. */
@@ -126,7 +127,7 @@ function boundBy(timeoutMs: number, given: AbortSignal | null | undefined) {
 }
 
 function checkedUrl(target: string | URL): URL {
-  if (!URL.canParse(String(target))) throw new FetchFault('url', 'not an address');
+  if (!canParse(String(target))) throw new FetchFault('url', 'not an address');
   const url = new URL(target);
   if (url.protocol !== 'https:' && url.protocol !== 'http:') {
     throw new FetchFault('url', `${url.protocol} is not fetched, only https: and http:`);

@@ -1,3 +1,4 @@
+import { canParse } from '../net/can-parse.js';
 import { randomToken } from '../crypto/ids.js';
 
 /** A fresh value for `nonce="…"`, one per response. */
@@ -24,7 +25,7 @@ const NEVER = new Set(['javascript:', 'data:', 'vbscript:', 'blob:', 'file:', 'f
  * native client's. `undefined` for what no form may lead to.
  */
 export function cspSource(address: string): string | undefined {
-  if (!URL.canParse(address)) return undefined;
+  if (!canParse(address)) return undefined;
   const { protocol, origin, hostname } = new URL(address);
   if (NEVER.has(protocol) || !/^[a-z][a-z0-9+.-]*:$/.test(protocol)) return undefined;
   if (protocol !== 'http:' && protocol !== 'https:') return protocol;

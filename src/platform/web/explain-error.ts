@@ -1,3 +1,4 @@
+import { canParse } from '../net/can-parse.js';
 import type { WayOn } from '../errors/errors.js';
 
 /** An OAuth error as the library or our own endpoints raise it. */
@@ -169,5 +170,4 @@ const NOT_AGAIN = new Set([
 
 const canStartAgain = (fault: OAuthFault): boolean => !NOT_AGAIN.has(fault.error);
 
-const isWebAddress = (href: string): boolean =>
-  URL.canParse(href) && /^https?:$/.test(new URL(href).protocol);
+const isWebAddress = (href: string): boolean => canParse(href) && /^https?:$/.test(new URL(href).protocol);

@@ -1,4 +1,5 @@
 import type { Context, Middleware } from 'koa';
+import { canParse } from '../net/can-parse.js';
 import { PosternError } from '../errors/errors.js';
 
 /**
@@ -85,7 +86,7 @@ export function hosts(settings: HostSettings): Middleware {
 function makeOriginForm(ctx: Context): string | undefined {
   const target = ctx.req.url ?? '';
   if (target.startsWith('/') || target === '*') return undefined;
-  if (!/^https?:\/\//i.test(target) || !URL.canParse(target)) throw badHost('unusable request target');
+  if (!/^https?:\/\//i.test(target) || !canParse(target)) throw badHost('unusable request target');
   const url = new URL(target);
   if (url.username !== '' || url.password !== '') throw badHost('user information in the request target');
   ctx.req.url = url.pathname + url.search;

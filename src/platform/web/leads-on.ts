@@ -1,3 +1,5 @@
+import { canParse } from '../net/can-parse.js';
+
 /**
  * A browser carries the fragment of an address on to wherever that address redirects (RFC 9110 §10.2.2), and
  * many of our own addresses redirect: the authorization endpoint to whatever a client registered, sign-in
@@ -50,7 +52,7 @@ function firstSegment(pathname: string): string | undefined {
  * @param origins those we are served at; the first is the issuer's
  */
 export function leadsOn(address: string, origins: readonly string[]): boolean {
-  if (!URL.canParse(address, origins[0])) return true;
+  if (!canParse(address, origins[0])) return true;
   const { origin, pathname } = new URL(address, origins[0]);
   if (!origins.includes(origin)) return false;
   const segment = firstSegment(pathname);

@@ -3,6 +3,7 @@
  * request id in both. Of an error nobody foresaw, only its id leaves the process.
  */
 import type { Context } from 'koa';
+import { canParse } from '../net/can-parse.js';
 import { InvalidInput, PageError, PosternError, TooManyAttempts, type WayOn } from '../errors/errors.js';
 import { acceptsHtml } from './accepts-html.js';
 import { explain, type FaultContext } from './explain-error.js';
@@ -122,7 +123,7 @@ function retry(ctx: Context, status: number): WayOn[] {
   if (![429, 500, 503].includes(status)) return [];
   const { origin } = ctx.URL ?? {};
   const referrer = ctx.get('Referer');
-  const sameSite = origin !== undefined && URL.canParse(referrer) && new URL(referrer).origin === origin;
+  const sameSite = origin !== undefined && canParse(referrer) && new URL(referrer).origin === origin;
   const { pathname, search } = sameSite ? new URL(referrer) : { pathname: '', search: '' };
   const page = ctx.method === 'GET' ? ctx.url : `${pathname}${search}`;
   const href = localPath(page);

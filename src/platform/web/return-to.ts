@@ -1,3 +1,5 @@
+import { canParse } from '../net/can-parse.js';
+
 /**
  * Where to send a browser after our own sign-in: a path on this server, and nothing a browser would take
  * for another host (`//evil`, `/\evil`, control characters).
@@ -5,7 +7,7 @@
 export function localPath(next: string | undefined, fallback = '/'): string {
   if (!next?.startsWith('/') || /^\/[/\\]|[\p{Cc}\\]/u.test(next)) return fallback;
   const base = 'http://local.invalid';
-  if (!URL.canParse(next, base)) return fallback;
+  if (!canParse(next, base)) return fallback;
   const url = new URL(next, base);
   // `/.//evil` becomes `//evil` only once its dots are resolved.
   if (url.origin !== base || url.pathname.startsWith('//') || !isReadable(url.pathname)) return fallback;
@@ -49,7 +51,7 @@ export function returnAddress(next: string | undefined, { origins, foreign, fall
 function webAddress(next: string): URL | undefined {
   if (/[\p{Cc}\\\s]/u.test(next)) return undefined;
   const text = next.startsWith('//') ? `https:${next}` : next;
-  if (!/^https?:\/\/[^/]/i.test(text) || !URL.canParse(text)) return undefined;
+  if (!/^https?:\/\/[^/]/i.test(text) || !canParse(text)) return undefined;
   const url = new URL(text);
   return url.username === '' && url.password === '' ? url : undefined;
 }

@@ -3,6 +3,7 @@
  * verified only by the JSON value `true` (A83), and names are texts of bounded length that say nothing about
  * rights (A92).
  */
+import { canParse } from '../../platform/net/can-parse.js';
 import { UpstreamError } from '../../platform/errors/errors.js';
 import type { UpstreamIdentity } from '../connector.js';
 import type { Mapping, Upstream } from '../upstream.js';
@@ -49,7 +50,7 @@ function emailText(value: unknown): string | undefined {
 }
 
 function webAddress(value: unknown): string | undefined {
-  if (typeof value !== 'string' || value.length > MAX_ADDRESS || !URL.canParse(value)) return undefined;
+  if (typeof value !== 'string' || value.length > MAX_ADDRESS || !canParse(value)) return undefined;
   const url = new URL(value);
   return url.protocol === 'https:' ? url.href : undefined;
 }

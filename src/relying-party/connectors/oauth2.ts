@@ -3,6 +3,7 @@
  * proven is only that the upstream said so over TLS to us, for a code this browser brought (state, PKCE).
  */
 import { createHash } from 'node:crypto';
+import { canParse } from '../../platform/net/can-parse.js';
 import type { Clock } from '../../platform/crypto/clock.js';
 import { UpstreamError } from '../../platform/errors/errors.js';
 import type { AuthorizationStart, Connector, Returned } from '../connector.js';
@@ -38,10 +39,9 @@ function checkIssuer({ params, upstream }: Returned): void {
   const iss = params.get('iss');
   if (iss === null) return;
   const ours = [upstream.issuer, upstream.endpoints.authorization]
-    .filter((url) => url !== undefined && URL.canParse(url))
+    .filter((url) => url !== undefined && canParse(url))
     .map((url) => new URL(url as string).origin);
-  if (!URL.canParse(iss) || !ours.includes(new URL(iss).origin))
-    throw invalid(upstream, 'iss is another issuer');
+  if (!canParse(iss) || !ours.includes(new URL(iss).origin)) throw invalid(upstream, 'iss is another issuer');
 }
 
 export function createOAuth2Connector({ fetchOf, clock, warn }: OAuth2Deps): Connector {
