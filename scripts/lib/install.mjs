@@ -56,8 +56,7 @@ async function install() {
   const began = Date.now();
   const seconds = () => Math.round((Date.now() - began) / 1000);
   const pulse = setInterval(() => tell(`  still installing, ${seconds()} s`), 15_000);
-  // The compiler and the types are development dependencies of a server that compiles itself,
-  // hence --include=dev whatever NODE_ENV says.
+  // One install for `npm start` and `npm test`, hence --include=dev whatever NODE_ENV says.
   // `npm run -s` hands its silence down, and then nothing would say why an install failed: hence the level.
   const flags = ['--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
   const { code, output } = await npm(['ci', ...flags]);

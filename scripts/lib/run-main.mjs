@@ -6,10 +6,9 @@ import './hush-runtime-notice.mjs';
 import { main } from './paths.mjs';
 
 export async function runMain(args) {
-  process.setSourceMapsEnabled(true);
   process.argv = [process.execPath, main, ...args];
   // Workers (WORKERS=2) start the program anew, from these.
   const hush = new URL('./hush-runtime-notice.mjs', import.meta.url).href;
-  process.execArgv.push('--enable-source-maps', '--import', hush);
+  process.execArgv.push('--import', hush);
   await import(pathToFileURL(main).href);
 }

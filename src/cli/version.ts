@@ -1,14 +1,9 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { rootFolder } from '../platform/config/root-folder.js';
 
 /** Postern's own version. */
 export function version(): string {
-  for (const path of ['../../package.json', '../../../package.json']) {
-    try {
-      return (JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')) as { version: string })
-        .version;
-    } catch {
-      // Sources lie one folder nearer to it than the compiled program.
-    }
-  }
-  return '';
+  const about = JSON.parse(readFileSync(join(rootFolder(), 'package.json'), 'utf8')) as { version: string };
+  return about.version;
 }

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import type { Context } from 'koa';
 import type { Config } from '../config/config.js';
+import { rootFolder } from '../config/root-folder.js';
 import { ConfigFault } from '../config/config-fault.js';
 import type { Clock } from '../crypto/clock.js';
 import type { Logger } from '../observe/logger.js';
@@ -26,12 +27,8 @@ export interface Web {
   readonly requestInfo: (ctx: Context) => { readonly ip: string; readonly requestId: string };
 }
 
-/** `views/` lies beside `src/` and beside `dist/`. */
-const VIEWS = [new URL('../../../views', import.meta.url), new URL('../../../../views', import.meta.url)];
-
 export function createWeb(config: Config, log: Logger, clock: Clock): Web {
-  const [sources, compiled] = VIEWS.map((url) => fileURLToPath(url)) as [string, string];
-  const own = import.meta.url.includes('/dist/') ? compiled : sources;
+  const own = join(rootFolder(), 'views');
   if (config.viewsDir && !existsSync(config.viewsDir)) {
     const message = `there is no folder ${config.viewsDir}`;
     throw new ConfigFault([{ setting: 'VIEWS_DIR', variable: 'VIEWS_DIR', message }]);
