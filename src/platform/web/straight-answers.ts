@@ -12,6 +12,13 @@ export interface KeptDocument {
   readonly cacheControl: string;
 }
 
+interface Parts {
+  readonly head: readonly string[];
+  readonly wholeHead: readonly string[];
+  /** As text: Node sends that with the head in one piece, and bytes in two. */
+  readonly text: string;
+}
+
 interface Dependencies {
   readonly issuer: string;
   readonly clock: Clock;
@@ -27,14 +34,16 @@ interface Dependencies {
 export function createStraightAnswers({ issuer, clock, documentOf, finished }: Dependencies) {
   const { host, protocol } = new URL(issuer);
   const always = headersOfEveryAnswer(protocol === 'https:');
-  const heads = new WeakMap<KeptDocument, readonly string[]>();
+  const made = new WeakMap<KeptDocument, Parts>();
 
-  function headOf(kept: KeptDocument): readonly string[] {
-    const known = heads.get(kept);
+  function partsOf(kept: KeptDocument): Parts {
+    const known = made.get(kept);
     if (known !== undefined) return known;
     const head = [...always.flat(), 'Vary', 'Origin', 'ETag', kept.etag, 'Cache-Control', kept.cacheControl];
-    heads.set(kept, head);
-    return head;
+    const type = ['Content-Type', kept.type, 'Content-Length', String(kept.bytes.length)];
+    const parts = { head, wholeHead: [...head, ...type], text: kept.bytes.toString('utf8') };
+    made.set(kept, parts);
+    return parts;
   }
 
   return (req: IncomingMessage, res: ServerResponse): boolean => {
@@ -42,12 +51,10 @@ export function createStraightAnswers({ issuer, clock, documentOf, finished }: D
     if (kept === undefined || req.method !== 'GET' || !isPlain(req, host)) return false;
     const begun = clock.now();
     const requestId = requestIdFor(req);
-    const head = ['X-Request-Id', requestId, ...headOf(kept)];
-    if (isHad(req, kept)) res.writeHead(304, head).end();
-    else {
-      const length = String(kept.bytes.length);
-      res.writeHead(200, [...head, 'Content-Type', kept.type, 'Content-Length', length]).end(kept.bytes);
-    }
+    const { head, wholeHead, text } = partsOf(kept);
+    const id = ['X-Request-Id', requestId];
+    if (isHad(req, kept)) res.writeHead(304, [...id, ...head]).end();
+    else res.writeHead(200, [...id, ...wholeHead]).end(text);
     const milliseconds = clock.now() - begun;
     finished({ requestId, method: 'GET', path: req.url ?? '', status: res.statusCode, milliseconds });
     return true;
