@@ -41,17 +41,20 @@ export function look(port, path, host) {
  * @param {object} server
  * @param {string[]} server.command Node's arguments, or a whole command line where `program` is given
  * @param {string} server.log file for what it prints
+ * @param {boolean} [server.family] its workers count with it
  * @param {() => Promise<boolean>} server.ready
  */
-export async function startChild({ program, command, preload = [], env, cwd, log, ready }) {
+export async function startChild({ program, command, preload = [], env, cwd, log, ready, family = false }) {
   const out = openSync(log, 'a');
   const node = program === undefined;
-  const imports = [PROBE, ...preload].flatMap((module) => ['--import', module]);
+  // A primary's workers would inherit the probe, and take its questions for the primary's.
+  const probed = node && !family;
+  const imports = [...(probed ? [PROBE] : []), ...preload].flatMap((module) => ['--import', module]);
   const begun = performance.now();
   const child = spawn(program ?? process.execPath, node ? [...imports, ...command] : command, {
     cwd,
     env: { ...process.env, NODE_ENV: 'production', ...env },
-    stdio: ['ignore', out, out, ...(node ? ['ipc'] : [])],
+    stdio: ['ignore', out, out, ...(probed ? ['ipc'] : [])],
   });
   running.add(child);
   let ended = false;
@@ -71,7 +74,7 @@ export async function startChild({ program, command, preload = [], env, cwd, log
     pid: child.pid,
     startMs: performance.now() - begun,
     /** CPU time in microseconds and resident memory in bytes. */
-    usage: () => (node ? askProbe(child) : readProc(child.pid)),
+    usage: () => (probed ? askProbe(child) : readProc(child.pid)),
     async stop() {
       child.kill('SIGTERM');
       await Promise.race([exited, sleep(9_000, undefined, { ref: false })]);
@@ -94,7 +97,7 @@ function askProbe(child) {
 const TICKS_PER_SECOND = 100;
 const PAGE = 4096;
 
-/** Linux only, for servers that are not Node: the process and its children. */
+/** Linux only, for servers that are not Node or not one process: the process and its children. */
 function readProc(pid) {
   const fields = (id) =>
     readFileSync(`/proc/${id}/stat`, 'latin1')

@@ -4,7 +4,8 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { inRoot, main } from '../lib/paths.mjs';
 import { freePort, look, startChild } from './child.mjs';
-import { createVisitor } from './visitor.mjs';
+import { requestText } from './connection.mjs';
+import { createVisitor, send } from './visitor.mjs';
 
 export const API = 'https://api.example';
 export const API_ES = 'https://es.api.example';
@@ -68,7 +69,8 @@ function fill(env) {
   verb(env, ['user', 'create', 'bench', '--display-name', 'Bench', '--password-stdin'], PASSWORD);
   verb(env, ['resource', 'create', API, '--scope', 'read', '--alg', 'RS256']);
   verb(env, ['resource', 'create', API_ES, '--scope', 'read', '--alg', 'ES256']);
-  return { client: createClient(env, 'RS256'), clientEs: createClient(env, 'ES256') };
+  const { api_key: apiKey } = verb(env, ['api-key', 'create', 'bench', '--label', 'bench']);
+  return { client: createClient(env, 'RS256'), clientEs: createClient(env, 'ES256'), apiKey };
 }
 
 /**
@@ -77,12 +79,13 @@ function fill(env) {
  * @param {Record<string, string>} [options.env] settings beside the usual ones
  * @param {string[]} [options.preload] modules loaded first
  * @param {(file: string) => void | Promise<void>} [options.prepare] is given the database before the server starts
+ * @param {boolean} [options.family] its workers count with it
  */
-export async function startPostern({ folder, env: more, preload = [], prepare }) {
+export async function startPostern({ folder, env: more, preload = [], prepare, family }) {
   mkdirSync(join(folder, 'keys'), { recursive: true });
   const port = await freePort();
   const env = settings(folder, port, more);
-  const clients = fill(env);
+  const { apiKey, ...clients } = fill(env);
   await prepare?.(env.DATABASE_URL);
   const child = await startChild({
     command: [main, 'serve'],
@@ -91,6 +94,7 @@ export async function startPostern({ folder, env: more, preload = [], prepare })
     cwd: folder,
     log: join(folder, 'server.log'),
     ready: async () => (await look(port, '/readyz', HOST)) === 200,
+    family,
   });
   const place = { port, host: HOST, origin: `https://${HOST}` };
   const sign = { username: 'bench', password: PASSWORD };
@@ -108,12 +112,12 @@ export async function startPostern({ folder, env: more, preload = [], prepare })
     machineJwtEs: { grant_type: 'client_credentials', resource: API_ES, scope: 'read' },
     forms: { '/login': sign, '/consent': { decision: 'allow' } },
     passwordRequest: () => passwordRequest(place, sign),
+    dserver: dserverRequests(place, apiKey),
   };
 }
 
 /** The sign-in form, filled in, as one request that can be sent again and again. */
 async function passwordRequest(place, sign) {
-  const { requestText } = await import('./connection.mjs');
   const visitor = createVisitor(place);
   const page = await visitor.visit({ path: '/login' });
   const { path, body } = visitor.fill(page.text, '/login', sign);
@@ -123,4 +127,18 @@ async function passwordRequest(place, sign) {
     'content-type': 'application/x-www-form-urlencoded',
   };
   return requestText('POST', path, place.host, headers, body);
+}
+
+/** What a dserver and its users ask over and over: a token for an API key, and whether a token is good. */
+function dserverRequests(place, apiKey) {
+  const json = { 'content-type': 'application/json' };
+  const text = (path, body) => requestText('POST', path, place.host, json, JSON.stringify(body));
+  return {
+    token: () => text('/auth/token', { api_key: apiKey }),
+    async verify() {
+      const body = JSON.stringify({ api_key: apiKey });
+      const answer = await send(place, { method: 'POST', path: '/auth/token', headers: json, body });
+      return text('/auth/verify', { token: JSON.parse(answer.text).token });
+    },
+  };
 }

@@ -6,6 +6,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { tell } from '../lib/one-line.mjs';
 import { runLoad } from './load.mjs';
 import { describeMachine, watchForeignLoad } from './machine.mjs';
@@ -19,6 +20,8 @@ import { WORKLOADS } from './workloads.mjs';
 
 /** Requests after which the hot code is compiled. */
 const WARM = 2500;
+
+const SETTLED_MS = 10_000;
 
 /** Beyond it a rate says more about the machine than about the server. */
 const QUIET = 0.2;
@@ -66,14 +69,14 @@ async function startAll(root, options, undo) {
     mkdirSync(folder);
     const server = await target.start({ folder, postgres: surroundings });
     undo.push(() => server.stop());
-    const { rss } = await server.usage();
-    up.push({ target, server, idle: rss });
-    tell(`${target.label}: up after ${Math.round(server.startMs)} ms with ${mib(rss)} MiB`);
+    up.push({ target, server });
+    tell(`${target.label}: up after ${Math.round(server.startMs)} ms`);
   }
+  // What a start leaves behind is cleared away within seconds.
+  await sleep(SETTLED_MS);
+  for (const one of up) one.idle = (await one.server.usage()).rss;
   return up;
 }
-
-const mib = (bytes) => Math.round(bytes / 2 ** 20);
 
 async function measureAll(up, options) {
   const cells = [];

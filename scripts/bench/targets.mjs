@@ -124,6 +124,25 @@ export const TARGETS = [
     start: ({ folder }) => startPostern({ folder, prepare: (url) => fillRows(url, 1_000_000) }),
   },
   {
+    id: 'postern-2',
+    label: 'Postern, SQLite, 2 workers',
+    only: ['w1', 'w3', 'w4', 'w5'],
+    large: true,
+    start: ({ folder }) => startPostern({ folder, env: { WORKERS: '2' }, family: true }),
+  },
+  {
+    id: 'postern-pg-2',
+    label: 'Postern, PostgreSQL, 2 workers',
+    only: ['w1', 'w3', 'w4', 'w5'],
+    large: true,
+    start: async ({ folder, postgres }) =>
+      startPostern({
+        folder,
+        env: { DATABASE_URL: await postgres.database(), WORKERS: '2' },
+        family: true,
+      }),
+  },
+  {
     id: 'node-oauth2-server',
     label: '@node-oauth/oauth2-server, in memory',
     installed: () => peer('@node-oauth/oauth2-server') !== undefined,
