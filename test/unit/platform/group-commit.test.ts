@@ -1,43 +1,70 @@
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import {
-  createSqliteDatabase,
-  openSqliteFile,
-  type SqliteDatabase,
-} from '../../../src/platform/database/sqlite.js';
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
+import BetterSqlite3 from 'better-sqlite3';
+import { createGroupCommit, type GroupCommit } from '../../../src/platform/database/group-commit.js';
 
 /** How many units each commit had. */
 let commits: number[];
-let database: SqliteDatabase;
+let group: GroupCommit;
+let handle: BetterSqlite3.Database;
 
-const add = (name: string) => database.run(database.sql('things').insert({ name }));
-const turn = () => new Promise((resolve) => setImmediate(resolve));
+const add = () => void group.submit((db) => db.prepare('INSERT INTO things VALUES (1)').run());
+const pass = (ms: number) => jest.advanceTimersByTime(ms);
 
-beforeEach(async () => {
+beforeEach(() => {
+  jest.useFakeTimers({ doNotFake: ['nextTick', 'queueMicrotask'] });
+  pass(1000);
   commits = [];
-  const watch = {
-    committed: (_ms: number, units: number) => void commits.push(units),
-    waited: () => {},
-    roundTrip: () => {},
-  };
-  database = createSqliteDatabase(openSqliteFile(':memory:', 1000), { timeoutMs: 1000 }, watch);
-  await database.submit((db) => db.exec('CREATE TABLE things (name TEXT)'));
-  commits = [];
+  handle = new BetterSqlite3(':memory:');
+  handle.exec('CREATE TABLE things (name TEXT)');
+  const watch = { committed: (_ms: number, units: number) => void commits.push(units) };
+  group = createGroupCommit(handle, 1000, () => {}, watch);
 });
-afterEach(() => database.close());
-
-test('what comes soon after a commit, turn after turn, is the next commit together', async () => {
-  await add('a');
-  const [second] = [add('b'), await turn(), add('c'), await turn()];
-  const third = add('d');
-  await Promise.all([second, third]);
-  // The first may have had to wait for the one that made the table.
-  expect(commits).toEqual([1, 3]);
+afterEach(() => {
+  jest.useRealTimers();
+  handle.close();
 });
 
-test('nothing waits for a close', async () => {
-  await add('a');
-  const last = add('b');
-  await Promise.all([database.close(), last]);
+test('what comes soon after a commit waits for company, and they are one commit', () => {
+  add();
+  pass(0);
+  expect(commits).toEqual([1]);
+  add();
+  pass(2);
+  add();
+  pass(2);
+  expect(commits).toEqual([1]);
+  pass(2);
+  expect(commits).toEqual([1, 2]);
+});
+
+test('who waited and stayed alone does not wait the next time, nor for a while', () => {
+  add();
+  pass(0);
+  add();
+  pass(6);
   expect(commits).toEqual([1, 1]);
-  database = createSqliteDatabase(openSqliteFile(':memory:', 1000), { timeoutMs: 1000 });
+  add();
+  pass(0);
+  pass(1);
+  add();
+  pass(0);
+  expect(commits).toEqual([1, 1, 1, 1]);
+});
+
+test('what comes long after a commit is committed at once', () => {
+  add();
+  pass(7);
+  add();
+  pass(0);
+  expect(commits).toEqual([1, 1]);
+});
+
+test('what still waits when it is closed is committed first', async () => {
+  add();
+  pass(0);
+  add();
+  const closed = group.close();
+  pass(6);
+  await closed;
+  expect(commits).toEqual([1, 1]);
 });
