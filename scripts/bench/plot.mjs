@@ -15,7 +15,9 @@ export function drawPlot({ rows, targets }) {
   const drawn = rows.filter(({ byTarget }) =>
     byTarget.some(({ target, ratio }) => SHOWN.includes(target) && ratio),
   );
-  const ratios = drawn.flatMap(({ byTarget }) => byTarget.map(({ ratio }) => ratio ?? 0));
+  const ratios = drawn.flatMap(({ byTarget }) =>
+    byTarget.flatMap(({ target, ratio }) => (SHOWN.includes(target) ? (ratio ?? 0) : [])),
+  );
   const most = Math.min(6, Math.max(1.5, Math.ceil(Math.max(...ratios, 1) * 2) / 2));
   const x = (ratio) => LEFT + (Math.min(ratio, most) / most) * (WIDTH - LEFT - 60);
   let y = TOP;

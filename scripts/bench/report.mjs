@@ -1,5 +1,5 @@
 /** From cells to a table: medians over the rounds, ratios of slices of one round. */
-import { goalOf } from './goals.mjs';
+import { asideGoalOf, goalOf } from './goals.mjs';
 import { WORKLOADS } from './workloads.mjs';
 
 export function median(values) {
@@ -15,10 +15,11 @@ export function summarise({ cells, targets, machine, options, when }, reference)
     good.find((cell) => cell.round === round && cell.target === target && cell.workload === workload)?.cpu;
   const rows = WORKLOADS.filter(({ id }) => good.some(({ workload }) => workload === id)).map((workload) => {
     const against = workload.comparedWith ?? workload.id;
-    const byTarget = targets.flatMap(({ id }) => {
+    const byTarget = targets.flatMap(({ id, twin }) => {
       const own = good.filter((cell) => cell.target === id && cell.workload === workload.id);
       if (own.length === 0) return [];
-      const ratios = own.map(({ round, cpu }) => cpu / cpuOf(round, reference, against));
+      const other = twin === undefined ? [reference, against] : [twin, workload.id];
+      const ratios = own.map(({ round, cpu }) => cpu / cpuOf(round, ...other));
       return [
         {
           target: id,
@@ -28,7 +29,7 @@ export function summarise({ cells, targets, machine, options, when }, reference)
           p99: median(own.map(({ p99 }) => p99)),
           foreign: median(own.map(({ foreign }) => foreign)),
           bad: own.reduce((sum, { bad }) => sum + bad, 0),
-          goal: goalOf(id, workload.id),
+          goal: twin === undefined ? goalOf(id, workload.id) : asideGoalOf(id, workload.id),
         },
       ];
     });
@@ -53,10 +54,16 @@ function cellText(found) {
 const tableOf = (head, rows) =>
   [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 
-function ratioTable({ rows, targets }) {
-  const measured = targets.filter(({ id }) =>
-    rows.some((row) => row.byTarget.some(({ target }) => target === id)),
-  );
+/** The part of a summary that is about the targets with one twin, or about those without. */
+function partOf({ rows, targets }, twin) {
+  const of = targets.filter((target) => target.twin === twin).map(({ id }) => id);
+  const measured = targets.filter(({ id }) => of.includes(id));
+  const asked = rows.filter(({ byTarget }) => byTarget.some(({ target }) => of.includes(target)));
+  return { rows: asked, measured };
+}
+
+function ratioTable(summary, twin) {
+  const { rows, measured } = partOf(summary, twin);
   return tableOf(
     ['CPU per request: ratio · µs', ...measured.map(({ label }) => label)],
     rows.map(({ title, byTarget }) => [
@@ -66,10 +73,8 @@ function ratioTable({ rows, targets }) {
   );
 }
 
-function rateTable({ rows, targets }) {
-  const measured = targets.filter(({ id }) =>
-    rows.some((row) => row.byTarget.some(({ target }) => target === id)),
-  );
+function rateTable(summary, twin) {
+  const { rows, measured } = partOf(summary, twin);
   return tableOf(
     ['Requests per second · p99 in ms', ...measured.map(({ label }) => label)],
     rows.map(({ title, byTarget }) => [
@@ -86,12 +91,14 @@ function processTable({ targets }) {
   const mib = (bytes) => (bytes === undefined ? '-' : String(Math.round(bytes / 2 ** 20)));
   return tableOf(
     ['W7 process', 'start to first 200, ms', 'memory idle, MiB', 'after W1 tokens, MiB'],
-    targets.map(({ label, startMs, rssIdle, rssAfter, tokens }) => [
-      label,
-      whole(startMs),
-      mib(rssIdle),
-      rssAfter === undefined ? '-' : `${mib(rssAfter)} (${tokens})`,
-    ]),
+    targets
+      .filter(({ twin }) => twin === undefined)
+      .map(({ label, startMs, rssIdle, rssAfter, tokens }) => [
+        label,
+        whole(startMs),
+        mib(rssIdle),
+        rssAfter === undefined ? '-' : `${mib(rssAfter)} (${tokens})`,
+      ]),
   );
 }
 
@@ -107,11 +114,15 @@ export function toMarkdown(summary) {
   const failed = faults.map(
     ({ target, workload, error }) => `- ${target} ${workload}: ${error.split('\n')[0]}`,
   );
+  const twins = [...new Set(summary.targets.flatMap(({ twin }) => twin ?? []))];
+  const asides = twins.flatMap((twin) => [ratioTable(summary, twin), rateTable(summary, twin)]);
+  const asideSaid = 'Questions of their own: each beside a twin that was asked the same, and no more.';
   return [
     said,
     ratioTable(summary),
     rateTable(summary),
     processTable(summary),
+    ...(asides.length > 0 ? [asideSaid, ...asides] : []),
     ...(failed.length > 0 ? [`Not measured:\n\n${[...new Set(failed)].join('\n')}`] : []),
     '',
   ].join('\n\n');

@@ -139,7 +139,8 @@ async function measure({ server }, workload, { connections, seconds, warmup }, f
 
 /** And what it holds after very many tokens, which is measured last. */
 async function describe({ target, server, idle }, { connections, tokens, workloads }) {
-  const about = { id: target.id, label: target.label, startMs: server.startMs, rssIdle: idle };
+  const { id, label, twin } = target;
+  const about = { id, label, twin, startMs: server.startMs, rssIdle: idle };
   const grows = target.only === undefined && server.machine && workloads.includes('w1');
   if (!grows) return about;
   const task = await WORKLOADS.find(({ id }) => id === 'w1').make(server);

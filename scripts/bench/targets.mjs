@@ -72,14 +72,16 @@ async function startNodeOauth(folder) {
   };
 }
 
-const GROWTH = ['w1', 'w4', 'w5'];
-
 /** The one every ratio is to. */
 export const REFERENCE = 'memory';
 
+/** Of whoever is compared with a twin: how warm a server is follows from all it has been asked. */
+const FEW = ['w1', 'w2', 'w3', 'w4', 'w5'];
+
 /**
- * `only` are the workloads of a target that is there for a question of its own; `large` ones take too long
- * for a quick run; `installed` says whether a peer is there.
+ * `only` are the workloads of a target that is there for a question of its own, and `twin` is the one it is
+ * compared with, which is asked the same; `large` ones take too long for a quick run; `installed` says whether
+ * a peer is there.
  */
 export const TARGETS = [
   {
@@ -104,36 +106,59 @@ export const TARGETS = [
     start: ({ folder }) => startBare(folder, { ADAPTER: 'knex', DATABASE: join(folder, 'naive.sqlite') }),
   },
   {
+    id: 'postern-few',
+    label: 'Postern, SQLite (FULL), empty',
+    only: FEW,
+    twin: 'postern-few',
+    large: true,
+    start: ({ folder }) => startPostern({ folder }),
+  },
+  {
     id: 'postern-normal',
-    label: 'Postern, SQLite (NORMAL)',
-    only: ['w1', 'w2', 'w3'],
+    label: 'NORMAL instead of FULL',
+    only: FEW,
+    twin: 'postern-few',
     large: true,
     start: ({ folder }) => startPostern({ folder, preload: [serverFile('normal-sync.mjs')] }),
   },
   {
     id: 'postern-100k',
-    label: 'Postern, SQLite, 100k rows',
-    only: GROWTH,
+    label: '100k rows',
+    only: FEW,
+    twin: 'postern-few',
+    large: true,
     start: ({ folder }) => startPostern({ folder, prepare: (url) => fillRows(url, 100_000) }),
   },
   {
     id: 'postern-1m',
-    label: 'Postern, SQLite, 1M rows',
-    only: GROWTH,
+    label: '1M rows',
+    only: FEW,
+    twin: 'postern-few',
     large: true,
     start: ({ folder }) => startPostern({ folder, prepare: (url) => fillRows(url, 1_000_000) }),
   },
   {
     id: 'postern-2',
-    label: 'Postern, SQLite, 2 workers',
-    only: ['w1', 'w3', 'w4', 'w5'],
+    label: '2 workers',
+    only: FEW,
+    twin: 'postern-few',
     large: true,
     start: ({ folder }) => startPostern({ folder, env: { WORKERS: '2' }, family: true }),
   },
   {
+    id: 'postern-pg-few',
+    label: 'Postern, PostgreSQL',
+    only: FEW,
+    twin: 'postern-pg-few',
+    large: true,
+    start: async ({ folder, postgres }) =>
+      startPostern({ folder, env: { DATABASE_URL: await postgres.database() } }),
+  },
+  {
     id: 'postern-pg-2',
-    label: 'Postern, PostgreSQL, 2 workers',
-    only: ['w1', 'w3', 'w4', 'w5'],
+    label: '2 workers, PostgreSQL',
+    only: FEW,
+    twin: 'postern-pg-few',
     large: true,
     start: async ({ folder, postgres }) =>
       startPostern({

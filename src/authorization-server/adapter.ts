@@ -2,7 +2,7 @@ import { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
 import type { Clock } from '../platform/crypto/clock.js';
 import { sha256 } from '../platform/crypto/ids.js';
 import type { SecretBox } from '../platform/crypto/secret-box.js';
-import type { PayloadRow, PayloadStore, StoredPayload } from '../stores/payload-store.js';
+import type { Company, PayloadRow, PayloadStore, StoredPayload } from '../stores/payload-store.js';
 import { isWithin, SameAnswer } from './grant-unit.js';
 import type { PayloadSecrets } from './payload-secrets.js';
 import { newUnit, type ReadSession, type UnitsOfWork } from './unit-of-work.js';
@@ -60,9 +60,9 @@ const isRetired = ({ kind, consumedAt }: StoredPayload) => kind === 'Session' &&
 
 /** The same id is asked for several times in a row: by each kind of token it may be, and when it is used up. */
 function createKeys(): (id: string) => string {
-  let last = { id: '', key: '' };
+  let last: { readonly id: string; readonly key: string } | undefined;
   return (id) => {
-    if (last.id !== id) last = { id, key: sha256(id) };
+    if (last?.id !== id) last = { id, key: sha256(id) };
     return last.key;
   };
 }
@@ -114,6 +114,25 @@ export function createAdapterFactory(deps: Dependencies): (kind: string) => Adap
     return payload;
   }
 
+  /** What was read along with a token is good for one question: whoever asks again wants to know anew. */
+  function alongWith(
+    which: keyof Company,
+    isAsked: (row: StoredPayload) => boolean,
+  ): StoredPayload | undefined {
+    const writes = units.current();
+    const row = writes?.company[which];
+    if (!writes || !row || !isAsked(row)) return undefined;
+    writes.company = { ...writes.company, [which]: undefined };
+    return row;
+  }
+
+  async function read(key: string): Promise<StoredPayload | undefined> {
+    const row = await units.reading(() => store.find(key));
+    const writes = row?.company && units.current();
+    if (writes) writes.company = row.company;
+    return row;
+  }
+
   function rememberSession(row: StoredPayload | undefined, payload: AdapterPayload | undefined): void {
     const writes = units.current();
     if (!writes || !row || !payload || row.kind !== 'Session') return;
@@ -142,13 +161,15 @@ export function createAdapterFactory(deps: Dependencies): (kind: string) => Adap
 
   return (kind) => ({
     async find(id) {
-      const row = await units.reading(() => store.find(keyOf(id)));
+      const key = keyOf(id);
+      const row = alongWith('grant', (grant) => grant.key === key) ?? (await read(key));
       const payload = live(kind, row, id);
       rememberSession(row, payload);
       return payload;
     },
     async findByUid(uid) {
-      return live(kind, await units.reading(() => store.findSessionByUid(uid)));
+      const known = alongWith('session', (session) => session.sessionUid === uid);
+      return live(kind, known ?? (await units.reading(() => store.findSessionByUid(uid))));
     },
     async findByUserCode(userCode) {
       return live(kind, await units.reading(() => store.findByUserCode(userCodes.names(userCode))));

@@ -7,7 +7,7 @@ import token from 'oidc-provider/lib/actions/token.js';
 import { replaceStep, type Step } from './library-steps.js';
 
 /**
- * Forms as programs send them: of exactly this type, with a length, not yet begun to be read. The library's
+ * Forms as programs send them: of exactly this type, with a length. The library's
  * way, which takes every other spelling as well, reads through an asynchronous iterator for twice the time.
  */
 const FORM = 'application/x-www-form-urlencoded';
@@ -26,6 +26,7 @@ function textOf(req: IncomingMessage): Promise<string> {
     const chunks: Buffer[] = [];
     req.on('data', (chunk: Buffer) => chunks.push(chunk));
     req.once('error', reject);
+    req.once('close', () => reject(new Error('the sender broke off')));
     req.once('end', () => resolve(Buffer.concat(chunks).toString()));
   });
 }

@@ -19,6 +19,10 @@ const ANSWERS = ['Allow-Origin', 'Allow-Methods', 'Allow-Headers', 'Expose-Heade
   (name) => `Access-Control-${name}`,
 );
 
+/** A program names no origin, and does not ask beforehand. The library says nothing to it (`light-routes.ts`). */
+export const isProgram = ({ req }: Pick<Context, 'req'>): boolean =>
+  req.headers.origin === undefined && req.method !== 'OPTIONS';
+
 export const DISCOVERY = ['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server'];
 const FOR_BROWSERS: ReadonlySet<string> = new Set([
   ROUTES.token,
@@ -66,7 +70,7 @@ export function corsForBrowserClients(
   }
 
   const mayCall = async (path: string, origin: string): Promise<boolean> =>
-    FOR_BROWSERS.has(path) && (await registered()).has(origin);
+    origin !== '' && FOR_BROWSERS.has(path) && (await registered()).has(origin);
 
   const answerPage = async (ctx: Context, next: Next, origin: string): Promise<void> => {
     const allowed = await mayCall(ctx.path, origin);
@@ -79,7 +83,6 @@ export function corsForBrowserClients(
 
   return (ctx, next) => {
     const { origin } = ctx.req.headers;
-    // Programs name none, and are told nothing (`light-routes.ts`).
-    return origin ? answerPage(ctx as Context, next, origin) : next();
+    return isProgram(ctx) ? next() : answerPage(ctx as Context, next, origin ?? '');
   };
 }

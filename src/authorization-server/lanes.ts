@@ -18,7 +18,10 @@ export interface Attendant {
   after(ctx: Context): Promise<void> | void;
 }
 
-/** Attendants as one step, the outermost first: as steps each would cost every request promises of its own. */
+/**
+ * Attendants as one step, the outermost first: as steps each would cost every request promises of its own.
+ * Where one of them or the library throws, what would come after is left out.
+ */
 export function attended(attendants: readonly Attendant[]): Middleware {
   const inwards = attendants.filter(({ before }) => before !== undefined);
   const outwards = attendants.toReversed();

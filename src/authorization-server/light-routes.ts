@@ -1,6 +1,7 @@
 import type { Provider } from 'oidc-provider';
 import als from 'oidc-provider/lib/helpers/als.js';
 import Router from 'oidc-provider/lib/helpers/router.js';
+import { isProgram } from './cors.js';
 import type { Step } from './library-steps.js';
 
 /**
@@ -14,11 +15,14 @@ const CORS = "startsWith('access-control-')";
 /** Of the endpoints a page may ask. */
 const FOR_PAGES: ReadonlySet<string> = new Set(['userinfo', 'token', 'revocation', 'introspection']);
 
-/** The provider whose routes are being registered, known only once it is made. */
-interface Making {
+/** Where a provider will be found that does not exist yet while its routes are registered. */
+interface Slot {
   provider?: Provider;
+  /** The names of its routes. */
+  readonly seen: Set<string>;
 }
-let making: Making | undefined;
+/** Of the provider that is being made. */
+let slot: Slot | undefined;
 
 /**
  * The library gives every request its `ctx.oidc` as an accessor with a function of its own. For that V8 makes
@@ -26,44 +30,50 @@ let making: Making | undefined;
  * a fifth of the time of an introspection. The same object as a plain member costs nothing.
  */
 const plainMember =
-  (of: Making): Step =>
+  (of: Slot): Step =>
   (ctx, next) => {
     const { OIDCContext } = of.provider as Provider;
     Object.assign(ctx, { oidc: new OIDCContext(ctx as never) });
     return als.run(ctx, next);
   };
 
-/** A program names no origin. What the library then says to browsers, `cors.ts` would take away again. */
-const forOrigins =
+/** What the library says to every program as to a page of any origin, `cors.ts` would take away again. */
+const forPages =
   (cors: Step): Step =>
   (ctx, next) =>
-    ctx.req.headers.origin === undefined && ctx.method !== 'OPTIONS' ? next() : cors(ctx, next);
+    isProgram(ctx) ? next() : cors(ctx, next);
 
 /** @throws {Error} where the library registers its routes in another way: then this file is to be read again */
-function lighter(of: Making, name: string, steps: readonly Step[]): Step[] {
+function lighter(of: Slot, name: string, steps: readonly Step[]): Step[] {
   const [context, ...rest] = steps;
+  of.seen.add(name);
   if (context?.name !== CONTEXT) throw new Error(`oidc-provider no longer begins its routes with ${CONTEXT}`);
   const isCors = (step: Step) => step.name === '' && step.toString().includes(CORS);
   if (FOR_PAGES.has(name) && !rest.some(isCors)) throw new Error(`oidc-provider: no CORS step at ${name}`);
-  return [plainMember(of), ...rest.map((step) => (isCors(step) ? forOrigins(step) : step))];
+  return [plainMember(of), ...rest.map((step) => (isCors(step) ? forPages(step) : step))];
 }
 
 for (const method of METHODS) {
   const register = Router.prototype[method];
   Router.prototype[method] = function (this: Router, name: string, path: string, ...steps: Step[]) {
-    return register.call(this, name, path, ...(making ? lighter(making, name, steps) : steps));
+    return register.call(this, name, path, ...(slot ? lighter(slot, name, steps) : steps));
   };
 }
 
-/** @param make makes a provider, which gets such routes; others of the process keep the library's */
+/**
+ * @param make makes a provider, which gets such routes; others of the process keep the library's
+ * @throws {Error} as `lighter`, also where the library registers its routes elsewhere
+ */
 export function withLightRoutes<P extends Provider>(make: () => P): P {
-  const of: Making = {};
-  making = of;
+  const of: Slot = { seen: new Set() };
+  slot = of;
   try {
     const provider = make();
     of.provider = provider;
+    const missed = [...FOR_PAGES].find((name) => !of.seen.has(name));
+    if (missed !== undefined) throw new Error(`oidc-provider registered no route ${missed} here`);
     return provider;
   } finally {
-    making = undefined;
+    slot = undefined;
   }
 }

@@ -1,7 +1,7 @@
 import type { ParameterizedContext } from 'koa';
 import { Provider } from 'oidc-provider';
 import { type PosternError, Unavailable } from '../platform/errors/errors.js';
-import type { PayloadStore, PayloadUnit } from '../stores/payload-store.js';
+import type { Company, PayloadStore, PayloadUnit } from '../stores/payload-store.js';
 import type { Attendant } from './lanes.js';
 
 /**
@@ -16,6 +16,8 @@ export class RequestWrites {
   /** An error of ours (throttled, database busy) that passed through the library, which answers 500 to it. */
   failure: PosternError | undefined;
   session: ReadSession | undefined;
+  /** Read with the token this request is about, and not asked for yet. */
+  company: Partial<Company> = {};
   /** Made when it is wanted: most requests of programs write nothing here. */
   #plain: PayloadUnit | undefined;
 

@@ -100,6 +100,7 @@ async function runServer(cli: Cli, { config, warnings }: ParsedConfig, tls?: Tls
   try {
     return await runServing(cli, { config, warnings }, { log, droppedLines: sink.dropped }, tls);
   } finally {
+    sink.flush();
     // What is written to a pipe keeps the process alive until it is taken.
     if (sink.waiting()) setTimeout(() => process.exit(), LAST_LINES_MS).unref();
   }

@@ -1,5 +1,6 @@
 import type { RequestListener, Server, ServerResponse } from 'node:http';
 import net from 'node:net';
+import { createCrowd } from './crowd.js';
 
 /** The requests being answered, so that stopping can wait for them and for nothing else. */
 export interface Traffic {
@@ -49,31 +50,6 @@ export function createTraffic(handler: RequestListener): Traffic {
   }
 
   return { handler: tracked, drain };
-}
-
-/**
- * Who is here now. Not a Set: where all its members change all the time, V8 makes it a new table again and again,
- * and each old one keeps what was in the next alive until a full collection.
- */
-function createCrowd<T>() {
-  const all: T[] = [];
-  const places: { at: number }[] = [];
-  return {
-    all: all as readonly T[],
-    /** Answers how to leave, once. */
-    join(member: T): () => void {
-      const place = { at: all.length };
-      all.push(member);
-      places.push(place);
-      return () => {
-        const [last, lastPlace] = [all.pop() as T, places.pop() as { at: number }];
-        if (lastPlace === place) return;
-        all[place.at] = last;
-        places[place.at] = lastPlace;
-        lastPlace.at = place.at;
-      };
-    },
-  };
 }
 
 const MOST_TAKEN_IN = 1000;

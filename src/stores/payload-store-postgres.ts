@@ -15,6 +15,25 @@ import {
 
 const SELECT = `SELECT ${ALL_COLUMNS.join(', ')} FROM oidc_payloads`;
 
+const NEWEST_OF_SESSION = 'ORDER BY consumed_at IS NOT NULL, expires_at DESC LIMIT 1';
+
+const columnsOf = (name: string): string => ALL_COLUMNS.map((column) => `${name}.${column}`).join(', ');
+
+/** A row with its Grant and its session: one round trip in place of three. */
+const WITH_COMPANY = `SELECT ${['own', 'grants', 'sessions'].map(columnsOf).join(', ')}
+  FROM oidc_payloads AS own
+  LEFT JOIN oidc_payloads AS grants ON grants.key = own.grant_key
+  LEFT JOIN LATERAL (SELECT * FROM oidc_payloads AS one WHERE one.kind = 'Session'
+    AND one.session_uid = own.session_uid AND own.kind <> 'Session' AND one.revoked_at IS NULL
+    ${NEWEST_OF_SESSION}) AS sessions ON true
+  WHERE own.key = $1`;
+
+/** The part of a joined row that begins at this column; undefined where the join found nothing. */
+function partAt(raw: readonly unknown[], at: number): StoredPayload | undefined {
+  const part = raw.slice(at, at + ALL_COLUMNS.length) as unknown as RawPayload;
+  return part[0] === null ? undefined : toStoredPayload(part);
+}
+
 /**
  * The payload store on PostgreSQL: nearly every call is one statement, hence one round trip. A unit whose
  * parts meet in a row, or that changes what the rows of a session share, is a short transaction.
@@ -23,6 +42,14 @@ export function createPostgresPayloadStore(db: PostgresDatabase, clock: Clock): 
   async function one(text: string, value: unknown): Promise<StoredPayload | undefined> {
     const [raw] = await db.query<RawPayload>({ text, values: [value] });
     return raw && toStoredPayload(raw);
+  }
+
+  async function withCompany(key: string): Promise<StoredPayload | undefined> {
+    const [raw] = await db.query<readonly unknown[]>({ text: WITH_COMPANY, values: [key] });
+    const own = raw && partAt(raw, 0);
+    if (!own || (own.grantKey === null && own.sessionUid === null)) return own;
+    const [grant, session] = [1, 2].map((times) => partAt(raw, times * ALL_COLUMNS.length));
+    return { ...own, company: { grant, session } };
   }
 
   async function apply(unit: PayloadUnit): Promise<UnitOutcome> {
@@ -47,11 +74,10 @@ export function createPostgresPayloadStore(db: PostgresDatabase, clock: Clock): 
 
   return {
     // The library looks for a token to introspect among three kinds at once: all of them are this row.
-    find: shareReads((key: string) => one(`${SELECT} WHERE key = $1`, key)),
+    find: shareReads(withCompany),
     findSessionByUid: (uid) =>
       one(
-        `${SELECT} WHERE kind = 'Session' AND session_uid = $1 AND revoked_at IS NULL
-         ORDER BY consumed_at IS NOT NULL, expires_at DESC LIMIT 1`,
+        `${SELECT} WHERE kind = 'Session' AND session_uid = $1 AND revoked_at IS NULL ${NEWEST_OF_SESSION}`,
         uid,
       ),
     findByUserCode: (names) => one(`${SELECT} WHERE user_code = ANY($1::text[]) LIMIT 1`, names),

@@ -35,6 +35,15 @@ export interface StoredPayload extends PayloadRow {
   readonly revokedAt: number | null;
   /** Refresh tokens: the sealed answer the winner got. */
   readonly answer: string | null;
+  /** Read with a token or code, where reading is dear (PostgreSQL): what is asked for next as a rule. */
+  readonly company?: Company;
+}
+
+/** Both as they were at the very moment the token was read. */
+export interface Company {
+  readonly grant: StoredPayload | undefined;
+  /** As `findSessionByUid` finds it. */
+  readonly session: StoredPayload | undefined;
 }
 
 /**

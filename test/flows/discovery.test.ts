@@ -284,6 +284,14 @@ describe('calls from a browser (A123)', () => {
 
   test('without an Origin nothing is said', async () => {
     for (const path of OPEN) expect([path, allowed(await fetch(server.url(path)))]).toEqual([path, NOBODY]);
+    for (const path of [...OPEN, ...CLIENTS]) {
+      const asked = { method: 'OPTIONS', headers: { 'access-control-request-method': 'POST' } };
+      expect([path, allowed(await fetch(server.url(path), asked))]).toEqual([path, NOBODY]);
+      for (const headers of [new Headers(), new Headers({ origin: '' })]) {
+        const got = await fetch(server.url(path), { method: 'POST', headers, body: new URLSearchParams() });
+        expect([path, allowed(got)]).toEqual([path, NOBODY]);
+      }
+    }
   });
 
   test('a registered origin of a browser client may read and call, without credentials', async () => {

@@ -9,6 +9,8 @@ export interface PayloadStoreFixture {
   moveTo(now: number): void;
   /** The ids in `audit_events`. */
   notes(): Promise<string[]>;
+  /** Whether a token brings along what is asked for next. */
+  readonly company: boolean;
 }
 
 const NOW = 1_800_000_000_000;
@@ -218,6 +220,25 @@ export function payloadStoreContract(open: () => Promise<PayloadStoreFixture>): 
       await save(session('old', LATER + 1));
       await store.apply(unit({ put: puts(session('new', LATER)), kill: new Set(['old']) }));
       expect((await store.findSessionByUid('u'))?.key).toBe('new');
+    });
+
+    test('what is read along with a token is what asking for it finds', async () => {
+      const session = (key: string, expiresAt: number) =>
+        row(key, { kind: 'Session', sessionUid: 'u', accountId: 'alice', expiresAt });
+      await save(grant('h'), grant('dead'), session('ended', LATER + 2), session('old', LATER));
+      await save(session('new', LATER + 1), row('t', { grantKey: 'h', sessionUid: 'u' }));
+      await save(row('lost', { grantKey: 'dead', sessionUid: 'nobody' }), row('free', { grantKey: 'none' }));
+      await store.apply(unit({ kill: new Set(['dead']), retire: new Set(['new']) }));
+      for (const key of ['t', 'lost', 'free']) {
+        const found = await store.find(key);
+        const asked = {
+          grant: await store.find(found?.grantKey ?? ''),
+          session: await store.findSessionByUid(found?.sessionUid ?? ''),
+        };
+        expect(found?.company).toEqual(fixture.company ? asked : undefined);
+      }
+      for (const key of ['h', 'nothing']) expect((await store.find(key))?.company).toBeUndefined();
+      expect((await store.find('old'))?.company?.session).toBeUndefined();
     });
 
     test('a grant put and killed in one unit is dead', async () => {

@@ -11,6 +11,7 @@ describeOnBothDatabases('payload store', (open) => {
       moveTo(time) {
         now = time;
       },
+      company: db.dialect === 'postgres',
       notes: async () =>
         (await db.all<{ id: string }>(db.sql('audit_events').select('id'))).map(({ id }) => id),
     };

@@ -23,7 +23,7 @@ interface Unit {
 const MAX_BATCH = 500;
 
 /**
- * Under load commits follow one another no sooner, so that more of them are one. Who is alone does not wait:
+ * Under load one commit begins no sooner after another, so that more of them are one. Who is alone does not wait:
  * where a wait brought no company, none is tried again for a while.
  */
 const SPACING_MS = 6;
@@ -122,6 +122,7 @@ export function createGroupCommit(
     queue.unshift(...batch.filter((unit) => unit.deadline > now));
     if (queue.length === 0) return;
     scheduled = true;
+    waited = false;
     // Jitter, or processes that collided once would collide again.
     setTimeout(flush, 5 + Math.random() * 20);
   }

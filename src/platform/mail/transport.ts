@@ -31,7 +31,13 @@ export function createSmtpTransport({ url, from }: SmtpSettings): MailTransport 
   const { hostname, username } = new URL(url);
   const loopback = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
   let opened: Promise<Transporter> | undefined;
-  const mailer = () => (opened ??= open());
+  const mailer = () => {
+    opened ??= open().catch((error: unknown) => {
+      opened = undefined;
+      throw error;
+    });
+    return opened;
+  };
   // Loaded with the first mail.
   const open = async () =>
     (await import('nodemailer')).createTransport({

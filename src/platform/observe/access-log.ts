@@ -29,7 +29,6 @@ function routeOf(path: string): string {
 
 /**
  * Writes one line for each request: errors of ours as errors, probes at debug, the rest at info.
- * @param log
  * @returns to be called with the pattern of the route, such as `/clients/:id`, or the path where none matched
  */
 export function createAccessLog(log: Logger) {

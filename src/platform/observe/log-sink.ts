@@ -51,7 +51,9 @@ export function createLogSink(stream: SinkStream, mostWaiting = MOST_WAITING): L
     }
   }
 
-  const waiting = (): number => (stream.writableLength ?? 0) + batch.length;
+  /** A file, or a test's list, takes at once whatever it is given. */
+  const waiting = (): number =>
+    stream.writableLength === undefined ? 0 : stream.writableLength + batch.length;
 
   function caughtUp(): void {
     const dropped = untold;

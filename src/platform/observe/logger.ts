@@ -28,6 +28,8 @@ export interface Logger {
 export interface LogStream {
   write(line: string): unknown;
   readonly isTTY?: boolean | undefined;
+  /** Where it keeps lines back for a moment. */
+  flush?(): void;
 }
 
 export interface LoggerOptions {
@@ -39,6 +41,8 @@ export interface LoggerOptions {
 }
 
 const LEVELS = ['debug', 'info', 'warn', 'error', 'fatal'] as const;
+
+const URGENT: ReadonlySet<string> = new Set(['warn', 'error', 'fatal']);
 
 type Write = (level: (typeof LEVELS)[number], fields: object, message: string | undefined) => void;
 
@@ -93,6 +97,8 @@ export function createLogger(options: LoggerOptions): Logger {
   return methodsOver((level, fields, message) => {
     if (!sink.isLevelEnabled(level)) return;
     sink[level](redactFields(fields), message === undefined ? undefined : scrubText(message));
+    // It may be the last thing that this process says.
+    if (URGENT.has(level)) options.stream.flush?.();
   }, {});
 }
 

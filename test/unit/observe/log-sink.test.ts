@@ -1,6 +1,7 @@
 import { Writable } from 'node:stream';
 import { expect, test } from '@jest/globals';
 import { createLogSink } from '../../../src/platform/observe/log-sink.js';
+import { createLogger } from '../../../src/platform/observe/logger.js';
 
 /** A pipe whose reader takes lines when told to. */
 function pipe() {
@@ -46,21 +47,36 @@ test('R28: beyond the bound lines are dropped, counted, and told of once the rea
 test('a stream that tells nothing of what waits, such as a file, is never full', () => {
   const lines: string[] = [];
   const sink = createLogSink({ write: (line) => lines.push(line) }, 1);
-  for (let line = 0; line < 5; line += 1) {
-    sink.write(`${line}`);
-    sink.flush();
-  }
-  expect([lines.length, sink.dropped(), sink.waiting()]).toEqual([5, 0, false]);
+  for (let line = 0; line < 5; line += 1) sink.write(`${line}`);
+  sink.flush();
+  expect([lines, sink.dropped(), sink.waiting()]).toEqual([['01234'], 0, false]);
 });
 
 test('the lines of one turn are written at once, when it ends', async () => {
   const written: string[] = [];
-  const sink = createLogSink({ write: (lines) => written.push(lines) });
+  const sink = createLogSink({ write: (lines) => written.push(lines), writableLength: 0 });
   sink.write('one\n');
   sink.write('two\n');
   expect([written, sink.waiting()]).toEqual([[], true]);
   await new Promise((resolve) => setImmediate(resolve));
   expect([written, sink.waiting()]).toEqual([['one\ntwo\n'], false]);
+});
+
+test('a warning takes with it what was said before, at once: a process may end with it', () => {
+  const written: string[] = [];
+  const log = createLogger({
+    level: 'info',
+    stream: createLogSink({ write: (lines) => written.push(lines) }),
+  });
+  log.info('before');
+  expect(written).toEqual([]);
+  log.warn('now');
+  expect(
+    written
+      .join('')
+      .split('\n')
+      .map((line) => line && JSON.parse(line).msg),
+  ).toEqual(['before', 'now', '']);
 });
 
 test('a turn that writes very much does not keep it all', () => {

@@ -31,6 +31,20 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+test('what is asked twice in a turn is read once, and anew once something was written', async () => {
+  const count = ours.reader<{ many: number }>(ours.sql('things').count({ many: '*' }).where('name', ''));
+  const [first, again] = await Promise.all([count('a'), count('a')]);
+  expect(first).toBe(again);
+  expect(await count('b')).not.toBe(first);
+  const adding = add(ours, 'a');
+  const before = await count('a');
+  await adding;
+  expect([before, await count('a')]).toEqual([[{ many: 0 }], [{ many: 1 }]]);
+  await add(theirs, 'b');
+  await turn();
+  expect(await count('b')).toEqual([{ many: 1 }]);
+});
+
 test('what others committed is seen in the next turn at the latest', async () => {
   expect(await names(ours)).toEqual([]);
   await add(theirs, 'a');
