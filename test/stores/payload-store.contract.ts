@@ -451,7 +451,8 @@ export function payloadStoreContract(open: () => Promise<PayloadStoreFixture>): 
         sealed: 'sealed',
       });
       await save(full);
-      expect(await store.find('k')).toEqual({ ...full, consumedAt: null, revokedAt: null, answer: null });
+      const { company: _company, ...found } = (await store.find('k')) ?? {};
+      expect(found).toEqual({ ...full, consumedAt: null, revokedAt: null, answer: null });
     });
 
     test('a row without an end is kept and never expires', async () => {
