@@ -7,8 +7,8 @@ import token from 'oidc-provider/lib/actions/token.js';
 import { replaceStep, type Step } from './library-steps.js';
 
 /**
- * Forms as programs send them: of exactly this type, with a length. The library's
- * way, which takes every other spelling as well, reads through an asynchronous iterator for twice the time.
+ * Forms as programs send them: of exactly this type, with a length. The library's way, which takes every other
+ * spelling as well, reads through an asynchronous iterator for twice the time.
  */
 const FORM = 'application/x-www-form-urlencoded';
 /** The library's. Node's parser lets nothing through that is longer than its stated length. */

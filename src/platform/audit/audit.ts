@@ -61,18 +61,7 @@ interface AuditDeps {
 export function createAudit({ store, clock, heard }: AuditDeps): Audit {
   const row = (event: AuditEvent): AuditRecord => {
     heard?.(event.event, event.outcome);
-    const {
-      outcome,
-      actorId,
-      accountId,
-      clientId,
-      ip,
-      requestId,
-      detail,
-      event: name,
-    } = harmless(event) as AuditEvent;
-    const place = { id: newId(), at: clock.now() };
-    return { ...place, event: name, outcome, actorId, accountId, clientId, ip, requestId, detail };
+    return { ...(harmless(event) as AuditEvent), id: newId(), at: clock.now() };
   };
   return {
     row,

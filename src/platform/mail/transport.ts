@@ -32,6 +32,7 @@ export function createSmtpTransport({ url, from }: SmtpSettings): MailTransport 
   const loopback = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
   let opened: Promise<Transporter> | undefined;
   const mailer = () => {
+    // One that failed is not kept: the next mail tries again.
     opened ??= open().catch((error: unknown) => {
       opened = undefined;
       throw error;
