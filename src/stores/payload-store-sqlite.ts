@@ -11,7 +11,7 @@ import {
   toStoredPayload,
 } from './payload-columns.js';
 import { hasKin, isRetired, RETIRED_MS, unitedEntries, withEntries } from './payload-sessions.js';
-import type { PayloadRow, PayloadStore, PayloadUnit, StoredPayload, UnitOutcome } from './payload-store.js';
+import type { PayloadRow, PayloadStore, PayloadUnit, UnitOutcome } from './payload-store.js';
 
 const SELECT = `SELECT ${ALL_COLUMNS.join(', ')} FROM oidc_payloads`;
 const INSERT = `INSERT INTO oidc_payloads (${PUT_COLUMNS.join(', ')})
@@ -100,20 +100,11 @@ export function createSqlitePayloadStore(db: SqliteDatabase, clock: Clock): Payl
   }
 
   const read = (raw: unknown) => (raw === undefined ? undefined : toStoredPayload(raw as RawPayload));
-  let last: { readonly snapshot: number | undefined; readonly key: string; readonly row?: StoredPayload } = {
-    snapshot: undefined,
-    key: '',
-  };
+  // A token of unknown kind is looked up as each kind it may be of, all in one turn.
+  const rowOf = db.onceASnapshot((key: string) => read(byKey.get(key)));
 
   return {
-    // A token of unknown kind is looked up as each kind it may be of, all in one turn.
-    async find(key) {
-      const snapshot = db.reading();
-      if (snapshot !== undefined && last.snapshot === snapshot && last.key === key) return last.row;
-      const row = read(byKey.get(key));
-      last = row ? { snapshot, key, row } : { snapshot, key };
-      return row;
-    },
+    find: async (key) => rowOf(key),
     async findSessionByUid(uid) {
       db.reading();
       return read(byUid.get(uid));

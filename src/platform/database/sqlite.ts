@@ -16,8 +16,10 @@ export interface SqliteDatabase extends Database {
   readonly dialect: 'sqlite';
   /** The statement for this text, prepared once. For reads after `reading` and for anything inside `submit`. */
   prepare(text: string): Prepared;
-  /** Before a read outside `submit`. Two that got the same number see the same rows. */
-  reading(): number | undefined;
+  /** Before a read outside `submit`. */
+  reading(): void;
+  /** The same read, which looks once for what several requests of one turn ask. For outside `submit`. */
+  onceASnapshot<Value, Answer>(read: (value: Value) => Answer): (value: Value) => Answer;
   /**
    * Runs `work` inside the next common transaction. It must be synchronous, must decide before it
    * writes (what it returns is committed), and may run twice when a neighbour fails.
@@ -67,6 +69,20 @@ export function createSqliteDatabase(
   const snapshot = createTurnSnapshot(handle);
   const group = createGroupCommit(handle, patience(timeoutMs).wholeMs, snapshot.end, watch);
 
+  function onceASnapshot<Value, Answer>(
+    read: (value: Value) => Answer,
+    isSame: (one: Value, other: Value) => boolean = Object.is,
+  ): (value: Value) => Answer {
+    let last: { readonly number: number; readonly value: Value; readonly answer: Answer } | undefined;
+    return (value) => {
+      const number = snapshot.begin();
+      if (last !== undefined && last.number === number && isSame(last.value, value)) return last.answer;
+      const answer = read(value);
+      last = number === undefined ? undefined : { number, value, answer };
+      return answer;
+    };
+  }
+
   async function all<Row>(query: Query): Promise<Row[]> {
     const statement = render(query);
     // INSERT … RETURNING answers rows and still is a write.
@@ -83,13 +99,14 @@ export function createSqliteDatabase(
     dialect: 'sqlite',
     sql: knex({ client: 'better-sqlite3', useNullAsDefault: true }),
     prepare,
-    reading: snapshot.begin,
+    reading: () => void snapshot.begin(),
+    onceASnapshot,
     submit: group.submit,
     all,
     first: async <Row>(query: Query) => (await all<Row>(query))[0],
     reader<Row>(query: Query) {
       const statement = handle.prepare<unknown[], Row>(render(query).text);
-      const read = onceASnapshot(snapshot.begin, (values) => statement.all(values));
+      const read = onceASnapshot((values: readonly unknown[]) => statement.all(values), sameValues);
       return async (...values: readonly unknown[]) => attempt(() => read(values));
     },
     async write(steps) {
@@ -111,22 +128,8 @@ export function createSqliteDatabase(
   };
 }
 
-/** What several requests of one turn ask, such as the version of their client, is read once. */
-function onceASnapshot<Answer>(
-  begin: () => number | undefined,
-  read: (values: readonly unknown[]) => Answer,
-) {
-  let last: { snapshot: number; values: readonly unknown[]; answer: Answer } | undefined;
-  return (values: readonly unknown[]): Answer => {
-    const snapshot = begin();
-    if (last?.snapshot === snapshot && last?.values.every((value, at) => value === values[at])) {
-      return last.answer;
-    }
-    const answer = read(values);
-    last = snapshot === undefined ? undefined : { snapshot, values, answer };
-    return answer;
-  };
-}
+const sameValues = (some: readonly unknown[], others: readonly unknown[]): boolean =>
+  some.every((value, at) => value === others[at]);
 
 function statementCache(handle: BetterSqlite3.Database): (text: string) => Prepared {
   const statements = new Map<string, Prepared>();
