@@ -24,11 +24,23 @@ const isPlainForm = ({ headers, readable, readableEncoding }: IncomingMessage): 
 function textOf(req: IncomingMessage): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
+    let whole = false;
     req.on('data', (chunk: Buffer) => chunks.push(chunk));
     req.once('error', reject);
-    req.once('close', () => reject(new Error('the sender broke off')));
-    req.once('end', () => resolve(Buffer.concat(chunks).toString()));
+    req.once('close', () => {
+      if (!whole) reject(new Error('the sender broke off'));
+    });
+    req.once('end', () => {
+      whole = true;
+      resolve(joined(chunks));
+    });
   });
+}
+
+/** Nearly all come in one piece. */
+function joined(chunks: readonly Buffer[]): string {
+  const [only] = chunks;
+  return only !== undefined && chunks.length === 1 ? only.toString() : Buffer.concat(chunks).toString();
 }
 
 const plainForm =

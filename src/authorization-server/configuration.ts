@@ -106,6 +106,8 @@ export function staticConfiguration(config: Config, cookieKeys: readonly Buffer[
       clientCredentials: { enabled: true },
       claimsParameter: { enabled: true },
       dPoP: { enabled: true, nonceSecret },
+      // What `signing-key.ts` is made of.
+      externalSigningSupport: { enabled: true, ack: 'experimental-01' },
       pushedAuthorizationRequests: { enabled: true },
     },
   } satisfies Configuration;

@@ -66,23 +66,24 @@ function pinUrls(provider: Provider): void {
 
 /** `at_hash` in ID Tokens from the token endpoint too, as the seed's clients expect (OIDC Core §3.1.3.6). */
 function hashAccessTokens(provider: Provider): void {
-  const values = new WeakMap<object, string>();
+  // On the token itself: a WeakMap that grows and shrinks with every request keeps the collector busy.
+  const value = Symbol('value');
+  type Saved = { [value]?: string };
   const { save } = provider.AccessToken.prototype;
   const { issue } = provider.IdToken.prototype;
 
   Object.assign(provider.AccessToken.prototype, {
-    async save(this: object, ...args: Parameters<typeof save>) {
-      const value = await Reflect.apply(save, this, args);
-      values.set(this, value);
-      return value;
+    async save(this: Saved, ...args: Parameters<typeof save>) {
+      const saved = await Reflect.apply(save, this, args);
+      this[value] = saved;
+      return saved;
     },
   });
   Object.assign(provider.IdToken.prototype, {
     issue(this: InstanceType<typeof provider.IdToken>, ...args: Parameters<typeof issue>) {
-      const { oidc } =
-        (this as unknown as { ctx?: { oidc: { entities: Record<string, object> } } }).ctx ?? {};
-      const value = oidc?.entities.AccessToken && values.get(oidc.entities.AccessToken);
-      if (args[0].use === 'idtoken' && value) this.set('at_hash', value);
+      const { oidc } = (this as unknown as { ctx?: { oidc: { entities: Record<string, Saved> } } }).ctx ?? {};
+      const saved = oidc?.entities.AccessToken?.[value];
+      if (args[0].use === 'idtoken' && saved) this.set('at_hash', saved);
       return Reflect.apply(issue, this, args);
     },
   });

@@ -94,6 +94,7 @@ import {
 } from './route-guards.js';
 import { installOfflineAccess, installScopeNarrowing } from './scopes.js';
 import { createQuietCookie, installSessionRules } from './session-rules.js';
+import { toLibraryKey } from './signing-key.js';
 import { createTokens, type Tokens } from './tokens.js';
 import { createUnitsOfWork } from './unit-of-work.js';
 
@@ -272,7 +273,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
 
   /** The library takes its keys once and for all, so other keys mean another instance. */
   function build(keys: readonly PrivateSigningKey[]) {
-    const jwks = { keys: keys.map((key) => key.jwk) };
+    const jwks = { keys: keys.map(toLibraryKey) };
     const provider = createPosternProvider(
       config.issuer,
       { ...configuration, jwks },

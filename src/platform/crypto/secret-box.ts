@@ -1,8 +1,11 @@
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync } from 'node:crypto';
+import { createPooledBytes } from './pooled-bytes.js';
 
 const VERSION = 1;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
+
+const freshNonce = createPooledBytes(NONCE_BYTES);
 
 /** A 32-byte key for one purpose, derived from `SECRET_KEY` by HKDF-SHA-256. */
 export function purposeKey(secret: string, purpose: string): Buffer {
@@ -15,7 +18,7 @@ export const hmac = (key: Buffer, value: string): string =>
 
 /** AES-256-GCM under `key`; `context` is authenticated and must be given again to open. */
 export function sealWith(key: Buffer, plain: string, context: string): string {
-  const nonce = randomBytes(NONCE_BYTES);
+  const nonce = freshNonce();
   const cipher = createCipheriv('aes-256-gcm', key, nonce);
   cipher.setAAD(Buffer.from(context));
   const body = Buffer.concat([cipher.update(plain, 'utf8'), cipher.final()]);

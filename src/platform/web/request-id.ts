@@ -1,22 +1,11 @@
 import type { Context } from 'koa';
-import { randomFillSync } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { createPooledBytes } from '../crypto/pooled-bytes.js';
 
 const SANE = /^[A-Za-z0-9._-]{1,64}$/;
 
-/** Bytes of one id. It names a request and opens nothing, so its randomness is fetched for many at once. */
-const BYTES = 12;
-const pool = Buffer.alloc(BYTES * 256);
-let used = pool.length;
-
-function freshId(): string {
-  if (used === pool.length) {
-    randomFillSync(pool);
-    used = 0;
-  }
-  used += BYTES;
-  return pool.toString('base64url', used - BYTES, used);
-}
+/** It names a request and opens nothing. */
+const freshBytes = createPooledBytes(12);
 
 /**
  * The id under which this request stands in logs and error answers. One from outside survives
@@ -33,5 +22,5 @@ export function requestIdOf(ctx: Context): string {
 /** As `requestIdOf`, of a request that nobody asks again about. */
 export function requestIdFor(req: IncomingMessage): string {
   const given = req.headers['x-request-id'];
-  return typeof given === 'string' && SANE.test(given) ? given : freshId();
+  return typeof given === 'string' && SANE.test(given) ? given : freshBytes().toString('base64url');
 }
