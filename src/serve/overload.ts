@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { headersOfEveryAnswer } from '../platform/web/security-headers.js';
+import { createWaitingLine, type Waiting } from './waiting-line.js';
 
 export interface GateOptions {
   readonly https: boolean;
@@ -19,10 +20,9 @@ export interface Gate {
   connected(): void;
 }
 
-interface Waiting {
+interface WaitingRequest extends Waiting {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  readonly since: number;
 }
 
 /** Asked by whoever decides whether this process lives, who must not take "busy" for "dead". */
@@ -57,7 +57,10 @@ const SAY_EVERY_MS = 10_000;
 
 export function createGate(handler: RequestListener, { https, refused, log }: GateOptions): Gate {
   const refuse = createRefusal(https);
-  const waiting: Waiting[] = [];
+  const waiting = createWaitingLine<WaitingRequest>();
+  // On the connection itself: a WeakMap that grows and shrinks all the time keeps the collector busy.
+  const served = Symbol('served');
+  type Carrier = IncomingMessage['socket'] & { [served]?: true };
   let atWork = 0;
   /** When this turn of the event loop came to us first. */
   let began: number | undefined;
@@ -86,7 +89,10 @@ export function createGate(handler: RequestListener, { https, refused, log }: Ga
     began = undefined;
     empty = connections && empty < EMPTY_TURNS ? empty + 1 : 0;
     connections = false;
-    if (empty === 0) {
+    // The crowd waits until it is inside; who was here before does not.
+    if (empty > 0)
+      for (let one = waiting.nextKnown(); one !== undefined; one = waiting.nextKnown()) begin(one);
+    else {
       const end = now + Math.min(Math.max(SLICE_MS, spent * SHARE), LONGEST_SLICE_MS);
       const most = turnedAt !== undefined && now - turnedAt > LONG_TURN_MS ? MANY_AT_WORK : MOST_AT_WORK;
       do startNext();
@@ -98,20 +104,23 @@ export function createGate(handler: RequestListener, { https, refused, log }: Ga
     if (more) turn();
   }
 
+  function begin({ request, response, since }: WaitingRequest): void {
+    if (response.closed) return;
+    const late = performance.now() - since > LATE_MS;
+    if (late && waiting.length >= FEW_WAITING) turnAway(request, response);
+    else start(request, response);
+  }
+
   function startNext(): void {
-    const next = waiting.shift();
-    if (next === undefined || next.response.closed) return;
-    const late = performance.now() - next.since > LATE_MS;
-    if (late && waiting.length >= FEW_WAITING) turnAway(next.request, next.response);
-    else start(next.request, next.response);
+    const next = waiting.next();
+    if (next !== undefined) begin(next);
   }
 
   function isFull(now: number): boolean {
-    const [first] = waiting;
     return (
       atWork >= MOST_AT_WORK ||
       waiting.length >= MOST_WAITING ||
-      (first !== undefined && waiting.length >= FEW_WAITING && now - first.since > FULL_MS)
+      (waiting.length >= FEW_WAITING && now - waiting.since > FULL_MS)
     );
   }
 
@@ -121,8 +130,10 @@ export function createGate(handler: RequestListener, { https, refused, log }: Ga
       counted = !response.closed;
       if (counted) atWork += 1;
     };
+    const { socket } = request;
     response.once('close', () => {
       if (counted) atWork -= 1;
+      (socket as Carrier)[served] = true;
     });
     // One whose body drips in keeps nobody else out.
     if (hasBody(request)) request.once('end', enter);
@@ -148,7 +159,7 @@ export function createGate(handler: RequestListener, { https, refused, log }: Ga
       if (isFull(now)) return turnAway(request, response);
       const free = waiting.length === 0 && empty === 0 && atWork < MANY_AT_WORK;
       if (free && now - (began ?? now) < SLICE_MS) return start(request, response);
-      waiting.push({ request, response, since: now });
+      waiting.join({ request, response, since: now }, (request.socket as Carrier)[served] === true);
     },
     connected() {
       connections = true;

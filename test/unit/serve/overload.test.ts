@@ -56,6 +56,33 @@ describe('the gate', () => {
     expect(refused()).toBe(0);
   });
 
+  test('R29: who was served on this connection before does not wait behind a crowd that comes at once', async () => {
+    const order: string[] = [];
+    let crowdBegins = (): void => {};
+    const { port } = await behindGate((request, response) => {
+      order.push(request.url ?? '');
+      if (request.url === '/crowd') crowdBegins();
+      // Longer than a turn begins requests for, so that the others stand in line.
+      busyFor(15);
+      response.end('fine');
+    });
+    const connection = connect(port, '127.0.0.1');
+    const say = (path: string) => connection.write(`GET ${path} HTTP/1.1\r\nHost: here\r\n\r\n`);
+    say('/regular/first');
+    await once(connection, 'data');
+    const answered = new Promise((resolve) => {
+      crowdBegins = () => {
+        crowdBegins = () => {};
+        say('/regular/second');
+        connection.once('data', resolve);
+      };
+    });
+    await Promise.all([...Array.from({ length: 12 }, () => ask(port, '/crowd')), answered]);
+    connection.destroy();
+    expect(order).toHaveLength(14);
+    expect(order.indexOf('/regular/second')).toBeLessThan(8);
+  });
+
   test('R21: work that blocks longer than anybody waits is turned away before it begins', async () => {
     let begun = 0;
     const { port, warned, refused } = await behindGate((_request, response) => {

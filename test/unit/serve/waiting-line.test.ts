@@ -1,0 +1,41 @@
+import { expect, test } from '@jest/globals';
+import { createWaitingLine } from '../../../src/serve/waiting-line.js';
+
+interface One {
+  readonly name: string;
+  readonly since: number;
+}
+
+function lineOf(...those: [name: string, since: number, known: boolean][]) {
+  const line = createWaitingLine<One>();
+  for (const [name, since, known] of those) line.join({ name, since }, known);
+  return line;
+}
+
+const all = (line: ReturnType<typeof lineOf>): string[] =>
+  Array.from({ length: line.length }, () => line.next()?.name ?? 'nobody');
+
+test('one who was served before waits for one newcomer at most, and none of the crowd waits for ever', () => {
+  const line = lineOf(
+    ['a', 1, false],
+    ['b', 2, false],
+    ['c', 3, false],
+    ['known', 4, true],
+    ['known too', 5, true],
+  );
+  expect(all(line)).toEqual(['known', 'a', 'known too', 'b', 'c']);
+  expect(line.next()).toBeUndefined();
+});
+
+test('whoever is there goes on when the other line is empty', () => {
+  expect(all(lineOf(['a', 1, false], ['b', 2, false]))).toEqual(['a', 'b']);
+  expect(all(lineOf(['a', 1, true], ['b', 2, true]))).toEqual(['a', 'b']);
+});
+
+test('it says who has waited longest, of both lines', () => {
+  const line = lineOf(['known', 7, true], ['a', 5, false]);
+  expect(line.since).toBe(5);
+  expect([line.nextKnown()?.name, line.nextKnown()]).toEqual(['known', undefined]);
+  line.next();
+  expect([line.since, line.length]).toEqual([Number.POSITIVE_INFINITY, 0]);
+});
