@@ -112,7 +112,7 @@ function pages(container: Container): Record<string, Router> {
   const { config, authorizationServer, accounts, clients, web, audit } = container;
   const { sessions, interactions, tokens } = authorizationServer;
   const { csrf, flash, renderView, requestInfo } = web;
-  const findAccount = (id: string) => accounts.findById(id);
+  const findAccount = async (id: string) => accounts.findById(id);
 
   const currentAccount = async (ctx: Context) => {
     const session = await sessions.current(ctx);

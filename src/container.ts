@@ -263,7 +263,7 @@ async function assemble(
     config,
     key: dserver.key,
     stores: createPermissionStores(database),
-    findAccount: (id) => accounts.findById(id),
+    findAccount: async (id) => accounts.findById(id),
     audit,
     clock,
     log,

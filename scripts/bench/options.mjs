@@ -10,7 +10,7 @@ export const HELP = `npm run bench [-- options]
 Measures the CPU a server spends on a request, Postern beside others in the same run. Everything is started
 here, listens on 127.0.0.1 only and ends with the run. Leave the machine alone meanwhile.
 
-  --quick            short slices and few rows: about two minutes (default: about fifteen)
+  --quick            short slices and few rows: about two minutes (default: about twenty)
   --rounds <n>       how often everything is measured (3)
   --seconds <s>      of each slice
   --targets <a,b>    ${TARGETS.map(({ id }) => id).join(', ')}

@@ -106,7 +106,7 @@ export function toMarkdown(summary) {
   const { machine, options, when, foreign, faults } = summary;
   const said = [
     `${when.slice(0, 10)}, ${machine.cores} cores (${machine.model}), Node ${machine.node.slice(1)};`,
-    `median of ${options.rounds} rounds of ${options.seconds} s, ${options.connections} connections;`,
+    `median of ${options.rounds} rounds of ${options.seconds} s, ${options.connections} connections a process;`,
     `other programs used ${foreign.toFixed(2)} cores.`,
     'The ratio is to oidc-provider with its in-memory adapter and RS256, measured in the same round;',
     '✓ is our bound, ✓✓ our aim. W3 counts whole logins, two requests each.',

@@ -23,6 +23,9 @@ const WARM = 2500;
 
 const SETTLED_MS = 10_000;
 
+/** The longest it may take to issue very many tokens. */
+const GROWING_S = 150;
+
 /** Beyond it a rate says more about the machine than about the server. */
 const QUIET = 0.2;
 
@@ -99,12 +102,14 @@ async function measureAll(up, options) {
       tell(`round ${round}/${options.rounds}  ${workload.title}: ${line.join(', ')}`);
     }
   }
+  const targets = [];
+  for (const one of up) targets.push(await describe(one, options));
   return {
     when: new Date(began).toISOString(),
     seconds: Math.round((Date.now() - began) / 1000),
     machine: describeMachine(),
     options,
-    targets: await Promise.all(up.map((one) => describe(one, options))),
+    targets,
     cells,
   };
 }
@@ -118,12 +123,14 @@ const brief = (cell, { id }) =>
     : `${id} ${Math.round(cell.cpu)} µs${cell.bad > 0 ? ` (${cell.bad} bad)` : ''}`;
 
 /** One slice. Warmed up in the first round only: compiled code stays. */
-async function measure({ server }, workload, { connections, seconds, warmup }, first) {
+async function measure({ target, server }, workload, { connections, seconds, warmup }, first) {
   try {
     // Made anew for each slice: a server may have forgotten the sessions of the last one.
     const task = await workload.make(server);
-    const load = { port: server.place.port, connections, task };
-    if (first) await runLoad({ ...load, seconds: warmup, most: workload.warm ?? WARM });
+    const { processes = 1 } = target;
+    const load = { port: server.place.port, connections: connections * processes, task };
+    const most = (workload.warm ?? WARM) * processes;
+    if (first) await runLoad({ ...load, seconds: warmup, most });
     const others = watchForeignLoad();
     const before = await server.usage();
     const { good, seconds: spent, ...rest } = await runLoad({ ...load, seconds });
@@ -144,7 +151,8 @@ async function describe({ target, server, idle }, { connections, tokens, workloa
   const grows = target.only === undefined && server.machine && workloads.includes('w1');
   if (!grows) return about;
   const task = await WORKLOADS.find(({ id }) => id === 'w1').make(server);
-  const run = await runLoad({ port: server.place.port, connections, seconds: 60, most: tokens, task });
+  const run = await runLoad({ port: server.place.port, connections, seconds: GROWING_S, most: tokens, task });
+  tell(`${label}: ${run.good} tokens more`);
   return { ...about, tokens: run.good, rssAfter: (await server.usage()).rss };
 }
 

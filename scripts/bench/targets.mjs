@@ -79,6 +79,7 @@ export const REFERENCE = 'memory';
 const FEW = ['w1', 'w2', 'w3', 'w4', 'w5'];
 
 /**
+ * `processes`: how many serve, where it is more than one; each gets the connections and the warming-up of one.
  * `only` are the workloads of a target that is there for a question of its own, and `twin` is the one it is
  * compared with, which is asked the same; `large` ones take too long for a quick run; `installed` says whether
  * a peer is there.
@@ -140,6 +141,7 @@ export const TARGETS = [
   {
     id: 'postern-2',
     label: '2 workers',
+    processes: 2,
     only: FEW,
     twin: 'postern-few',
     large: true,
@@ -157,6 +159,7 @@ export const TARGETS = [
   {
     id: 'postern-pg-2',
     label: '2 workers, PostgreSQL',
+    processes: 2,
     only: FEW,
     twin: 'postern-pg-few',
     large: true,

@@ -2,6 +2,7 @@ import { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
 import type { Clock } from '../platform/crypto/clock.js';
 import { sha256 } from '../platform/crypto/ids.js';
 import type { SecretBox } from '../platform/crypto/secret-box.js';
+import { type MaybeLater, whenThere } from '../platform/database/maybe-later.js';
 import type { Company, PayloadRow, PayloadStore, StoredPayload } from '../stores/payload-store.js';
 import { isWithin, SameAnswer } from './grant-unit.js';
 import type { PayloadSecrets } from './payload-secrets.js';
@@ -33,9 +34,16 @@ function alreadyUsed(kind: string): Error {
 /** A session that a request leaves as it was is saved again only so long after the last time. */
 const lazyFor = (expiresIn: number): number => Math.min(60 * 60_000, expiresIn * 100);
 
-/** What a session says, beside how long it lasts. */
-const contentOf = ({ exp: _exp, iat: _iat, ...rest }: AdapterPayload): string =>
-  JSON.stringify(Object.entries(rest).sort(([a], [b]) => (a < b ? -1 : 1)));
+/** `ReadSession.content`: how long it lasts is compared apart, and by its id it was found. */
+const contentOf = ({ exp: _exp, iat: _iat, kind: _kind, jti: _jti, ...rest }: AdapterPayload): string =>
+  JSON.stringify(rest);
+
+const inOrder = (content: string): string =>
+  JSON.stringify(Object.entries(JSON.parse(content)).sort(([a], [b]) => (a < b ? -1 : 1)));
+
+/** The library may say the same in another order; as a rule it does not. */
+const saysTheSame = (content: string, before: string): boolean =>
+  content === before || inOrder(content) === inOrder(before);
 
 const entriesOf = (payload: AdapterPayload) =>
   Object.entries((payload.authorizations ?? {}) as Record<string, unknown>);
@@ -48,9 +56,12 @@ const ownerOf = ({ uid, accountId }: AdapterPayload): string => JSON.stringify([
  * by now, and unites what it has with what is written.
  */
 function withOwnChanges(payload: AdapterPayload, before: ReadSession | undefined): AdapterPayload {
-  if (!payload.authorizations || before?.owner !== ownerOf(payload)) return payload;
+  if (!payload.authorizations || !before) return payload;
+  const found = JSON.parse(before.content) as AdapterPayload;
+  if (ownerOf(found) !== ownerOf(payload)) return payload;
+  const known = new Map(entriesOf(found).map(([clientId, entry]) => [clientId, JSON.stringify(entry)]));
   const changed = entriesOf(payload).filter(
-    ([clientId, entry]) => before.entries.get(clientId) !== JSON.stringify(entry),
+    ([clientId, entry]) => known.get(clientId) !== JSON.stringify(entry),
   );
   return { ...payload, authorizations: Object.fromEntries(changed) as AdapterPayload['authorizations'] };
 }
@@ -126,12 +137,17 @@ export function createAdapterFactory(deps: Dependencies): (kind: string) => Adap
     return row;
   }
 
-  async function read(key: string): Promise<StoredPayload | undefined> {
-    const row = await units.reading(() => store.find(key));
+  function noteCompany(row: StoredPayload | undefined): StoredPayload | undefined {
     const writes = row?.company && units.current();
     if (writes) writes.company = row.company;
     return row;
   }
+
+  const read = (key: string): MaybeLater<StoredPayload | undefined> =>
+    whenThere(
+      units.reading(() => store.find(key)),
+      noteCompany,
+    );
 
   function rememberSession(row: StoredPayload | undefined, payload: AdapterPayload | undefined): void {
     const writes = units.current();
@@ -139,8 +155,6 @@ export function createAdapterFactory(deps: Dependencies): (kind: string) => Adap
     writes.session = {
       key: row.key,
       content: contentOf(payload),
-      owner: ownerOf(payload),
-      entries: new Map(entriesOf(payload).map(([id, entry]) => [id, JSON.stringify(entry)])),
       expiresAt: row.expiresAt ?? 0,
       retired: isRetired(row),
     };
@@ -153,7 +167,7 @@ export function createAdapterFactory(deps: Dependencies): (kind: string) => Adap
   function isIdle(key: string, payload: AdapterPayload, expiresIn = 0): boolean {
     const writes = units.current();
     const before = writes?.session;
-    if (before?.key !== key || before.content !== contentOf(payload)) return false;
+    if (before?.key !== key || !saysTheSame(contentOf(payload), before.content)) return false;
     if (before.retired) return true;
     const longer = clock.now() + expiresIn * 1000 - before.expiresAt;
     return longer < lazyFor(expiresIn) && !writes?.plain.put.has(key);
@@ -162,14 +176,16 @@ export function createAdapterFactory(deps: Dependencies): (kind: string) => Adap
   return (kind) => ({
     async find(id) {
       const key = keyOf(id);
-      const row = alongWith('grant', (grant) => grant.key === key) ?? (await read(key));
-      const payload = live(kind, row, id);
-      rememberSession(row, payload);
-      return payload;
+      return whenThere(alongWith('grant', (grant) => grant.key === key) ?? read(key), (row) => {
+        const payload = live(kind, row, id);
+        rememberSession(row, payload);
+        return payload;
+      });
     },
     async findByUid(uid) {
       const known = alongWith('session', (session) => session.sessionUid === uid);
-      return live(kind, known ?? (await units.reading(() => store.findSessionByUid(uid))));
+      const found = known ?? units.reading(() => store.findSessionByUid(uid));
+      return whenThere(found, (row) => live(kind, row));
     },
     async findByUserCode(userCode) {
       return live(kind, await units.reading(() => store.findByUserCode(userCodes.names(userCode))));

@@ -2,6 +2,7 @@ import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
 import introspection from 'oidc-provider/lib/actions/introspection.js';
 import revocation from 'oidc-provider/lib/actions/revocation.js';
 import userinfo from 'oidc-provider/lib/actions/userinfo.js';
+import type { MaybeLater } from '../platform/database/maybe-later.js';
 import { replaceStep, type Step } from './library-steps.js';
 
 /**
@@ -61,7 +62,7 @@ const loadAccount: Step = async (ctx, next) => {
 
 const refused = (detail: string) => new errors.InvalidToken(detail);
 
-type FindAccount = (ctx: KoaContextWithOIDC, accountId: string) => Promise<object | undefined>;
+type FindAccount = (ctx: KoaContextWithOIDC, accountId: string) => MaybeLater<object | undefined>;
 
 /** The steps are the module's and shared by all providers of a process; the accounts are not. */
 const finders = new WeakMap<Provider, FindAccount>();

@@ -5,6 +5,7 @@ import { type ClientSecrets, keepsText, needsSecret } from '../clients/secrets.j
 import type { Clock } from '../platform/crypto/clock.js';
 import { randomToken } from '../platform/crypto/ids.js';
 import { InvalidInput } from '../platform/errors/errors.js';
+import { type MaybeLater, whenThere } from '../platform/database/maybe-later.js';
 import type { ClientStore } from '../stores/client-store.js';
 import type { RedirectLeaseStore } from '../stores/redirect-lease-store.js';
 import type { UnitsOfWork } from './unit-of-work.js';
@@ -100,15 +101,22 @@ export function createClientCache(deps: Dependencies): ClientCache {
     return (leases.get(client) ?? []).filter(({ expiresAt }) => expiresAt > now);
   };
 
-  async function find(provider: Provider, clientId: unknown): Promise<Client | undefined> {
+  function find(provider: Provider, clientId: unknown): MaybeLater<Client | undefined> {
     // PostgreSQL refuses a NUL even as a question.
     if (typeof clientId !== 'string' || clientId === '' || clientId.includes('\0')) return undefined;
-    const version = await clients.findVersion(clientId);
-    const known = kept.get(clientId);
-    const current = known?.version === version && known?.provider === provider;
-    if (version !== undefined && current && !tests.isVouchedFor(clientId)) {
-      return known?.client;
-    }
+    return whenThere(clients.findVersion(clientId), (version) => {
+      const known = kept.get(clientId);
+      const current = known?.version === version && known?.provider === provider;
+      if (version !== undefined && current && !tests.isVouchedFor(clientId)) return known?.client;
+      return load(provider, clientId, version);
+    });
+  }
+
+  async function load(
+    provider: Provider,
+    clientId: string,
+    version: number | undefined,
+  ): Promise<Client | undefined> {
     kept.delete(clientId);
     const record = version === undefined ? undefined : await clients.find(clientId);
     if (!record) return undefined;
@@ -132,6 +140,7 @@ export function createClientCache(deps: Dependencies): ClientCache {
   return {
     install(provider) {
       Object.assign(provider.Client, {
+        // Typed as a promise, and awaited by the library everywhere; so must we.
         find: (clientId: unknown) => deps.units.reading(() => find(provider, clientId)),
       });
       const { redirectUriAllowed } = provider.Client.prototype;

@@ -9,6 +9,7 @@ import {
 import type { Account } from '../accounts/account.js';
 import type { Clock } from '../platform/crypto/clock.js';
 import { sha256 } from '../platform/crypto/ids.js';
+import type { MaybeLater } from '../platform/database/maybe-later.js';
 import type { PayloadStore, StoredPayload } from '../stores/payload-store.js';
 import type { Tokens } from './tokens.js';
 
@@ -42,7 +43,7 @@ interface Dependencies {
   /** As published at the time. */
   readonly publicKeys: () => { keys: JWK[] };
   readonly tokens: Tokens;
-  readonly findAccount: (id: string) => Promise<Account | undefined>;
+  readonly findAccount: (id: string) => MaybeLater<Account | undefined>;
   readonly clock: Clock;
 }
 

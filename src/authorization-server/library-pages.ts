@@ -3,6 +3,7 @@ import { type Configuration, errors, type KoaContextWithOIDC } from 'oidc-provid
 import type { Account } from '../accounts/account.js';
 import type { ClientRecord } from '../clients/client.js';
 import { Unavailable } from '../platform/errors/errors.js';
+import type { MaybeLater } from '../platform/database/maybe-later.js';
 import { stalePage } from '../platform/web/csrf.js';
 import type { FaultContext } from '../platform/web/explain-error.js';
 import { displayText } from '../platform/web/display-text.js';
@@ -27,7 +28,7 @@ type Hooks = Required<Pick<Configuration, 'renderError'>> & {
 interface Dependencies extends Omit<Pages, 'origin'> {
   readonly restarts: Restarts;
   readonly findClient: (clientId: string) => Promise<ClientRecord | undefined>;
-  readonly findAccount: (id: string) => Promise<Account | undefined>;
+  readonly findAccount: (id: string) => MaybeLater<Account | undefined>;
   /** Called for each user code that matched nothing. */
   readonly wrongUserCode: (ctx: Context) => void;
 }

@@ -5,6 +5,7 @@ import {
   type TokenEndpointGrantContext,
 } from 'oidc-provider';
 import type { GrantHandler } from './grant-unit.js';
+import { useLightModels } from './light-models.js';
 import { withLightRoutes } from './light-routes.js';
 
 /**
@@ -46,6 +47,7 @@ export function createPosternProvider(issuer: string, configuration: Configurati
   const provider = withLightRoutes(() => new PosternProvider(issuer, configuration));
   pinUrls(provider);
   hashAccessTokens(provider);
+  useLightModels(provider);
   return provider;
 }
 

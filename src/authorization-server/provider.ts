@@ -11,11 +11,13 @@ import type { Account } from '../accounts/account.js';
 import type { ClientDocument } from '../clients/register.js';
 import type { ClientSecrets } from '../clients/secrets.js';
 import type { ClientTests } from '../clients/test-routes.js';
+import { createSigner } from '../keys/signer.js';
 import type { PrivateSigningKey } from '../keys/signing-keys.js';
 import type { Config } from '../platform/config/config.js';
 import type { Clock } from '../platform/crypto/clock.js';
 import { sha256 } from '../platform/crypto/ids.js';
 import { createSecretBox, purposeKey } from '../platform/crypto/secret-box.js';
+import type { MaybeLater } from '../platform/database/maybe-later.js';
 import type { GuardedFetch } from '../platform/net/guarded-fetch.js';
 import type { Throttle, ThrottleRule } from '../platform/throttle/throttle.js';
 import { UPSTREAM_TOKEN_SCOPE } from '../platform/web/scope-texts.js';
@@ -94,7 +96,7 @@ import {
 } from './route-guards.js';
 import { installOfflineAccess, installScopeNarrowing } from './scopes.js';
 import { createQuietCookie, installSessionRules } from './session-rules.js';
-import { toLibraryKey } from './signing-key.js';
+import { SigningKey } from './signing-key.js';
 import { createTokens, type Tokens } from './tokens.js';
 import { createUnitsOfWork } from './unit-of-work.js';
 
@@ -130,7 +132,7 @@ export interface AuthorizationServerDependencies {
   readonly clientSecrets: ClientSecrets;
   readonly consents: ConsentStore;
   readonly resources: Pick<ResourceStore, 'find'>;
-  readonly findAccount: (id: string) => Promise<Account | undefined>;
+  readonly findAccount: (id: string) => MaybeLater<Account | undefined>;
   readonly password: PasswordGrantDependencies;
   readonly deviceLimits: DeviceLimits;
   readonly throttle: (rule: ThrottleRule) => Throttle;
@@ -273,7 +275,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
 
   /** The library takes its keys once and for all, so other keys mean another instance. */
   function build(keys: readonly PrivateSigningKey[]) {
-    const jwks = { keys: keys.map(toLibraryKey) };
+    const jwks = { keys: keys.map((key) => new SigningKey(createSigner(key))) };
     const provider = createPosternProvider(
       config.issuer,
       { ...configuration, jwks },
@@ -285,7 +287,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     );
     cache.install(provider);
     guesses.install(provider);
-    useCheapChecks(provider, async (ctx, id) => findAccount(ctx, id));
+    useCheapChecks(provider, findAccount);
     installScopeNarrowing(
       provider,
       cache.recordOf,

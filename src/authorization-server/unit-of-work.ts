@@ -1,6 +1,7 @@
 import type { ParameterizedContext } from 'koa';
 import { Provider } from 'oidc-provider';
 import { type PosternError, Unavailable } from '../platform/errors/errors.js';
+import type { MaybeLater } from '../platform/database/maybe-later.js';
 import type { Company, PayloadStore, PayloadUnit } from '../stores/payload-store.js';
 import type { Attendant } from './lanes.js';
 
@@ -34,11 +35,11 @@ export class RequestWrites {
 /** A session as a request has read it, by the id in the browser's cookie. */
 export interface ReadSession {
   readonly key: string;
-  /** What it says, beside how long it lasts. */
+  /**
+   * What it says, as JSON, since the library changes the objects it was given: all its members but `exp`, `iat`,
+   * `kind` and `jti`.
+   */
   readonly content: string;
-  readonly owner: string;
-  /** Its notes of clients, each as text: the library changes the objects it was given. */
-  readonly entries: ReadonlyMap<string, string>;
   readonly expiresAt: number;
   readonly retired: boolean;
 }
@@ -65,7 +66,7 @@ export interface UnitsOfWork {
    * the database in vain once in a request does not wait again.
    * @throws {Unavailable}
    */
-  reading<T>(read: () => Promise<T>): Promise<T>;
+  reading<T>(read: () => MaybeLater<T>): MaybeLater<T>;
   /** Applies the request's plain writes before the answer leaves. */
   readonly attendant: Attendant;
 }
@@ -103,14 +104,18 @@ export function createUnitsOfWork(store: PayloadStore): UnitsOfWork {
       change(unit);
       await store.apply(unit);
     },
-    async reading(read) {
+    reading(read) {
       const writes = current();
       if (writes?.failure instanceof Unavailable) throw writes.failure;
-      try {
-        return await read();
-      } catch (error) {
+      function failed(error: unknown): never {
         if (writes && error instanceof Unavailable) writes.failure = error;
         throw error;
+      }
+      try {
+        const found = read();
+        return found instanceof Promise ? found.catch(failed) : found;
+      } catch (error) {
+        return failed(error);
       }
     },
     attendant: {

@@ -42,7 +42,6 @@ export function withBuiltIn(store: ClientStore, client: ClientRecord): ClientSto
   return {
     ...store,
     find: async (clientId) => (clientId === client.clientId ? client : store.find(clientId)),
-    findVersion: async (clientId) =>
-      clientId === client.clientId ? client.version : store.findVersion(clientId),
+    findVersion: (clientId) => (clientId === client.clientId ? client.version : store.findVersion(clientId)),
   };
 }

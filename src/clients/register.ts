@@ -2,6 +2,7 @@ import type { Audit, RequestInfo } from '../platform/audit/audit.js';
 import type { Clock } from '../platform/crypto/clock.js';
 import { newId, randomLetters } from '../platform/crypto/ids.js';
 import { type InvalidInput, PosternError, Unavailable } from '../platform/errors/errors.js';
+import type { MaybeLater } from '../platform/database/maybe-later.js';
 import type { ClientStore } from '../stores/client-store.js';
 import { type ClientChanges, createClientChanges, draftFaults } from './change.js';
 import { checkedMetadata, type Draft } from './check.js';
@@ -40,7 +41,7 @@ export interface Clients extends ClientChanges {
   register(input: Registration, info?: RequestInfo): Promise<{ client: ClientRecord; secret?: string }>;
   /** With its live secrets. */
   find(clientId: string): Promise<ClientRecord | undefined>;
-  findVersion(clientId: string): Promise<number | undefined>;
+  findVersion(clientId: string): MaybeLater<number | undefined>;
   /** `undefined` also for a client of somebody else. */
   findOwned(ownerId: string, clientId: string): Promise<ClientRecord | undefined>;
   listOf(ownerId: string): Promise<ClientRecord[]>;

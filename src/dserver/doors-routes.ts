@@ -63,7 +63,7 @@ export function createDserverRoutes(deps: DserverRoutesDeps): {
   const { dserver: settings, allowedOrigins } = config;
   const { csrf, renderView, requestInfo, origin } = web;
   const secure = config.issuer.startsWith('https:');
-  const findAccount = (id: string): Promise<Account | undefined> => accounts.findById(id);
+  const findAccount = async (id: string): Promise<Account | undefined> => accounts.findById(id);
   /** Who the session's person is at the upstream it began at; `undefined` where it began with a password. */
   async function selfOfSession(session: SessionName): Promise<UpstreamSelf | undefined> {
     const began = await deps.beganUpstream(session);

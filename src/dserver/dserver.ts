@@ -71,7 +71,7 @@ export function createDserver(deps: DserverDeps): Dserver {
   const { livingStep } = stores.rights;
   const mint = createMint({ key, store: stores.tokens, livingStep, settings, audit, clock });
   const { accounts } = stores;
-  const findAccount = (id: string) => accounts.findById(id);
+  const findAccount = async (id: string) => accounts.findById(id);
   const verify = createVerify({ key, find: ledger.find, findAccount, settings, clock });
   return {
     key,

@@ -2,6 +2,7 @@ import type Router from '@koa/router';
 import type { Account } from '../accounts/account.js';
 import type { Config } from '../platform/config/config.js';
 import type { Clock } from '../platform/crypto/clock.js';
+import type { MaybeLater } from '../platform/database/maybe-later.js';
 import { createThrottle, type ThrottleTable } from '../platform/throttle/throttle.js';
 import { ownOrigins } from '../platform/web/leads-on.js';
 import type { Web } from '../platform/web/web.js';
@@ -16,7 +17,7 @@ export interface PermissionDoorsDeps {
   readonly upstreams: Pick<Upstreams, 'visible'>;
   /** Made of the ends of all doors, this one's too: asked for once a request is there. */
   readonly doors: () => LoginDoors;
-  readonly accounts: { findById(id: string): Promise<Account | undefined> };
+  readonly accounts: { findById(id: string): MaybeLater<Account | undefined> };
   readonly throttles: ThrottleTable;
   readonly web: Pick<Web, 'requestInfo'>;
   readonly clock: Clock;
@@ -40,7 +41,7 @@ export function createPermissionDoors(deps: PermissionDoorsDeps): {
         allowedOrigins: config.allowedOrigins,
         profileLookups,
         lookups: createThrottle({ store: throttles, clock }, LOOKUPS_BY_ADDRESS),
-        findAccount: (id) => accounts.findById(id),
+        findAccount: async (id) => accounts.findById(id),
         beginnings: createBeginnings({ base, returns, upstreams }),
         requestInfo,
       }),

@@ -69,7 +69,7 @@ export function createByUpstream(deps: ByUpstreamDeps): ByUpstream {
   const { upstreams, connectorOf, handlers, vault, groupRoles, stores, byMail, audit, clock } = deps;
   const { accounts, identities } = stores;
   const { postman, limits, links, emailAddress } = byMail;
-  const findAccount = (id: string): Promise<Account | undefined> => accounts.findById(id);
+  const findAccount = async (id: string): Promise<Account | undefined> => accounts.findById(id);
 
   const transactions = createLoginTransactions({
     store: stores.transactions,

@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { headersOfEveryAnswer } from '../platform/web/security-headers.js';
-import { createWaitingLine, type Waiting } from './waiting-line.js';
+import { createWaitingLine, type Kind, type Waiting } from './waiting-line.js';
 
 export interface GateOptions {
   readonly https: boolean;
@@ -61,6 +61,7 @@ export function createGate(handler: RequestListener, { https, refused, log }: Ga
   // On the connection itself: a WeakMap that grows and shrinks all the time keeps the collector busy.
   const served = Symbol('served');
   type Carrier = IncomingMessage['socket'] & { [served]?: true };
+  const kindOf = ({ socket }: IncomingMessage): Kind => ((socket as Carrier)[served] ? 'known' : 'new');
   let atWork = 0;
   /** When this turn of the event loop came to us first. */
   let began: number | undefined;
@@ -89,10 +90,7 @@ export function createGate(handler: RequestListener, { https, refused, log }: Ga
     began = undefined;
     empty = connections && empty < EMPTY_TURNS ? empty + 1 : 0;
     connections = false;
-    // The crowd waits until it is inside; who was here before does not.
-    if (empty > 0)
-      for (let one = waiting.nextKnown(); one !== undefined; one = waiting.nextKnown()) begin(one);
-    else {
+    if (empty === 0) {
       const end = now + Math.min(Math.max(SLICE_MS, spent * SHARE), LONGEST_SLICE_MS);
       const most = turnedAt !== undefined && now - turnedAt > LONG_TURN_MS ? MANY_AT_WORK : MOST_AT_WORK;
       do startNext();
@@ -104,23 +102,20 @@ export function createGate(handler: RequestListener, { https, refused, log }: Ga
     if (more) turn();
   }
 
-  function begin({ request, response, since }: WaitingRequest): void {
-    if (response.closed) return;
-    const late = performance.now() - since > LATE_MS;
-    if (late && waiting.length >= FEW_WAITING) turnAway(request, response);
-    else start(request, response);
-  }
-
   function startNext(): void {
     const next = waiting.next();
-    if (next !== undefined) begin(next);
+    if (next === undefined || next.response.closed) return;
+    const late = performance.now() - next.since > LATE_MS;
+    if (late && waiting.lengthOf(kindOf(next.request)) >= FEW_WAITING) turnAway(next.request, next.response);
+    else start(next.request, next.response);
   }
 
-  function isFull(now: number): boolean {
+  /** For such a request: the other line may be as long as it likes. */
+  function isFull(kind: Kind, now: number): boolean {
     return (
       atWork >= MOST_AT_WORK ||
       waiting.length >= MOST_WAITING ||
-      (waiting.length >= FEW_WAITING && now - waiting.since > FULL_MS)
+      (waiting.lengthOf(kind) >= FEW_WAITING && now - waiting.sinceOf(kind) > FULL_MS)
     );
   }
 
@@ -156,10 +151,11 @@ export function createGate(handler: RequestListener, { https, refused, log }: Ga
     handler(request, response) {
       if (PROBES.has(request.url ?? '')) return handler(request, response);
       const now = turn();
-      if (isFull(now)) return turnAway(request, response);
+      const kind = kindOf(request);
+      if (isFull(kind, now)) return turnAway(request, response);
       const free = waiting.length === 0 && empty === 0 && atWork < MANY_AT_WORK;
       if (free && now - (began ?? now) < SLICE_MS) return start(request, response);
-      waiting.join({ request, response, since: now }, (request.socket as Carrier)[served] === true);
+      waiting.join({ request, response, since: now }, kind);
     },
     connected() {
       connections = true;

@@ -3,30 +3,29 @@ export interface Waiting {
   readonly since: number;
 }
 
+/** Who stands in a line: those whose connection was served before, and those who come new. */
+export type Kind = 'known' | 'new';
+
 /**
- * Two lines before one door, in turn: who has been served on their connection before, and who comes new. So a crowd
- * that arrives at once waits for itself, and a service that asks all the time goes on being answered beside it.
+ * Two lines before one door. So a crowd that arrives at once waits for itself, and a service that asks all the time
+ * goes on being answered beside it.
  */
 export function createWaitingLine<One extends Waiting>() {
-  const known: One[] = [];
-  const newcomers: One[] = [];
-  let knownNext = true;
+  const lines: Record<Kind, One[]> = { known: [], new: [] };
+  let turn: Kind = 'known';
   return {
     get length(): number {
-      return known.length + newcomers.length;
+      return lines.known.length + lines.new.length;
     },
-    /** When the one began to wait who has waited longest; infinity where nobody does. */
-    get since(): number {
-      return Math.min(known[0]?.since ?? Infinity, newcomers[0]?.since ?? Infinity);
-    },
-    join(one: One, isKnown: boolean): void {
-      (isKnown ? known : newcomers).push(one);
-    },
-    nextKnown: (): One | undefined => known.shift(),
+    join: (one: One, kind: Kind): void => void lines[kind].push(one),
+    lengthOf: (kind: Kind): number => lines[kind].length,
+    /** When the first of them began to wait; infinity where nobody does. */
+    sinceOf: (kind: Kind): number => lines[kind][0]?.since ?? Infinity,
+    /** The first of either line, in turn. */
     next(): One | undefined {
-      const [first, second] = knownNext ? [known, newcomers] : [newcomers, known];
-      knownNext = !knownNext;
-      return first.shift() ?? second.shift();
+      const [first, second]: [Kind, Kind] = turn === 'known' ? ['known', 'new'] : ['new', 'known'];
+      turn = second;
+      return lines[first].shift() ?? lines[second].shift();
     },
   };
 }

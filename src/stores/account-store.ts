@@ -1,6 +1,7 @@
 import type { Knex } from 'knex';
 import type { Account } from '../accounts/account.js';
 import type { Database, Step } from '../platform/database/database.js';
+import { type MaybeLater, whenThere } from '../platform/database/maybe-later.js';
 import { grantSteps } from './role-store.js';
 
 /** A password as it is kept. Times are milliseconds since the epoch. */
@@ -44,7 +45,7 @@ export interface NewAccount {
 
 /** Accounts with their roles. `also` are steps of the same unit, such as the audit row. */
 export interface AccountStore {
-  findById(id: string): Promise<Account | undefined>;
+  findById(id: string): MaybeLater<Account | undefined>;
   findByUsernameKey(usernameKey: string): Promise<Account | undefined>;
   findCredentials(of: { id: string } | { usernameKey: string }): Promise<Credentials | undefined>;
   /** In order of `usernameKey`, beginning after `after`. */
@@ -128,13 +129,14 @@ export function createAccountStore(database: Database): AccountStore {
   const table = () => sql('accounts');
   const byId = database.reader<JoinedRow>(joined(table().where({ id: '' })));
   const byUsernameKey = database.reader<JoinedRow>(joined(table().where({ username_key: '' })));
-  const withId = async (id: string) => toCredentials(await byId(id))[0];
-  const withUsernameKey = async (key: string) => toCredentials(await byUsernameKey(key))[0];
+  const only = (rows: JoinedRow[]): Credentials | undefined => toCredentials(rows)[0];
+  const withId = (id: string) => whenThere(byId(id), only);
+  const withUsernameKey = (key: string) => whenThere(byUsernameKey(key), only);
 
   return {
-    findById: async (id) => (await withId(id))?.account,
+    findById: (id) => whenThere(withId(id), (found) => found?.account),
     findByUsernameKey: async (usernameKey) => (await withUsernameKey(usernameKey))?.account,
-    findCredentials: (of) => ('id' in of ? withId(of.id) : withUsernameKey(of.usernameKey)),
+    findCredentials: async (of) => ('id' in of ? withId(of.id) : withUsernameKey(of.usernameKey)),
     async list({ after, limit }) {
       const page = table().orderBy('username_key').limit(limit);
       if (after !== undefined) page.where('username_key', '>', after);

@@ -6,6 +6,7 @@ import type {
   ClientTtl,
 } from '../clients/client.js';
 import type { Database, Step } from '../platform/database/database.js';
+import { type MaybeLater, whenThere } from '../platform/database/maybe-later.js';
 
 /**
  * Clients and their secrets. Every change is one atomic unit, counts `version` up and carries the audit
@@ -15,7 +16,7 @@ export interface ClientStore {
   /** One statement; secrets that ended are among them until the next rotation. */
   find(clientId: string): Promise<ClientRecord | undefined>;
   /** The version alone, for a cache that wants to know whether it is stale. */
-  findVersion(clientId: string): Promise<number | undefined>;
+  findVersion(clientId: string): MaybeLater<number | undefined>;
   /** Oldest first. */
   listOf(ownerId: string): Promise<ClientRecord[]>;
   listAll(): Promise<ClientRecord[]>;
@@ -97,9 +98,7 @@ export function createClientStore(database: Database): ClientStore {
     async find(clientId) {
       return toClients(await findRows(clientId))[0];
     },
-    async findVersion(clientId) {
-      return (await versions(clientId))[0]?.version;
-    },
+    findVersion: (clientId) => whenThere(versions(clientId), ([row]) => row?.version),
     async listOf(ownerId) {
       return toClients(await database.all<JoinedRow>(joined().where('c.owner_id', ownerId)));
     },

@@ -104,8 +104,8 @@ export function createSqlitePayloadStore(db: SqliteDatabase, clock: Clock): Payl
   const rowOf = db.onceASnapshot((key: string) => read(byKey.get(key)));
 
   return {
-    find: async (key) => rowOf(key),
-    async findSessionByUid(uid) {
+    find: (key) => rowOf(key),
+    findSessionByUid(uid) {
       db.reading();
       return read(byUid.get(uid));
     },

@@ -1,4 +1,5 @@
 import type { AuditRecord } from '../platform/audit/audit.js';
+import type { MaybeLater } from '../platform/database/maybe-later.js';
 import type { SessionChoice } from './session-fact-store.js';
 
 /**
@@ -75,9 +76,9 @@ export interface PayloadUnit {
 export type UnitOutcome = 'ok' | 'grant' | 'used';
 
 export interface PayloadStore {
-  find(key: string): Promise<StoredPayload | undefined>;
+  find(key: string): MaybeLater<StoredPayload | undefined>;
   /** The newest Session row of that uid without a tombstone; a retired one only where there is no other. */
-  findSessionByUid(uid: string): Promise<StoredPayload | undefined>;
+  findSessionByUid(uid: string): MaybeLater<StoredPayload | undefined>;
   /** @param names the HMACs of the user code under every live secret */
   findByUserCode(names: readonly string[]): Promise<StoredPayload | undefined>;
   /** @throws {Unavailable} */

@@ -1,18 +1,19 @@
-import { randomFillSync } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 
 /** How many values are fetched at once. */
 const AT_ONCE = 256;
 
 /**
  * Random bytes for what is no secret, such as ids of requests and nonces: they lie in memory for a while before they
- * are used, and in exchange most cost nothing. Answers a view that stays as it is for the next 255 values.
+ * are used, and in exchange most cost nothing.
  */
 export function createPooledBytes(bytes: number): () => Buffer {
-  const pool = Buffer.alloc(bytes * AT_ONCE);
-  let used = pool.length;
+  let pool = Buffer.alloc(0);
+  let used = 0;
   return () => {
     if (used === pool.length) {
-      randomFillSync(pool);
+      // Another one: what was given away stays as it is.
+      pool = randomBytes(bytes * AT_ONCE);
       used = 0;
     }
     used += bytes;

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import type { MaybeLater } from './maybe-later.js';
 
 /**
  * The executor contract. Stores build SQL with knex (or hold hot statements as text) and hand it here;
@@ -60,7 +61,7 @@ export interface Database {
    * A read of one text that is asked on nearly every request: rendered now, since rendering costs several
    * times what the read does. The values given to it stand in the order of the query's own.
    */
-  reader<Row>(query: Query): (...values: readonly unknown[]) => Promise<Row[]>;
+  reader<Row>(query: Query): (...values: readonly unknown[]) => MaybeLater<Row[]>;
   /**
    * Runs the steps as one atomic unit; `false` where a guard held nothing.
    * A unique violation is thrown as `UniqueViolation`.

@@ -107,7 +107,7 @@ export function createSqliteDatabase(
     reader<Row>(query: Query) {
       const statement = handle.prepare<unknown[], Row>(render(query).text);
       const read = onceASnapshot((values: readonly unknown[]) => statement.all(values), sameValues);
-      return async (...values: readonly unknown[]) => attempt(() => read(values));
+      return (...values: readonly unknown[]) => attempt(() => read(values));
     },
     async write(steps) {
       const rendered = steps.map(renderStep);

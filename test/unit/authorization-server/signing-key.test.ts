@@ -1,9 +1,12 @@
+import { generateKeyPairSync, verify } from 'node:crypto';
+import { types } from 'node:util';
 import { expect, test } from '@jest/globals';
-import { createLocalJWKSet, compactVerify, jwtVerify } from 'jose';
+import { createLocalJWKSet, compactVerify, type JWK, jwtVerify } from 'jose';
 import { publicJwk } from '../../../src/keys/jwks.js';
 import { makeKey } from '../../../src/keys/key-text.js';
 import { SIGNING_ALGS } from '../../../src/keys/signing-keys.js';
-import { toLibraryKey } from '../../../src/authorization-server/signing-key.js';
+import { SigningKey } from '../../../src/authorization-server/signing-key.js';
+import { createSigner } from '../../../src/keys/signer.js';
 
 const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
 
@@ -12,7 +15,7 @@ test.each(SIGNING_ALGS)(
   async (alg) => {
     const [key, other] = [await makeKey(alg, 0), await makeKey(alg, 0)];
     const signed = `${encode({ alg, kid: key.kid })}.${encode({ sub: 'somebody' })}`;
-    const signature = await toLibraryKey(key).sign(Buffer.from(signed));
+    const signature = await new SigningKey(createSigner(key)).sign(Buffer.from(signed));
     const token = `${signed}.${Buffer.from(signature).toString('base64url')}`;
 
     const { payload } = await jwtVerify(token, createLocalJWKSet({ keys: [publicJwk(key)] }));
@@ -26,7 +29,7 @@ test.each(SIGNING_ALGS)(
 
 test.each(SIGNING_ALGS)('the library sees of a key for %s what may be published', async (alg) => {
   const key = await makeKey(alg, 0);
-  const seen = toLibraryKey(key);
+  const seen = new SigningKey(createSigner(key));
   const { kid, use, kty, n, e, crv, x, y } = seen;
   expect(JSON.parse(JSON.stringify({ kid, alg: seen.alg, use, kty, n, e, crv, x, y }))).toEqual(
     publicJwk(key),
@@ -35,10 +38,22 @@ test.each(SIGNING_ALGS)('the library sees of a key for %s what may be published'
   expect(JSON.stringify(seen)).not.toContain(key.jwk.d);
 });
 
-test('an ID Token comes back as a hint: the key as the library holds it verifies', async () => {
-  const key = await makeKey('ES256', 0);
-  const held = toLibraryKey(key);
-  const signed = `${encode({ alg: 'ES256' })}.${encode({})}`;
-  const signature = Buffer.from(await held.sign(Buffer.from(signed))).toString('base64url');
-  await expect(compactVerify(`${signed}.${signature}`, await held.keyObject())).resolves.toBeDefined();
+test.each(SIGNING_ALGS)(
+  'an ID Token signed with %s comes back as a hint: the key the library holds verifies',
+  async (alg) => {
+    const held = new SigningKey(createSigner(await makeKey(alg, 0)));
+    const signed = `${encode({ alg })}.${encode({})}`;
+    const signature = Buffer.from(await held.sign(Buffer.from(signed))).toString('base64url');
+    await expect(compactVerify(`${signed}.${signature}`, await held.keyObject())).resolves.toBeDefined();
+  },
+);
+
+test('a large RSA key signs in a thread, and what it signs is as good', async () => {
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 3072 });
+  const jwk = privateKey.export({ format: 'jwk' }) as JWK;
+  const signer = createSigner({ kid: 'large', alg: 'RS256', use: 'sig', jwk, createdAt: 0 });
+  const data = Buffer.from('something');
+  const signing = signer.sign(data);
+  expect(types.isPromise(signing)).toBe(true);
+  expect(verify('sha256', data, publicKey, await signing)).toBe(true);
 });

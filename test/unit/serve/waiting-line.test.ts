@@ -8,7 +8,7 @@ interface One {
 
 function lineOf(...those: [name: string, since: number, known: boolean][]) {
   const line = createWaitingLine<One>();
-  for (const [name, since, known] of those) line.join({ name, since }, known);
+  for (const [name, since, known] of those) line.join({ name, since }, known ? 'known' : 'new');
   return line;
 }
 
@@ -32,10 +32,10 @@ test('whoever is there goes on when the other line is empty', () => {
   expect(all(lineOf(['a', 1, true], ['b', 2, true]))).toEqual(['a', 'b']);
 });
 
-test('it says who has waited longest, of both lines', () => {
-  const line = lineOf(['known', 7, true], ['a', 5, false]);
-  expect(line.since).toBe(5);
-  expect([line.nextKnown()?.name, line.nextKnown()]).toEqual(['known', undefined]);
+test('each line says how long it is and since when its first one waits', () => {
+  const line = lineOf(['known', 7, true], ['a', 5, false], ['b', 6, false]);
+  expect([line.sinceOf('known'), line.lengthOf('known')]).toEqual([7, 1]);
+  expect([line.sinceOf('new'), line.lengthOf('new'), line.length]).toEqual([5, 2, 3]);
   line.next();
-  expect([line.since, line.length]).toEqual([Number.POSITIVE_INFINITY, 0]);
+  expect([line.sinceOf('known'), line.lengthOf('known')]).toEqual([Number.POSITIVE_INFINITY, 0]);
 });

@@ -1,0 +1,58 @@
+import { beforeEach, expect, jest, test } from '@jest/globals';
+import { Provider } from 'oidc-provider';
+import { useLightModels } from '../../../src/authorization-server/light-models.js';
+
+// The library speaks of every default it is left with.
+beforeEach(() => {
+  jest.spyOn(Date, 'now').mockReturnValue(1_800_000_000_000);
+  for (const method of ['warn', 'info'] as const) jest.spyOn(console, method).mockImplementation(() => {});
+});
+
+type Model = { getValueAndPayload(): unknown };
+
+/** One of each way of filling a model: a session, a grant, a code, and one that has said when it ends. */
+function modelsOf(provider: Provider): Model[] {
+  const client = { clientId: 'somebody' } as never;
+  const session = new provider.Session();
+  Object.assign(session, {
+    accountId: 'grace',
+    authorizations: { somebody: { sid: 'sid' } },
+    amr: undefined,
+  });
+  const grant = new provider.Grant({ jti: 'grant', accountId: 'grace', clientId: 'somebody' } as never);
+  grant.addOIDCScope('openid profile');
+  const code = new provider.AuthorizationCode({
+    client,
+    accountId: 'grace',
+    grantId: 'grant',
+    scope: 'openid',
+  } as never);
+  const device = new provider.DeviceCode({
+    client,
+    exp: 1_900_000_000,
+    params: { scope: 'openid' },
+  } as never);
+  return [session, grant, code, device].map(
+    (model) => Object.assign(model, { iat: 1_800_000_000, aside: 1 }) as never,
+  );
+}
+
+test('models are saved as the library saves them, in the same order', async () => {
+  const [ours, theirs] = [0, 1].map(() => new Provider('https://id.example', {}));
+  useLightModels(ours as Provider);
+  const [saved, expected] = await Promise.all(
+    [ours, theirs].map((provider) => {
+      const models = modelsOf(provider as Provider);
+      for (const [at, model] of models.entries()) Object.assign(model, { jti: `id ${at}`, uid: 'uid' });
+      return Promise.all(models.map((model) => model.getValueAndPayload()));
+    }),
+  );
+  expect(saved).toEqual(expected);
+  expect(JSON.stringify(saved)).toBe(JSON.stringify(expected));
+  expect(JSON.stringify(saved)).not.toContain('aside');
+});
+
+test('a library that saves them in another way ends the start', () => {
+  const other = { Session: class {} } as unknown as Provider;
+  expect(() => useLightModels(other)).toThrow(/no longer saves/);
+});
