@@ -101,14 +101,12 @@ export function createSqlitePayloadStore(db: SqliteDatabase, clock: Clock): Payl
 
   const read = (raw: unknown) => (raw === undefined ? undefined : toStoredPayload(raw as RawPayload));
   // A token of unknown kind is looked up as each kind it may be of, all in one turn.
-  const rowOf = db.onceASnapshot((key: string) => read(byKey.get(key)));
+  const find = db.onceASnapshot((key: string) => read(byKey.get(key)));
+  const findSessionByUid = db.onceASnapshot((uid: string) => read(byUid.get(uid)));
 
   return {
-    find: (key) => rowOf(key),
-    findSessionByUid(uid) {
-      db.reading();
-      return read(byUid.get(uid));
-    },
+    find,
+    findSessionByUid,
     async findByUserCode(names) {
       db.reading();
       const list = names.map(() => '?').join(', ');

@@ -18,7 +18,10 @@ export interface SqliteDatabase extends Database {
   prepare(text: string): Prepared;
   /** Before a read outside `submit`. */
   reading(): void;
-  /** The same read, which looks once for what several requests of one turn ask. For outside `submit`. */
+  /**
+   * The same read, which looks once for what several requests of one turn ask. For outside `submit`.
+   * @throws {Unavailable} as soon as it is asked and the file cannot be read
+   */
   onceASnapshot<Value, Answer>(read: (value: Value) => Answer): (value: Value) => Answer;
   /**
    * Runs `work` inside the next common transaction. It must be synchronous, must decide before it
@@ -74,13 +77,14 @@ export function createSqliteDatabase(
     isSame: (one: Value, other: Value) => boolean = Object.is,
   ): (value: Value) => Answer {
     let last: { readonly number: number; readonly value: Value; readonly answer: Answer } | undefined;
-    return (value) => {
-      const number = snapshot.begin();
-      if (last !== undefined && last.number === number && isSame(last.value, value)) return last.answer;
-      const answer = read(value);
-      last = number === undefined ? undefined : { number, value, answer };
-      return answer;
-    };
+    return (value) =>
+      attempt(() => {
+        const number = snapshot.begin();
+        if (last !== undefined && last.number === number && isSame(last.value, value)) return last.answer;
+        const answer = read(value);
+        last = number === undefined ? undefined : { number, value, answer };
+        return answer;
+      });
   }
 
   async function all<Row>(query: Query): Promise<Row[]> {
@@ -107,7 +111,7 @@ export function createSqliteDatabase(
     reader<Row>(query: Query) {
       const statement = handle.prepare<unknown[], Row>(render(query).text);
       const read = onceASnapshot((values: readonly unknown[]) => statement.all(values), sameValues);
-      return (...values: readonly unknown[]) => attempt(() => read(values));
+      return (...values: readonly unknown[]) => read(values);
     },
     async write(steps) {
       const rendered = steps.map(renderStep);
