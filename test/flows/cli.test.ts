@@ -459,6 +459,13 @@ describe('resource and keys', () => {
     for (const one of made.slice(1)) await place.run(`keys revoke ${one.kid} --yes`);
   });
 
+  test('a key whose thumbprint begins with a dash is a key, a mistyped option none', async () => {
+    const named = await place.run('keys revoke -jV7s9sGOYTc --yes');
+    expect([named.code, named.stderr]).toEqual([1, 'There is no living key -jV7s9sGOYTc.\n']);
+    expect((await place.run('keys revoke some-key --yse')).code).not.toBe(0);
+    expect((await place.run('keys revoke -jV7s9sGOYTc --lost --yes')).code).toBe(2);
+  });
+
   test('keys sealed under a lost secret: one line says what to do, and doing it helps', async () => {
     const own = newPlace();
     await own.run('keys list', { env: { SECRET_KEY: 'k7Qv2mXz9RfT4bLc8WnYp3HsJ6dGaE5u' } });
