@@ -65,8 +65,8 @@ export function createSqlitePayloadStore(db: SqliteDatabase, clock: Clock): Payl
     )
     .pluck();
   const prune = db.prepare(
-    `DELETE FROM oidc_payloads WHERE key IN
-     (SELECT key FROM oidc_payloads WHERE expires_at < ? ORDER BY expires_at LIMIT ?)`,
+    `DELETE FROM oidc_payloads WHERE rowid IN
+     (SELECT rowid FROM oidc_payloads WHERE expires_at < ? ORDER BY expires_at LIMIT ?)`,
   );
 
   function putRow(row: PayloadRow): void {

@@ -208,7 +208,7 @@ describe('R18: expired rows are swept under load', () => {
         while (performance.now() < ends) {
           const { rows } = await admin.query(
             `SELECT DISTINCT mode FROM pg_locks JOIN pg_stat_activity USING (pid)
-             WHERE relation = 'oidc_payloads'::regclass AND backend_type = 'client backend'`,
+             WHERE locktype = 'relation' AND relation = 'oidc_payloads'::regclass AND backend_type = 'client backend'`,
           );
           for (const { mode } of rows) modes.add(mode);
           looks += 1;

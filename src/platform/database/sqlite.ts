@@ -37,6 +37,12 @@ const MAX_STATEMENTS = 500;
 /** Waiting inside SQLite blocks the event loop; what takes longer is retried by timer. */
 const BUSY_TIMEOUT_MS = 20;
 
+/**
+ * After so many pages a commit also brings the log into the database file, for which the event loop waits: with
+ * SQLite's 1,000 up to 25 milliseconds, with these 6 to 8, and no more CPU time in all.
+ */
+const CHECKPOINT_PAGES = 200;
+
 /** Makes the data directory and the file, for the owner alone, where they are missing. */
 export function makeDatabaseFile(file: string): void {
   if (file === ':memory:') return;
@@ -53,6 +59,7 @@ export function openSqliteFile(file: string, timeoutMs: number): BetterSqlite3.D
     handle.pragma('journal_mode = WAL');
     // NORMAL could lose the last commits at a power cut: an issued code would be forgotten, or worse, unused.
     handle.pragma('synchronous = FULL');
+    handle.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
     handle.pragma('trusted_schema = OFF');
     handle.pragma('temp_store = MEMORY');
     handle.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
