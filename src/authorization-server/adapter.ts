@@ -100,7 +100,7 @@ export function createAdapterFactory(deps: Dependencies): (kind: string) => Adap
       accountId: orNull(payload.accountId),
       clientId: orNull(payload.clientId),
       expiresAt: expiresIn === undefined ? null : clock.now() + expiresIn * 1000,
-      ...secrets.close(kind, key, { ...payload, jti: id }),
+      ...secrets.close(kind, key, payload, id),
     };
   }
 

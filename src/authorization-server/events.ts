@@ -31,21 +31,16 @@ function about(ctx: KoaContextWithOIDC, audit: AuditNotes): Omit<AuditEvent, 'ev
   const { ip, requestId } = audit.requestInfo(ctx);
   const accountId = ctx.oidc.account?.accountId ?? ctx.oidc.session?.accountId;
   const clientId = ctx.oidc.client?.clientId;
-  return { ip, requestId, ...(accountId ? { accountId } : {}), ...(clientId ? { clientId } : {}) };
+  return { ip, requestId, accountId, clientId };
 }
 
 /** The row written together with the tokens of a token request. */
 export function issuedRow(audit: AuditNotes) {
-  return (ctx: TokenEndpointGrantContext, grantType: string): AuditRecord =>
-    audit.row({
-      event: 'grant.issued',
-      outcome: 'success',
-      ...about(ctx, audit),
-      detail: {
-        grant_type: grantType,
-        scope: String((ctx.body as { scope?: string } | undefined)?.scope ?? ''),
-      },
-    });
+  return (ctx: TokenEndpointGrantContext, grantType: string): AuditRecord => {
+    const scope = String((ctx.body as { scope?: string } | undefined)?.scope ?? '');
+    const detail = { grant_type: grantType, scope };
+    return audit.row({ event: 'grant.issued', outcome: 'success', ...about(ctx, audit), detail });
+  };
 }
 
 /** The row written when a used code or refresh token comes back and ends its grant. */

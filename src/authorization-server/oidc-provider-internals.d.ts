@@ -1,7 +1,7 @@
 /**
  * The files of the library that are imported past its entry: the password grant issues its tokens as the
- * built-in grants do; `cheap-checks.ts`, `cheap-body.ts` and `light-routes.ts` put cheaper steps in the place of
- * its own, and end the start where they no longer find these. The library's version is pinned in package.json.
+ * built-in grants do; `cheap-checks.ts`, `cheap-body.ts`, `light-params.ts` and `light-routes.ts` put cheaper steps in
+ * the place of its own, and end the start where they no longer find these. The library's version is pinned in package.json.
  */
 declare module 'oidc-provider/lib/helpers/grants.js' {
   import type { Provider, TokenEndpointGrantContext } from 'oidc-provider';
@@ -88,4 +88,30 @@ declare module 'oidc-provider/lib/helpers/router.js' {
     delete: Register;
     options: Register;
   }
+}
+
+declare module 'oidc-provider/lib/helpers/params.js' {
+  /** Has a member for each of the names, `undefined` where it was not given. */
+  export default class Params {
+    constructor(names: ReadonlySet<string>, given: object);
+  }
+}
+
+declare module 'oidc-provider/lib/helpers/weak_cache.js' {
+  import type { Provider } from 'oidc-provider';
+
+  export default function internalsOf(provider: Provider): {
+    /** What each grant type may be given; under `undefined`, what any of them may. */
+    readonly grantTypeParams: ReadonlyMap<unknown, ReadonlySet<string>>;
+  };
+}
+
+declare module 'oidc-provider/lib/shared/client_auth.js' {
+  import type { KoaContextWithOIDC } from 'oidc-provider';
+
+  export function getClientAuthParams(ctx: KoaContextWithOIDC): ReadonlySet<string>;
+}
+
+declare module 'oidc-provider/lib/helpers/_/snake_case.js' {
+  export default function snakeCase(name: string): string;
 }

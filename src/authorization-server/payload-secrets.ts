@@ -65,24 +65,32 @@ function stripPushedRequest(payload: AdapterPayload): Stripped {
   return { payload: rest, secret: { request } };
 }
 
-function strip(kind: string, payload: AdapterPayload): Stripped {
-  if (kind === 'Session') return stripSession(payload);
-  if (kind === 'DeviceCode') return stripDeviceCode(payload);
-  if (kind === 'Interaction') return stripInteraction(payload);
-  if (kind === 'PushedAuthorizationRequest') return stripPushedRequest(payload);
-  const { jti: _jti, ...rest } = payload;
-  return { payload: rest, secret: undefined };
-}
+/** Of every other kind only the id is a bearer value. */
+const STRIPPERS: ReadonlyMap<string, (payload: AdapterPayload) => Stripped> = new Map([
+  ['Session', stripSession],
+  ['DeviceCode', stripDeviceCode],
+  ['Interaction', stripInteraction],
+  ['PushedAuthorizationRequest', stripPushedRequest],
+]);
 
 export interface PayloadSecrets {
-  /** The JSON to store and what is sealed beside it; `key` binds the seal to its row. */
-  close(kind: string, key: string, payload: AdapterPayload): { payload: string; sealed: string | null };
+  /** The JSON to store and what is sealed beside it; `key` binds the seal to its row, `id` is the raw id. */
+  close(
+    kind: string,
+    key: string,
+    payload: AdapterPayload,
+    id: string,
+  ): { payload: string; sealed: string | null };
   /** The payload as the library gave it. `id` is the raw id where the caller knows it. */
   restore(
     kind: string,
     row: { key: string; payload: string; sealed: string | null },
     id: string | undefined,
   ): AdapterPayload | undefined;
+}
+
+function withoutId({ jti: _jti, ...rest }: AdapterPayload): string {
+  return JSON.stringify(rest);
 }
 
 const contextOf = (kind: string, key: string): string => `${kind}:${key}`;
@@ -114,8 +122,10 @@ export function createPayloadSecrets(box: SecretBox): PayloadSecrets {
   }
 
   return {
-    close(kind, key, payload) {
-      const stripped = strip(kind, payload);
+    close(kind, key, payload, id) {
+      const strip = STRIPPERS.get(kind);
+      if (strip === undefined) return { payload: withoutId(payload), sealed: null };
+      const stripped = strip({ ...payload, jti: id });
       const sealed = stripped.secret && box.seal(JSON.stringify(stripped.secret), contextOf(kind, key));
       return { payload: JSON.stringify(stripped.payload), sealed: sealed ?? null };
     },

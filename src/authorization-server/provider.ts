@@ -42,6 +42,7 @@ import {
   type SignedIn,
 } from './browser-session.js';
 import './cheap-body.js';
+import './light-params.js';
 import { useCheapChecks } from './cheap-checks.js';
 import { createClientCache } from './client-cache.js';
 import { createClientGuesses } from './client-guesses.js';

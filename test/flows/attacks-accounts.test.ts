@@ -16,7 +16,7 @@ describe('A103: what a person is called is text wherever it is shown', () => {
     '<script>alert(1)</script>',
     '"><img src=x onerror=alert(1)>',
     "'-alert(1)-'",
-    '{{7*7}}<%= 7*7 %>',
+    '{{1234*1234}}<%= 1234*1234 %>',
   ])('%s', async (displayName) => {
     const client = await server.createClient({ client_name: 'Album' });
     const username = `person${Math.abs(displayName.length * 31)}`;
@@ -37,8 +37,7 @@ describe('A103: what a person is called is text wherever it is shown', () => {
       )),
     ]) {
       expect(page.status).toBe(200);
-      for (const raw of ['<script>alert', '<img src=x', '{{7*7}}49', '49<'])
-        expect(page.text).not.toContain(raw);
+      for (const raw of ['<script>alert', '<img src=x', '1522756']) expect(page.text).not.toContain(raw);
       if (displayName.includes('<')) expect(page.text).not.toContain(displayName);
     }
     // In data it is what was typed, and the type says that it is no page.

@@ -59,9 +59,24 @@ interface AuditDeps {
 }
 
 export function createAudit({ store, clock, heard }: AuditDeps): Audit {
-  const row = (event: AuditEvent): AuditRecord => {
-    heard?.(event.event, event.outcome);
-    return { ...(harmless(event) as AuditEvent), id: newId(), at: clock.now() };
+  const row = (given: AuditEvent): AuditRecord => {
+    heard?.(given.event, given.outcome);
+    const { event, outcome, actorId, accountId, clientId, ip, requestId, detail } = harmless(
+      given,
+    ) as AuditEvent;
+    // All members of all rows, in one order: V8 knows them as one kind of object.
+    return {
+      id: newId(),
+      at: clock.now(),
+      event,
+      outcome,
+      actorId,
+      accountId,
+      clientId,
+      ip,
+      requestId,
+      detail,
+    };
   };
   return {
     row,

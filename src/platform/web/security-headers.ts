@@ -9,16 +9,17 @@ const PERMISSIONS = [
 
 const TRANSPORT = `max-age=${31_536_000}`;
 
+/** In small letters, as HTTP/2 has them: Node makes such of every other name, for every answer. */
 const HEADERS: readonly (readonly [name: string, value: string])[] = [
-  ['X-Content-Type-Options', 'nosniff'],
+  ['x-content-type-options', 'nosniff'],
   // Not no-referrer: with that, browsers send `Origin: null` on our own form posts.
-  ['Referrer-Policy', 'same-origin'],
-  ['X-Frame-Options', 'DENY'],
-  ['Permissions-Policy', PERMISSIONS],
-  ['Content-Security-Policy', BARE_POLICY],
+  ['referrer-policy', 'same-origin'],
+  ['x-frame-options', 'DENY'],
+  ['permissions-policy', PERMISSIONS],
+  ['content-security-policy', BARE_POLICY],
 ];
 
-const HEADERS_OVER_TLS = [...HEADERS, ['Strict-Transport-Security', TRANSPORT] as const];
+const HEADERS_OVER_TLS = [...HEADERS, ['strict-transport-security', TRANSPORT] as const];
 
 export const headersOfEveryAnswer = (https: boolean) => (https ? HEADERS_OVER_TLS : HEADERS);
 

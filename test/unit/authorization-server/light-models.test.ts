@@ -32,7 +32,10 @@ function modelsOf(provider: Provider): Model[] {
     exp: 1_900_000_000,
     params: { scope: 'openid' },
   } as never);
-  return [session, grant, code, device].map(
+  const tokens = [provider.AccessToken, provider.ClientCredentials].map((Token) =>
+    Object.assign(new Token({ client, scope: 'openid', expiresIn: 60 } as never), { format: 'opaque' }),
+  );
+  return [session, grant, code, device, ...tokens].map(
     (model) => Object.assign(model, { iat: 1_800_000_000, aside: 1 }) as never,
   );
 }
@@ -50,6 +53,24 @@ test('models are saved as the library saves them, in the same order', async () =
   expect(saved).toEqual(expected);
   expect(JSON.stringify(saved)).toBe(JSON.stringify(expected));
   expect(JSON.stringify(saved)).not.toContain('aside');
+});
+
+test('each tells of itself under the same names', () => {
+  const [ours, theirs] = [0, 1].map(() => {
+    const provider = new Provider('https://id.example', {});
+    const told: unknown[] = [];
+    const emit = provider.emit.bind(provider);
+    provider.emit = (name: string | symbol, ...rest: unknown[]) => told.push(name) > 0 && emit(name, ...rest);
+    return { provider, told };
+  });
+  useLightModels((ours as { provider: Provider }).provider);
+  for (const { provider } of [ours, theirs] as { provider: Provider }[]) {
+    for (const model of modelsOf(provider) as unknown as { emit(what: string): void }[]) {
+      for (const what of ['saved', 'destroyed', 'saved']) model.emit(what);
+    }
+  }
+  expect(ours?.told).toEqual(theirs?.told);
+  expect(ours?.told).toContain('client_credentials.saved');
 });
 
 test('a library that saves them in another way ends the start', () => {
