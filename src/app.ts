@@ -341,7 +341,12 @@ export function listRoutes(container: Container, health: Health): Route[] {
 
 const middlewareOf = (router: Router): Middleware => router.routes() as unknown as Middleware;
 
-export function createApp(container: Container, health: Health): RequestListener {
+/** @param behind what to put before all that costs more than turning a request away */
+export function createApp(
+  container: Container,
+  health: Health,
+  behind: (answer: RequestListener) => RequestListener = (answer) => answer,
+): RequestListener {
   const { config, authorizationServer, web, log, clock, metrics } = container;
   const proxies = createTrustedProxies(config.http.trustProxy);
   const logAccess = createAccessLog(log);
@@ -372,14 +377,7 @@ export function createApp(container: Container, health: Health): RequestListener
     }),
   );
   app.use(securityHeaders({ issuer: config.issuer }));
-  app.use(
-    hosts({
-      issuer: config.issuer,
-      loopback: config.loopback,
-      acceptedHosts: config.http.acceptedHosts,
-      internalHosts: config.http.internalHosts,
-    }),
-  );
+  app.use(hosts({ issuer: config.issuer, loopback: config.loopback, ...config.http }));
   app.use(rateLimits(container.limits.ofEndpoints));
   // What programs ask all the time does not go past every page's router first.
   const { isProtocolPath, middleware: protocol } = authorizationServer;
@@ -389,9 +387,9 @@ export function createApp(container: Container, health: Health): RequestListener
   for (const router of Object.values(pages(container))) app.use(middlewareOf(router));
   app.use(authorizationServer.middleware);
 
-  const answer = app.callback();
+  const answer = behind(app.callback());
   return (req, res) => {
     pinRequest(req, issuer, proxies);
-    if (!answerStraight(req, res)) void answer(req, res);
+    if (!answerStraight(req, res)) answer(req, res);
   };
 }

@@ -26,11 +26,11 @@ function textOf(req: IncomingMessage): Promise<string> {
     const chunks: Buffer[] = [];
     let whole = false;
     req.on('data', (chunk: Buffer) => chunks.push(chunk));
-    req.once('error', reject);
-    req.once('close', () => {
+    req.on('error', reject);
+    req.on('close', () => {
       if (!whole) reject(new Error('the sender broke off'));
     });
-    req.once('end', () => {
+    req.on('end', () => {
       whole = true;
       resolve(joined(chunks));
     });

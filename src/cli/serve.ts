@@ -16,6 +16,7 @@ import { createJobs } from '../serve/jobs.js';
 import type { TlsFiles } from '../serve/listen.js';
 import { prune } from '../serve/prune.js';
 import { beforeApplication } from '../serve/metrics.js';
+import { createGate } from '../serve/overload.js';
 import { serve } from '../serve/serve.js';
 import { tuneCollector } from '../serve/tune-collector.js';
 import { isWorker, workerCount } from '../serve/cluster.js';
@@ -171,7 +172,9 @@ async function listen(
   });
   const jobs = createJobs({ log, random: Math.random });
   let changes: ChangeListener | undefined;
-  const application = createApp(container, health);
+  const https = config.issuer.startsWith('https:');
+  const gate = createGate({ https, refused: container.metrics.refused, log });
+  const application = createApp(container, health, gate.before);
   const { token, port } = config.operation.metrics;
   const serving = await serve({
     handler:
@@ -179,10 +182,9 @@ async function listen(
         ? application
         : beforeApplication(application, { scrape, token }),
     config,
-    https: config.issuer.startsWith('https:'),
     tls,
     log,
-    refused: container.metrics.refused,
+    connected: gate.connected,
     signals,
     ready: {
       drain: () => {

@@ -22,7 +22,7 @@ export function createTraffic(handler: RequestListener): Traffic {
 
   const tracked: RequestListener = (request, response) => {
     const leave = open.join(response);
-    response.once('close', leave);
+    response.on('close', leave);
     if (draining) lastOfItsConnection(response);
     handler(request, response);
   };

@@ -15,15 +15,17 @@ export interface GateOptions {
 
 /** Stands in front of everything that costs. */
 export interface Gate {
-  readonly handler: RequestListener;
+  readonly before: (handler: RequestListener) => RequestListener;
   /** To be told of each new connection. */
   connected(): void;
 }
 
-interface WaitingRequest extends Waiting {
+interface Arrived {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
+  readonly handler: RequestListener;
 }
+type WaitingRequest = Arrived & Waiting;
 
 /** Asked by whoever decides whether this process lives, who must not take "busy" for "dead". */
 const PROBES: ReadonlySet<string> = new Set(['/livez', '/readyz', '/healthz', '/config/health', '/metrics']);
@@ -55,7 +57,7 @@ const LONGEST_SLICE_MS = 100;
 const EMPTY_TURNS = 32;
 const SAY_EVERY_MS = 10_000;
 
-export function createGate(handler: RequestListener, { https, refused, log }: GateOptions): Gate {
+export function createGate({ https, refused, log }: GateOptions): Gate {
   const refuse = createRefusal(https);
   const waiting = createWaitingLine<WaitingRequest>();
   // On the connection itself: a WeakMap that grows and shrinks all the time keeps the collector busy.
@@ -107,7 +109,7 @@ export function createGate(handler: RequestListener, { https, refused, log }: Ga
     if (next === undefined || next.response.closed) return;
     const late = performance.now() - next.since > LATE_MS;
     if (late && waiting.lengthOf(kindOf(next.request)) >= FEW_WAITING) turnAway(next.request, next.response);
-    else start(next.request, next.response);
+    else start(next);
   }
 
   /** For such a request: the other line may be as long as it likes. */
@@ -119,19 +121,19 @@ export function createGate(handler: RequestListener, { https, refused, log }: Ga
     );
   }
 
-  function start(request: IncomingMessage, response: ServerResponse): void {
+  function start({ request, response, handler }: Arrived): void {
     let counted = false;
     const enter = (): void => {
       counted = !response.closed;
       if (counted) atWork += 1;
     };
     const { socket } = request;
-    response.once('close', () => {
+    response.on('close', () => {
       if (counted) atWork -= 1;
       (socket as Carrier)[served] = true;
     });
     // One whose body drips in keeps nobody else out.
-    if (hasBody(request)) request.once('end', enter);
+    if (hasBody(request)) request.on('end', enter);
     else enter();
     handler(request, response);
   }
@@ -148,14 +150,14 @@ export function createGate(handler: RequestListener, { https, refused, log }: Ga
   }
 
   return {
-    handler(request, response) {
+    before: (handler) => (request, response) => {
       if (PROBES.has(request.url ?? '')) return handler(request, response);
       const now = turn();
       const kind = kindOf(request);
       if (isFull(kind, now)) return turnAway(request, response);
       const free = waiting.length === 0 && empty === 0 && atWork < MANY_AT_WORK;
-      if (free && now - (began ?? now) < SLICE_MS) return start(request, response);
-      waiting.join({ request, response, since: now }, kind);
+      if (free && now - (began ?? now) < SLICE_MS) return start({ request, response, handler });
+      waiting.join({ request, response, handler, since: now }, kind);
     },
     connected() {
       connections = true;

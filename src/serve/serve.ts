@@ -6,7 +6,6 @@
 import type { RequestListener } from 'node:http';
 import { createTraffic } from './drain.js';
 import { listen, type TlsFiles } from './listen.js';
-import { createGate } from './overload.js';
 
 export interface ServeLog {
   info(fields: object, message: string): void;
@@ -24,11 +23,9 @@ export interface ServeOptions {
   readonly handler: RequestListener;
   readonly config: { readonly http: { readonly host: string; readonly port: number } };
   readonly tls?: TlsFiles | undefined;
-  /** What people use, with or without a proxy between. */
-  readonly https: boolean;
   readonly log: ServeLog;
-  /** Told of each request that is answered 503 because there were too many. */
-  readonly refused: () => void;
+  /** Told of each new connection. */
+  readonly connected?: () => void;
   /** Undoes the container: background jobs, database. Runs once, after the last answer. */
   readonly close: () => Promise<void>;
   /** From `drain()` on, `/readyz` answers 503. */
@@ -57,11 +54,11 @@ const LINGER_MS = 500;
 /** @throws {StartFault} with one line for the person at the terminal */
 export async function serve(options: ServeOptions): Promise<Serving> {
   const { log, signals } = options;
-  const gate = createGate(options.handler, options);
-  const traffic = createTraffic(gate.handler);
+  const traffic = createTraffic(options.handler);
   const { servers, port } = await listen(traffic.handler, { ...options.config.http, tls: options.tls });
 
-  for (const server of servers) server.on('connection', gate.connected);
+  const { connected = () => {} } = options;
+  for (const server of servers) server.on('connection', connected);
 
   let stopping: Promise<number> | undefined;
   let end: (code: number) => void = () => {};

@@ -1,6 +1,10 @@
 /** Discovery and the key set as kept bytes: the short way must say what the long way says. */
-import { request } from 'node:http';
+import { once } from 'node:events';
+import { createServer, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { createApp } from '../../src/app.js';
+import { createHealth } from '../../src/platform/observe/health.js';
 import { startServer, type TestServer } from '../support/server.js';
 
 const DOCUMENTS = [
@@ -27,8 +31,13 @@ interface Answer {
 }
 
 /** With exactly these headers; `fetch` would add some. */
-function ask(path: string, headers: Record<string, string | string[]> = {}, method = 'GET'): Promise<Answer> {
-  const { hostname, port, host } = new URL(server.issuer);
+function ask(
+  path: string,
+  headers: Record<string, string | string[]> = {},
+  method = 'GET',
+  port = Number(new URL(server.issuer).port),
+): Promise<Answer> {
+  const { hostname, host } = new URL(server.issuer);
   return new Promise((resolve, reject) => {
     const sent = request({ hostname, port, path, method, headers: { host, ...headers } }, (response) => {
       let text = '';
@@ -118,4 +127,22 @@ test('what is kept is logged as any other request', async () => {
       request_id: headers['x-request-id'],
     }),
   );
+});
+
+test('R21: who verifies tokens gets the keys while everybody else is turned away', async () => {
+  const health = createHealth({ checks: [], draining: () => false });
+  const turnedAway = createServer(
+    createApp(server.container, health, () => (_request, response) => void response.writeHead(503).end()),
+  );
+  turnedAway.listen(0, '127.0.0.1');
+  await once(turnedAway, 'listening');
+  const { port } = turnedAway.address() as AddressInfo;
+  try {
+    for (const path of DOCUMENTS) expect((await ask(path, {}, 'GET', port)).status).toBe(200);
+    for (const path of ['/', '/oauth/jwks.json?by=the-long-way', '/livez'])
+      expect((await ask(path, {}, 'GET', port)).status).toBe(503);
+  } finally {
+    turnedAway.closeAllConnections();
+    turnedAway.close();
+  }
 });

@@ -15,14 +15,14 @@ afterEach(() => {
 async function behindGate(handler: RequestListener) {
   const warned: object[] = [];
   let refused = 0;
-  const gate = createGate(handler, {
+  const gate = createGate({
     https: true,
     refused: () => {
       refused += 1;
     },
     log: { warn: (fields) => warned.push(fields) },
   });
-  const server = http.createServer(gate.handler);
+  const server = http.createServer(gate.before(handler));
   server.on('connection', gate.connected);
   servers.push(server);
   server.listen(0, '127.0.0.1');
