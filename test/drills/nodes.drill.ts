@@ -19,6 +19,9 @@ import {
 
 const NODES = 3;
 const KILLS = size(3, 6, 30);
+/** Between two kills at least, and what share of all requests may then fail, in percent. */
+const APART_MS = size(0, 0, 20_000);
+const MOST_FAILED = size(100, 100, 0.5);
 const ROUNDS = size(1, 2, 5);
 const PATIENCE_MS = 3_600_000;
 
@@ -74,10 +77,12 @@ test(
       const index = Math.floor(Math.random() * NODES);
       const program = nodes.program(index);
       killed.push(program.port);
+      const began = performance.now();
       program.child.kill('SIGKILL');
       await program.ended;
       await flowing(traffic, 20);
       await nodes.start(index);
+      await until('the next kill is due', () => since(began) >= APART_MS, 2 * APART_MS);
     }
     await flowing(traffic, 60);
     await traffic.end();
@@ -95,6 +100,7 @@ test(
     // Every failure is a request that was at the node that died.
     expect(failed.filter(({ status }) => status !== 502)).toEqual([]);
     expect(failed.length).toBeLessThanOrEqual(cut.length);
+    expect(share).toBeLessThan(MOST_FAILED);
     expect(cut.filter(({ port }) => !killed.includes(port))).toEqual([]);
   },
   PATIENCE_MS,
