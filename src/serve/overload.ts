@@ -35,7 +35,7 @@ const PROBES: ReadonlySet<string> = new Set(['/livez', '/readyz', '/healthz', '/
  * sign in (102) and those who wait for an upstream that stalls (256) can hold together.
  */
 const MOST_AT_WORK = 400;
-/** With so many of them and turns that take so long, it is the event loop they wait for: one begins in each turn. */
+/** With so many of a kind and turns that take so long, it is the event loop they wait for: one begins in each turn. */
 const MANY_AT_WORK = 100;
 const LONG_TURN_MS = 30;
 const MOST_WAITING = 1000;
@@ -53,6 +53,8 @@ const SLICE_MS = 10;
 /** … and longer where reading and turning away has taken long: that gets a fifth of the time at most. */
 const SHARE = 4;
 const LONGEST_SLICE_MS = 100;
+/** But short where only new ones wait: what they begin goes on for twice as long, and known ones come meanwhile. */
+const LONGEST_SLICE_OF_NEW_MS = 5;
 /** Node takes one connection a turn; so many turns begin nothing, so that a crowd of them is soon inside. */
 const EMPTY_TURNS = 32;
 const SAY_EVERY_MS = 10_000;
@@ -64,7 +66,8 @@ export function createGate({ https, refused, log }: GateOptions): Gate {
   const served = Symbol('served');
   type Carrier = IncomingMessage['socket'] & { [served]?: true };
   const kindOf = ({ socket }: IncomingMessage): Kind => ((socket as Carrier)[served] ? 'known' : 'new');
-  let atWork = 0;
+  const atWork: Record<Kind, number> = { known: 0, new: 0 };
+  const allAtWork = (): number => atWork.known + atWork.new;
   /** When this turn of the event loop came to us first. */
   let began: number | undefined;
   /** Whether a connection came in this turn, and how many turns have begun nothing because of that. */
@@ -92,44 +95,56 @@ export function createGate({ https, refused, log }: GateOptions): Gate {
     began = undefined;
     empty = connections && empty < EMPTY_TURNS ? empty + 1 : 0;
     connections = false;
-    if (empty === 0) {
-      const end = now + Math.min(Math.max(SLICE_MS, spent * SHARE), LONGEST_SLICE_MS);
-      const most = turnedAt !== undefined && now - turnedAt > LONG_TURN_MS ? MANY_AT_WORK : MOST_AT_WORK;
-      do startNext();
-      while (waiting.length > 0 && atWork < most && performance.now() < end);
-      spent = 0;
-    }
+    const entering = empty > 0;
+    const most = turnedAt !== undefined && now - turnedAt > LONG_TURN_MS ? MANY_AT_WORK : MOST_AT_WORK;
+    const end = now + sliceOf(entering);
+    // Those who were here before do not wait until a whole crowd is inside.
+    const may = (kind: Kind) =>
+      (kind === 'known' || !entering) && atWork[kind] < most && allAtWork() < MOST_AT_WORK;
+    if (!entering) startNext();
+    while (performance.now() < end && startNext(may));
+    if (!entering) spent = 0;
     const more = waiting.length > 0 || empty > 0;
     turnedAt = more ? performance.now() : undefined;
     if (more) turn();
   }
 
-  function startNext(): void {
-    const next = waiting.next();
-    if (next === undefined || next.response.closed) return;
+  function sliceOf(entering: boolean): number {
+    if (entering) return SLICE_MS;
+    const longest = waiting.lengthOf('known') > 0 ? LONGEST_SLICE_MS : LONGEST_SLICE_OF_NEW_MS;
+    return Math.min(Math.max(SLICE_MS, spent * SHARE), longest);
+  }
+
+  /** `false`: there is none that may begin. */
+  function startNext(may?: (kind: Kind) => boolean): boolean {
+    const next = waiting.next(may);
+    if (next === undefined) return false;
+    if (next.response.closed) return true;
     const late = performance.now() - next.since > LATE_MS;
     if (late && waiting.lengthOf(kindOf(next.request)) >= FEW_WAITING) turnAway(next.request, next.response);
     else start(next);
+    return true;
   }
 
   /** For such a request: the other line may be as long as it likes. */
   function isFull(kind: Kind, now: number): boolean {
     return (
-      atWork >= MOST_AT_WORK ||
+      allAtWork() >= MOST_AT_WORK ||
       waiting.length >= MOST_WAITING ||
       (waiting.lengthOf(kind) >= FEW_WAITING && now - waiting.sinceOf(kind) > FULL_MS)
     );
   }
 
   function start({ request, response, handler }: Arrived): void {
+    const kind = kindOf(request);
     let counted = false;
     const enter = (): void => {
       counted = !response.closed;
-      if (counted) atWork += 1;
+      if (counted) atWork[kind] += 1;
     };
     const { socket } = request;
     response.on('close', () => {
-      if (counted) atWork -= 1;
+      if (counted) atWork[kind] -= 1;
       (socket as Carrier)[served] = true;
     });
     // One whose body drips in keeps nobody else out.
@@ -155,7 +170,8 @@ export function createGate({ https, refused, log }: GateOptions): Gate {
       const now = turn();
       const kind = kindOf(request);
       if (isFull(kind, now)) return turnAway(request, response);
-      const free = waiting.length === 0 && empty === 0 && atWork < MANY_AT_WORK;
+      const nobody = kind === 'known' ? waiting.lengthOf(kind) === 0 : waiting.length === 0 && empty === 0;
+      const free = nobody && atWork[kind] < MANY_AT_WORK;
       if (free && now - (began ?? now) < SLICE_MS) return start({ request, response, handler });
       waiting.join({ request, response, handler, since: now }, kind);
     },

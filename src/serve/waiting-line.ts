@@ -21,11 +21,13 @@ export function createWaitingLine<One extends Waiting>() {
     lengthOf: (kind: Kind): number => lines[kind].length,
     /** When the first of them began to wait; infinity where nobody does. */
     sinceOf: (kind: Kind): number => lines[kind][0]?.since ?? Infinity,
-    /** The first of either line, in turn. */
-    next(): One | undefined {
+    /** The first of either line in turn, as far as such a one may go. */
+    next(may: (kind: Kind) => boolean = () => true): One | undefined {
       const [first, second]: [Kind, Kind] = turn === 'known' ? ['known', 'new'] : ['new', 'known'];
+      const of = [first, second].find((kind) => lines[kind].length > 0 && may(kind));
+      if (of === undefined) return undefined;
       turn = second;
-      return lines[first].shift() ?? lines[second].shift();
+      return lines[of].shift();
     },
   };
 }

@@ -32,6 +32,14 @@ test('whoever is there goes on when the other line is empty', () => {
   expect(all(lineOf(['a', 1, true], ['b', 2, true]))).toEqual(['a', 'b']);
 });
 
+test('who may not go is passed over, and keeps the place', () => {
+  const line = lineOf(['a', 1, false], ['known', 2, true], ['b', 3, false], ['known too', 4, true]);
+  const onlyKnown = (kind: 'known' | 'new') => kind === 'known';
+  expect([line.next(onlyKnown)?.name, line.next(onlyKnown)?.name]).toEqual(['known', 'known too']);
+  expect(line.next(onlyKnown)).toBeUndefined();
+  expect(all(line)).toEqual(['a', 'b']);
+});
+
 test('each line says how long it is and since when its first one waits', () => {
   const line = lineOf(['known', 7, true], ['a', 5, false], ['b', 6, false]);
   expect([line.sinceOf('known'), line.lengthOf('known')]).toEqual([7, 1]);
