@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { getWith, introspect, post } from '../support/flow.js';
 import { startServer, type TestClient, type TestServer } from '../support/server.js';
 
@@ -107,4 +107,66 @@ test('revoked, it is over; only its own client can do that', async () => {
   expect(await introspect(server, client, access_token)).toMatchObject({ active: true });
   expect((await post(server, '/oauth/revoke', { token: access_token }, client)).status).toBe(200);
   expect(await introspect(server, client, access_token)).toEqual({ active: false });
+});
+
+describe('parameters (RFC 6749 §3.2)', () => {
+  const GRANT = 'grant_type=client_credentials';
+  const twice = (name: string) => ({
+    error: 'invalid_request',
+    error_description: `'${name}' parameter must not`,
+  });
+
+  /** A body as it stands, which says who the client is where `basic` does not. */
+  async function tell(body: string, basic = true) {
+    const credentials = Buffer.from(`${client.clientId}:${client.secret}`).toString('base64');
+    const response = await fetch(server.url('/oauth/token'), {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/x-www-form-urlencoded',
+        ...(basic ? { authorization: `Basic ${credentials}` } : {}),
+      },
+      body,
+    });
+    return { status: response.status, body: (await response.json()) as Record<string, string> };
+  }
+
+  test.each([
+    ['the grant twice', `${GRANT}&${GRANT}`, twice('grant_type')],
+    ['the client twice', `${GRANT}&client_id=x&client_id=x`, twice('client_id')],
+    ['the secret twice', `${GRANT}&client_secret=x&client_secret=x`, twice('client_secret')],
+    ['the scope twice', `${GRANT}&scope=profile&scope=email`, twice('scope')],
+    ['no grant', 'scope=profile', { error: 'invalid_request' }],
+    ['an empty grant', 'grant_type=&scope=profile', { error: 'invalid_request' }],
+    ['another client', `${GRANT}&client_id=other`, { error: 'invalid_request' }],
+    ['a grant nobody knows', 'grant_type=nonsense', { error: 'unsupported_grant_type' }],
+    ['a grant of JavaScript’s', 'grant_type=__proto__', { error: 'unsupported_grant_type' }],
+    ['another of these', 'grant_type=constructor', { error: 'unsupported_grant_type' }],
+    ['implicit', 'grant_type=implicit', { error: 'unsupported_grant_type' }],
+  ])('refused: %s', async (_name, body, error) => {
+    const answer = await tell(body);
+    expect(answer.status).toBe(400);
+    expect(answer.body.error).toBe(error.error);
+    if ('error_description' in error)
+      expect(answer.body.error_description).toContain(error.error_description);
+  });
+
+  test.each([
+    ['one that nobody knows', '&nonsense=1'],
+    ['that one twice', '&nonsense=1&nonsense=2'],
+    ['one of another grant', '&code=x&redirect_uri=https://app.example'],
+    ['that one twice', '&code=x&code=y'],
+    ['an empty one', '&resource='],
+    ['names of JavaScript’s', '&__proto__=x&constructor=y&toString=z'],
+  ])('passed over: %s', async (_name, more) => {
+    expect(await tell(`${GRANT}&scope=profile${more}`)).toMatchObject({
+      status: 200,
+      body: { scope: 'profile' },
+    });
+  });
+
+  test('a secret in the body is taken as well; in both places it is one too many', async () => {
+    const own = `${GRANT}&client_id=${client.clientId}&client_secret=${client.secret}`;
+    expect((await tell(own, false)).status).toBe(200);
+    expect(await tell(own)).toMatchObject({ status: 400, body: { error: 'invalid_request' } });
+  });
 });
