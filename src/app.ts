@@ -341,11 +341,11 @@ export function listRoutes(container: Container, health: Health): Route[] {
 
 const middlewareOf = (router: Router): Middleware => router.routes() as unknown as Middleware;
 
-/** @param behind what to put before all that costs more than turning a request away */
+/** @param gate is put before everything but kept documents, which cost less than turning a request away */
 export function createApp(
   container: Container,
   health: Health,
-  behind: (answer: RequestListener) => RequestListener = (answer) => answer,
+  gate: (answer: RequestListener) => RequestListener = (answer) => answer,
 ): RequestListener {
   const { config, authorizationServer, web, log, clock, metrics } = container;
   const proxies = createTrustedProxies(config.http.trustProxy);
@@ -377,7 +377,7 @@ export function createApp(
     }),
   );
   app.use(securityHeaders({ issuer: config.issuer }));
-  app.use(hosts({ issuer: config.issuer, loopback: config.loopback, ...config.http }));
+  app.use(hosts({ ...config.http, issuer: config.issuer, loopback: config.loopback }));
   app.use(rateLimits(container.limits.ofEndpoints));
   // What programs ask all the time does not go past every page's router first.
   const { isProtocolPath, middleware: protocol } = authorizationServer;
@@ -387,7 +387,7 @@ export function createApp(
   for (const router of Object.values(pages(container))) app.use(middlewareOf(router));
   app.use(authorizationServer.middleware);
 
-  const answer = behind(app.callback());
+  const answer = gate(app.callback());
   return (req, res) => {
     pinRequest(req, issuer, proxies);
     if (!answerStraight(req, res)) answer(req, res);

@@ -1,7 +1,7 @@
 /**
  * The files of the library that are imported past its entry: the password grant issues its tokens as the
  * built-in grants do; `cheap-checks.ts`, `cheap-body.ts`, `light-params.ts` and `light-routes.ts` put cheaper steps in
- * the place of its own, and end the start where they no longer find these. The library's version is pinned in package.json.
+ * the place of its own, and end the start where they no longer find those. The library's version is pinned in package.json.
  */
 declare module 'oidc-provider/lib/helpers/grants.js' {
   import type { Provider, TokenEndpointGrantContext } from 'oidc-provider';

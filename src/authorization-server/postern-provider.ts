@@ -47,6 +47,8 @@ export function createPosternProvider(issuer: string, configuration: Configurati
   const provider = withLightRoutes(() => new PosternProvider(issuer, configuration));
   pinUrls(provider);
   hashAccessTokens(provider);
+  if (configuration.extraTokenClaims)
+    throw new Error('light-models.ts saves opaque tokens without extra claims');
   useLightModels(provider);
   return provider;
 }

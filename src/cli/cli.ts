@@ -52,6 +52,15 @@ function settle(error: unknown, program: Command, args: readonly string[], termi
   return error;
 }
 
+/** The thumbprint of a key, which begins with a dash one time in 64, and is no option then. */
+const DASHED_KEY = /^-[\w-]{42}$/;
+
+function withoutDashedKeys(args: readonly string[]): readonly string[] {
+  const keys = args.includes('--') ? [] : args.filter((arg) => DASHED_KEY.test(arg));
+  if (keys.length === 0) return args;
+  return [...args.filter((arg) => !keys.includes(arg)), '--', ...keys];
+}
+
 /** Runs one command line; resolves to the exit code and never throws. */
 export async function runCli(args: readonly string[], given: Surroundings = {}): Promise<number> {
   const terminal = given.terminal ?? processTerminal();
@@ -59,7 +68,7 @@ export async function runCli(args: readonly string[], given: Surroundings = {}):
   const cli = createDesk({ ...given, terminal, json });
   const program = await createProgram(cli, args);
   try {
-    await program.parseAsync([...args], { from: 'user' });
+    await program.parseAsync([...withoutDashedKeys(args)], { from: 'user' });
     return cli.exitCode;
   } catch (thrown) {
     const error = settle(thrown, program, args, terminal);

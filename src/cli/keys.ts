@@ -37,8 +37,6 @@ export function addKeysVerbs(program: Command, cli: Cli): void {
     .argument('[kid]')
     .option('--lost', 'all that no secret in SECRET_KEY opens any more')
     .option('--yes', 'do not ask')
-    // A thumbprint begins with a dash one time in 64.
-    .allowUnknownOption()
     .action((kid: string | undefined, { lost, yes }: { lost?: boolean; yes?: boolean }) => {
       if ((kid === undefined) === (lost === undefined)) throw new UsageFault('Name a key, or say --lost.');
       return kid === undefined ? revokeLost(cli, yes) : revoke(cli, kid, yes);

@@ -1,6 +1,7 @@
 import type { RequestListener, Server, ServerResponse } from 'node:http';
 import net from 'node:net';
 import { createCrowd } from './crowd.js';
+import { whenOver } from './when-over.js';
 
 /** The requests being answered, so that stopping can wait for them and for nothing else. */
 export interface Traffic {
@@ -21,8 +22,7 @@ export function createTraffic(handler: RequestListener): Traffic {
   let draining = false;
 
   const tracked: RequestListener = (request, response) => {
-    const leave = open.join(response);
-    response.on('close', leave);
+    whenOver(request, response, open.join(response));
     if (draining) lastOfItsConnection(response);
     handler(request, response);
   };

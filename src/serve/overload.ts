@@ -5,6 +5,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { headersOfEveryAnswer } from '../platform/web/security-headers.js';
 import { createWaitingLine, type Kind, type Waiting } from './waiting-line.js';
+import { whenOver } from './when-over.js';
 
 export interface GateOptions {
   readonly https: boolean;
@@ -24,11 +25,19 @@ interface Arrived {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly handler: RequestListener;
+  readonly kind: Kind;
 }
 type WaitingRequest = Arrived & Waiting;
 
-/** Asked by whoever decides whether this process lives, who must not take "busy" for "dead". */
-const PROBES: ReadonlySet<string> = new Set(['/livez', '/readyz', '/healthz', '/config/health', '/metrics']);
+/** Asked by whoever decides whether this process lives, who must not take "busy" for "dead", … */
+const PROBES = ['/livez', '/readyz', '/healthz', '/config/health', '/metrics'];
+/** … and by whoever verifies tokens: made twice a minute, and in between the application has them as bytes. */
+const DOCUMENTS = [
+  '/.well-known/openid-configuration',
+  '/.well-known/oauth-authorization-server',
+  '/oauth/jwks.json',
+];
+const LET_THROUGH: ReadonlySet<string> = new Set([...PROBES, ...DOCUMENTS]);
 
 /**
  * Requests that have arrived whole and wait for the database, the threads or another server: more than those who
@@ -53,10 +62,11 @@ const SLICE_MS = 10;
 /** … and longer where reading and turning away has taken long: that gets a fifth of the time at most. */
 const SHARE = 4;
 const LONGEST_SLICE_MS = 100;
-/** But short where only new ones wait: what they begin goes on for twice as long, and known ones come meanwhile. */
-const LONGEST_SLICE_OF_NEW_MS = 5;
-/** Node takes one connection a turn; so many turns begin nothing, so that a crowd of them is soon inside. */
+/** Where only new ones wait it is half, for what they begin goes on for twice as long, and known ones come meanwhile. */
+const SLICE_OF_NEW_MS = { least: 5, most: 50 } as const;
+/** Node takes one connection a turn; so many turns, and so long, begin none of a crowd, so that it is soon inside. */
 const EMPTY_TURNS = 32;
+const EMPTY_MS = 50;
 const SAY_EVERY_MS = 10_000;
 
 export function createGate({ https, refused, log }: GateOptions): Gate {
@@ -73,6 +83,7 @@ export function createGate({ https, refused, log }: GateOptions): Gate {
   /** Whether a connection came in this turn, and how many turns have begun nothing because of that. */
   let connections = false;
   let empty = 0;
+  let enteringSince = 0;
   /** When the turn before ended, where this one follows without a pause. */
   let turnedAt: number | undefined;
   /** On reading and turning away, since requests were begun. */
@@ -93,7 +104,8 @@ export function createGate({ https, refused, log }: GateOptions): Gate {
     const now = performance.now();
     spent += now - (began ?? now);
     began = undefined;
-    empty = connections && empty < EMPTY_TURNS ? empty + 1 : 0;
+    if (empty === 0) enteringSince = now;
+    empty = connections && empty < EMPTY_TURNS && now - enteringSince < EMPTY_MS ? empty + 1 : 0;
     connections = false;
     const entering = empty > 0;
     const most = turnedAt !== undefined && now - turnedAt > LONG_TURN_MS ? MANY_AT_WORK : MOST_AT_WORK;
@@ -111,17 +123,17 @@ export function createGate({ https, refused, log }: GateOptions): Gate {
 
   function sliceOf(entering: boolean): number {
     if (entering) return SLICE_MS;
-    const longest = waiting.lengthOf('known') > 0 ? LONGEST_SLICE_MS : LONGEST_SLICE_OF_NEW_MS;
-    return Math.min(Math.max(SLICE_MS, spent * SHARE), longest);
+    if (waiting.lengthOf('known') > 0) return between(SLICE_MS, spent * SHARE, LONGEST_SLICE_MS);
+    return between(SLICE_OF_NEW_MS.least, spent, SLICE_OF_NEW_MS.most);
   }
 
   /** `false`: there is none that may begin. */
   function startNext(may?: (kind: Kind) => boolean): boolean {
     const next = waiting.next(may);
     if (next === undefined) return false;
-    if (next.response.closed) return true;
+    if (next.response.closed || next.request.socket.destroyed) return true;
     const late = performance.now() - next.since > LATE_MS;
-    if (late && waiting.lengthOf(kindOf(next.request)) >= FEW_WAITING) turnAway(next.request, next.response);
+    if (late && waiting.lengthOf(next.kind) >= FEW_WAITING) turnAway(next.request, next.response);
     else start(next);
     return true;
   }
@@ -135,15 +147,15 @@ export function createGate({ https, refused, log }: GateOptions): Gate {
     );
   }
 
-  function start({ request, response, handler }: Arrived): void {
-    const kind = kindOf(request);
-    let counted = false;
+  function start({ request, response, handler, kind }: Arrived): void {
+    const { socket } = request;
+    let [counted, over] = [false, false];
     const enter = (): void => {
-      counted = !response.closed;
+      counted = !over;
       if (counted) atWork[kind] += 1;
     };
-    const { socket } = request;
-    response.on('close', () => {
+    whenOver(request, response, () => {
+      over = true;
       if (counted) atWork[kind] -= 1;
       (socket as Carrier)[served] = true;
     });
@@ -166,14 +178,14 @@ export function createGate({ https, refused, log }: GateOptions): Gate {
 
   return {
     before: (handler) => (request, response) => {
-      if (PROBES.has(request.url ?? '')) return handler(request, response);
+      if (LET_THROUGH.has(request.url ?? '')) return handler(request, response);
       const now = turn();
       const kind = kindOf(request);
       if (isFull(kind, now)) return turnAway(request, response);
       const nobody = kind === 'known' ? waiting.lengthOf(kind) === 0 : waiting.length === 0 && empty === 0;
       const free = nobody && atWork[kind] < MANY_AT_WORK;
-      if (free && now - (began ?? now) < SLICE_MS) return start({ request, response, handler });
-      waiting.join({ request, response, handler, since: now }, kind);
+      if (free && now - (began ?? now) < SLICE_MS) return start({ request, response, handler, kind });
+      waiting.join({ request, response, handler, kind, since: now });
     },
     connected() {
       connections = true;
@@ -181,6 +193,9 @@ export function createGate({ https, refused, log }: GateOptions): Gate {
     },
   };
 }
+
+const between = (least: number, value: number, most: number): number =>
+  Math.min(Math.max(least, value), most);
 
 const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';

@@ -20,7 +20,7 @@ const BATCH = { sqlite: 40, postgres: 1000 } as const;
 const SHARE = 4;
 const SHORTEST_REST_MS = 10;
 /** So that what a busy server lets expire, some thousand rows a second, is also removed. */
-const LONGEST_REST_MS = 40;
+const LONGEST_REST_MS = 16;
 
 /** How often progress is told, in rows. */
 const TOLD = 1000;

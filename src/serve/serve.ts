@@ -25,7 +25,7 @@ export interface ServeOptions {
   readonly tls?: TlsFiles | undefined;
   readonly log: ServeLog;
   /** Told of each new connection. */
-  readonly connected?: () => void;
+  readonly connected: () => void;
   /** Undoes the container: background jobs, database. Runs once, after the last answer. */
   readonly close: () => Promise<void>;
   /** From `drain()` on, `/readyz` answers 503. */
@@ -57,8 +57,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   const traffic = createTraffic(options.handler);
   const { servers, port } = await listen(traffic.handler, { ...options.config.http, tls: options.tls });
 
-  const { connected = () => {} } = options;
-  for (const server of servers) server.on('connection', connected);
+  for (const server of servers) server.on('connection', options.connected);
 
   let stopping: Promise<number> | undefined;
   let end: (code: number) => void = () => {};

@@ -1,10 +1,11 @@
-/** One who waits, `since` when (milliseconds of `performance.now`). */
-export interface Waiting {
-  readonly since: number;
-}
-
 /** Who stands in a line: those whose connection was served before, and those who come new. */
 export type Kind = 'known' | 'new';
+
+/** One who waits, `since` when (milliseconds of `performance.now`). */
+export interface Waiting {
+  readonly kind: Kind;
+  readonly since: number;
+}
 
 /**
  * Two lines before one door. So a crowd that arrives at once waits for itself, and a service that asks all the time
@@ -17,17 +18,17 @@ export function createWaitingLine<One extends Waiting>() {
     get length(): number {
       return lines.known.length + lines.new.length;
     },
-    join: (one: One, kind: Kind): void => void lines[kind].push(one),
+    join: (one: One): void => void lines[one.kind].push(one),
     lengthOf: (kind: Kind): number => lines[kind].length,
     /** When the first of them began to wait; infinity where nobody does. */
     sinceOf: (kind: Kind): number => lines[kind][0]?.since ?? Infinity,
     /** The first of either line in turn, as far as such a one may go. */
     next(may: (kind: Kind) => boolean = () => true): One | undefined {
       const [first, second]: [Kind, Kind] = turn === 'known' ? ['known', 'new'] : ['new', 'known'];
-      const of = [first, second].find((kind) => lines[kind].length > 0 && may(kind));
-      if (of === undefined) return undefined;
+      const chosen = [first, second].find((kind) => lines[kind].length > 0 && may(kind));
+      if (chosen === undefined) return undefined;
       turn = second;
-      return lines[of].shift();
+      return lines[chosen].shift();
     },
   };
 }

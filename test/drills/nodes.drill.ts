@@ -19,9 +19,9 @@ import {
 
 const NODES = 3;
 const KILLS = size(3, 6, 30);
-/** Between two kills at least, and what share of all requests may then fail, in percent. */
+/** Between two kills at least; only then is there a share of all requests, in percent, that may fail. */
 const APART_MS = size(0, 0, 20_000);
-const MOST_FAILED = size(100, 100, 0.5);
+const MOST_FAILED = 0.5;
 const ROUNDS = size(1, 2, 5);
 const PATIENCE_MS = 3_600_000;
 
@@ -100,7 +100,7 @@ test(
     // Every failure is a request that was at the node that died.
     expect(failed.filter(({ status }) => status !== 502)).toEqual([]);
     expect(failed.length).toBeLessThanOrEqual(cut.length);
-    expect(share).toBeLessThan(MOST_FAILED);
+    if (APART_MS > 0) expect(share).toBeLessThan(MOST_FAILED);
     expect(cut.filter(({ port }) => !killed.includes(port))).toEqual([]);
   },
   PATIENCE_MS,

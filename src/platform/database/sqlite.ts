@@ -39,7 +39,7 @@ const BUSY_TIMEOUT_MS = 20;
 
 /**
  * After so many pages a commit also brings the log into the database file, for which the event loop waits: with
- * SQLite's 1,000 up to 25 milliseconds, with these 6 to 8, and no more CPU time in all.
+ * SQLite's 1,000 up to 25 milliseconds on an SSD, with these 6 to 8, and for no more CPU time in all.
  */
 const CHECKPOINT_PAGES = 200;
 

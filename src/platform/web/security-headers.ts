@@ -9,7 +9,7 @@ const PERMISSIONS = [
 
 const TRANSPORT = `max-age=${31_536_000}`;
 
-/** In small letters, as HTTP/2 has them: Node makes such of every other name, for every answer. */
+/** In lower case: of every other name Node makes such a one anew, for every answer. */
 const HEADERS: readonly (readonly [name: string, value: string])[] = [
   ['x-content-type-options', 'nosniff'],
   // Not no-referrer: with that, browsers send `Origin: null` on our own form posts.

@@ -119,10 +119,10 @@ describe('the gate', () => {
     expect(refused()).toBe(0);
   });
 
-  test('R21: what waits for others is bounded; probes are answered all the same, and people get a page', async () => {
+  test('R21: what waits for others is bounded; probes and keys are answered all the same, and people get a page', async () => {
     const held: ServerResponse[] = [];
     const { port } = await behindGate((request, response) => {
-      if (request.url === '/livez') response.end('alive');
+      if (request.url === '/livez' || request.url === '/oauth/jwks.json') response.end('alive');
       else held.push(response);
     });
     const asked = Array.from({ length: 400 }, () => ask(port, '/held'));
@@ -130,7 +130,7 @@ describe('the gate', () => {
     expect((await ask(port, '/more')).status).toBe(503);
     const page = await ask(port, '/more', 'text/html');
     expect([page.status, page.headers['content-type']]).toEqual([503, 'text/html; charset=utf-8']);
-    expect((await ask(port, '/livez')).text).toBe('alive');
+    for (const path of ['/livez', '/oauth/jwks.json']) expect((await ask(port, path)).text).toBe('alive');
     for (const response of held) response.end('at last');
     await Promise.all(asked);
     const after = ask(port, '/more');
@@ -152,5 +152,23 @@ describe('the gate', () => {
     await Promise.all(sockets.map((socket) => once(socket, 'connect')));
     expect((await ask(port)).status).toBe(200);
     for (const socket of sockets) socket.destroy();
+  });
+
+  test('R22: who sends many requests at once and leaves has taken nobody’s place', async () => {
+    const { port } = await behindGate((request, response) => {
+      if (request.url === '/slow') return;
+      response.end('fine');
+    });
+    const many = `GET /slow HTTP/1.1\r\nHost: x\r\n\r\n${'GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(50)}`;
+    const sockets = Array.from({ length: 12 }, () => connect(port, '127.0.0.1').on('error', () => {}));
+    for (const socket of sockets) {
+      socket.write(many);
+      // The server has read all of them once it answers what came after.
+      await ask(port, '/livez');
+      await ask(port, '/livez');
+      socket.destroy();
+      await once(socket, 'close');
+    }
+    for (let attempt = 0; attempt < 20; attempt += 1) expect((await ask(port)).status).toBe(200);
   });
 });

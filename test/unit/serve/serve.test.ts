@@ -15,6 +15,7 @@ function serving(over: Partial<ServeOptions> = {}) {
   const options: ServeOptions = {
     handler: ok,
     config: { http: { host: '127.0.0.1', port: 0 } },
+    connected: () => {},
     log: quiet,
     ready: { drain: () => void steps.push('drain') },
     close: async () => void steps.push('close'),

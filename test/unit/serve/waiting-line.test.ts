@@ -1,14 +1,13 @@
 import { expect, test } from '@jest/globals';
-import { createWaitingLine } from '../../../src/serve/waiting-line.js';
+import { createWaitingLine, type Waiting } from '../../../src/serve/waiting-line.js';
 
-interface One {
+interface One extends Waiting {
   readonly name: string;
-  readonly since: number;
 }
 
 function lineOf(...those: [name: string, since: number, known: boolean][]) {
   const line = createWaitingLine<One>();
-  for (const [name, since, known] of those) line.join({ name, since }, known ? 'known' : 'new');
+  for (const [name, since, known] of those) line.join({ name, since, kind: known ? 'known' : 'new' });
   return line;
 }
 
