@@ -62,8 +62,9 @@ const SLICE_MS = 10;
 /** … and longer where reading and turning away has taken long: that gets a fifth of the time at most. */
 const SHARE = 4;
 const LONGEST_SLICE_MS = 100;
-/** Where only new ones wait it is half, for what they begin goes on for twice as long, and known ones come meanwhile. */
-const SLICE_OF_NEW_MS = { least: 5, most: 50 } as const;
+/** Where only new ones wait it is half the time and less at once: known ones may come meanwhile. */
+const SHORTEST_SLICE_OF_NEW_MS = 5;
+const LONGEST_SLICE_OF_NEW_MS = 20;
 /** Node takes one connection a turn; so many turns, and so long, begin none of a crowd, so that it is soon inside. */
 const EMPTY_TURNS = 32;
 const EMPTY_MS = 50;
@@ -124,7 +125,7 @@ export function createGate({ https, refused, log }: GateOptions): Gate {
   function sliceOf(entering: boolean): number {
     if (entering) return SLICE_MS;
     if (waiting.lengthOf('known') > 0) return between(SLICE_MS, spent * SHARE, LONGEST_SLICE_MS);
-    return between(SLICE_OF_NEW_MS.least, spent, SLICE_OF_NEW_MS.most);
+    return between(SHORTEST_SLICE_OF_NEW_MS, spent, LONGEST_SLICE_OF_NEW_MS);
   }
 
   /** `false`: there is none that may begin. */
