@@ -15,8 +15,8 @@ export interface KeptDocument {
 interface Parts {
   readonly head: readonly string[];
   readonly wholeHead: readonly string[];
-  /** As text: Node sends that with the head in one piece, and bytes in two. */
-  readonly text: string;
+  /** A letter for a byte: Node sends a text with the head in one piece, and bytes in two. */
+  readonly latin1: string;
 }
 
 interface Dependencies {
@@ -41,7 +41,7 @@ export function createStraightAnswers({ issuer, clock, documentOf, finished }: D
     if (known !== undefined) return known;
     const head = [...always.flat(), 'Vary', 'Origin', 'ETag', kept.etag, 'Cache-Control', kept.cacheControl];
     const type = ['Content-Type', kept.type, 'Content-Length', String(kept.bytes.length)];
-    const parts = { head, wholeHead: [...head, ...type], text: kept.bytes.toString('utf8') };
+    const parts = { head, wholeHead: [...head, ...type], latin1: kept.bytes.toString('latin1') };
     made.set(kept, parts);
     return parts;
   }
@@ -51,10 +51,10 @@ export function createStraightAnswers({ issuer, clock, documentOf, finished }: D
     if (kept === undefined || req.method !== 'GET' || !isPlain(req, host)) return false;
     const begun = clock.now();
     const requestId = requestIdFor(req);
-    const { head, wholeHead, text } = partsOf(kept);
+    const { head, wholeHead, latin1 } = partsOf(kept);
     const id = ['X-Request-Id', requestId];
     if (isHad(req, kept)) res.writeHead(304, [...id, ...head]).end();
-    else res.writeHead(200, [...id, ...wholeHead]).end(text);
+    else res.writeHead(200, [...id, ...wholeHead]).end(latin1, 'latin1');
     const milliseconds = clock.now() - begun;
     finished({ requestId, method: 'GET', path: req.url ?? '', status: res.statusCode, milliseconds });
     return true;
