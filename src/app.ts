@@ -341,13 +341,14 @@ export function listRoutes(container: Container, health: Health): Route[] {
 
 const middlewareOf = (router: Router): Middleware => router.routes() as unknown as Middleware;
 
-/** @param gate is put before everything but kept documents, which cost less than turning a request away */
+/** @param gate is put before everything but the documents, which are bytes as a rule: less than a refusal costs */
 export function createApp(
   container: Container,
   health: Health,
   gate: (answer: RequestListener) => RequestListener = (answer) => answer,
 ): RequestListener {
   const { config, authorizationServer, web, log, clock, metrics } = container;
+  const { documents } = authorizationServer;
   const proxies = createTrustedProxies(config.http.trustProxy);
   const logAccess = createAccessLog(log);
   const routeOf = createRouteLabels(LIBRARY_ROUTES.map(({ rule }) => rule));
@@ -360,7 +361,7 @@ export function createApp(
   const answerStraight = createStraightAnswers({
     issuer: config.issuer,
     clock,
-    documentOf: authorizationServer.documentOf,
+    documentOf: documents.of,
     finished: (entry) => finished(entry, undefined),
   });
 
@@ -387,9 +388,12 @@ export function createApp(
   for (const router of Object.values(pages(container))) app.use(middlewareOf(router));
   app.use(authorizationServer.middleware);
 
-  const answer = gate(app.callback());
+  const answer = app.callback();
+  const answerBehind = gate((req, res) => void answer(req, res));
   return (req, res) => {
     pinRequest(req, issuer, proxies);
-    if (!answerStraight(req, res)) answer(req, res);
+    if (answerStraight(req, res)) return;
+    if (documents.has(req.url ?? '')) void answer(req, res);
+    else answerBehind(req, res);
   };
 }

@@ -2,6 +2,11 @@ import { createHash } from 'node:crypto';
 import type { Context, Middleware } from 'koa';
 import type { Clock } from '../platform/crypto/clock.js';
 import { isHad, type KeptDocument } from '../platform/web/straight-answers.js';
+import { ROUTES } from './configuration.js';
+import { DISCOVERY } from './cors.js';
+
+export const DOCUMENTS: readonly string[] = [ROUTES.jwks, ...DISCOVERY];
+const PATHS: ReadonlySet<string> = new Set(DOCUMENTS);
 
 /**
  * Discovery and the key set are the same for everybody: the library makes each now and then, and in between
@@ -9,6 +14,8 @@ import { isHad, type KeptDocument } from '../platform/web/straight-answers.js';
  */
 export interface Documents {
   readonly middleware: Middleware;
+  /** Whether such a document is at this path. */
+  has(path: string): boolean;
   /** The document at this path, once somebody has asked for it. */
   of(path: string): KeptDocument | undefined;
 }
@@ -38,6 +45,7 @@ export function createDocuments(issuer: () => object, clock: Clock): Documents {
   }
 
   return {
+    has: (path) => PATHS.has(path),
     of,
     async middleware(ctx, next) {
       if (ctx.method !== 'GET' && ctx.method !== 'HEAD') return next();

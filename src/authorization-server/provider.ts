@@ -56,8 +56,8 @@ import {
   SCOPES,
   staticConfiguration,
 } from './configuration.js';
-import { corsForBrowserClients, createAllowOrigin, DISCOVERY } from './cors.js';
-import { createDocuments, type Documents } from './documents.js';
+import { corsForBrowserClients, createAllowOrigin } from './cors.js';
+import { createDocuments, DOCUMENTS, type Documents } from './documents.js';
 import { type AuditNotes, issuedRow, replayRow, watchEvents } from './events.js';
 import { createFindAccount } from './find-account.js';
 import { dressLibraryForms, formPostMode } from './form-post.js';
@@ -106,7 +106,7 @@ export interface AuthorizationServer {
   readonly middleware: Middleware;
   /** Whether this very path is one that programs ask all the time; no page of ours has it. */
   isProtocolPath(path: string): boolean;
-  readonly documentOf: Documents['of'];
+  readonly documents: Pick<Documents, 'has' | 'of'>;
   /** Shared with the outer application: cookies set by one are read by the other. */
   readonly cookieKeys: readonly string[];
   readonly sessions: BrowserSessions;
@@ -346,10 +346,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
         [cors, ...posts, attended([units.attendant, corrections, guesses.attendant]), library],
       ],
       [[ROUTES.userinfo], [cors, attended([units.attendant]), library]],
-      [
-        [ROUTES.jwks, ...DISCOVERY],
-        [cors, documents.middleware, ...discovery, library],
-      ],
+      [DOCUMENTS, [cors, documents.middleware, ...discovery, library]],
       [[ROUTES.authorization], [cors, testRunner.middleware, requestByPost, ...browsers, seen, library]],
     ],
   );
@@ -359,7 +356,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
   return {
     middleware,
     isProtocolPath: has,
-    documentOf: documents.of,
+    documents,
     cookieKeys: fixed.cookies.keys,
     sessions: createBrowserSessions(current, {
       clock,

@@ -3,6 +3,7 @@
  * any work. Without this all would wait, and each would be answered when its sender has left.
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { PROBES } from '../platform/observe/access-log.js';
 import { headersOfEveryAnswer } from '../platform/web/security-headers.js';
 import { createWaitingLine, type Kind, type Waiting } from './waiting-line.js';
 import { whenOver } from './when-over.js';
@@ -28,16 +29,6 @@ interface Arrived {
   readonly kind: Kind;
 }
 type WaitingRequest = Arrived & Waiting;
-
-/** Asked by whoever decides whether this process lives, who must not take "busy" for "dead", … */
-const PROBES = ['/livez', '/readyz', '/healthz', '/config/health', '/metrics'];
-/** … and by whoever verifies tokens: made twice a minute, and in between the application has them as bytes. */
-const DOCUMENTS = [
-  '/.well-known/openid-configuration',
-  '/.well-known/oauth-authorization-server',
-  '/oauth/jwks.json',
-];
-const LET_THROUGH: ReadonlySet<string> = new Set([...PROBES, ...DOCUMENTS]);
 
 /**
  * Requests that have arrived whole and wait for the database, the threads or another server: more than those who
@@ -179,7 +170,8 @@ export function createGate({ https, refused, log }: GateOptions): Gate {
 
   return {
     before: (handler) => (request, response) => {
-      if (LET_THROUGH.has(request.url ?? '')) return handler(request, response);
+      // Whoever decides whether this process lives must not take "busy" for "dead".
+      if (PROBES.has(request.url ?? '')) return handler(request, response);
       const now = turn();
       const kind = kindOf(request);
       if (isFull(kind, now)) return turnAway(request, response);

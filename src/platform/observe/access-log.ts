@@ -11,7 +11,13 @@ export interface AnsweredRequest {
 }
 
 /** Probes come every few seconds and would drown the rest. */
-const PROBES: ReadonlySet<string> = new Set(['/livez', '/readyz', '/healthz', '/config/health', '/metrics']);
+export const PROBES: ReadonlySet<string> = new Set([
+  '/livez',
+  '/readyz',
+  '/healthz',
+  '/config/health',
+  '/metrics',
+]);
 
 /** Routes as they are written, by what was matched: few, unless somebody makes addresses up. */
 const routes = new Map<string, string>();
