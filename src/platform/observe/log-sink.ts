@@ -13,7 +13,7 @@ export interface LogSink extends LogStream {
   dropped(): number;
   /** Whether lines still wait for the reader. */
   waiting(): boolean;
-  /** Hands on what this turn of the event loop has written; when it ends that is done anyway. */
+  /** Hands on what was written; milliseconds later that is done anyway. */
   flush(): void;
   /** Told how many lines are missing, once the reader has caught up. */
   onCaughtUp(listener: (dropped: number) => void): void;
@@ -21,12 +21,13 @@ export interface LogSink extends LogStream {
 
 /** Some thousands of lines: a reader that pauses for seconds misses nothing. */
 const MOST_WAITING = 1024 * 1024;
-/** Characters handed on at once, before the turn ends. */
+/** Characters handed on at once, before their time. */
 const BATCH = 32 * 1024;
+const KEPT_BACK_MS = 5;
 
 /**
  * A pipe's writes do not block, so what nobody reads piles up in memory; requests must neither wait for a
- * log collector nor die of it. The lines of one turn are written together: a write costs as much as three lines.
+ * log collector nor die of it. The lines of some milliseconds are written together: a write costs as much as three.
  */
 export function createLogSink(stream: SinkStream, mostWaiting = MOST_WAITING): LogSink {
   let total = 0;
@@ -36,7 +37,6 @@ export function createLogSink(stream: SinkStream, mostWaiting = MOST_WAITING): L
   let listener = (_dropped: number): void => {};
 
   function flush(): void {
-    scheduled = false;
     const lines = batch;
     batch = '';
     if (lines !== '') stream.write(lines);
@@ -47,8 +47,13 @@ export function createLogSink(stream: SinkStream, mostWaiting = MOST_WAITING): L
     if (batch.length >= BATCH) flush();
     else if (!scheduled) {
       scheduled = true;
-      setImmediate(flush);
+      setTimeout(onTime, KEPT_BACK_MS);
     }
+  }
+
+  function onTime(): void {
+    scheduled = false;
+    flush();
   }
 
   /** A file, or a test's list, takes at once whatever it is given. */

@@ -1,7 +1,9 @@
 import { Writable } from 'node:stream';
-import { expect, test } from '@jest/globals';
+import { afterEach, expect, jest, test } from '@jest/globals';
 import { createLogSink } from '../../../src/platform/observe/log-sink.js';
 import { createLogger } from '../../../src/platform/observe/logger.js';
+
+afterEach(() => jest.useRealTimers());
 
 /** A pipe whose reader takes lines when told to. */
 function pipe() {
@@ -52,14 +54,20 @@ test('a stream that tells nothing of what waits, such as a file, is never full',
   expect([lines, sink.dropped(), sink.waiting()]).toEqual([['01234'], 0, false]);
 });
 
-test('the lines of one turn are written at once, when it ends', async () => {
+test('the lines of some milliseconds are written at once', async () => {
+  jest.useFakeTimers();
   const written: string[] = [];
   const sink = createLogSink({ write: (lines) => written.push(lines), writableLength: 0 });
   sink.write('one\n');
   sink.write('two\n');
   expect([written, sink.waiting()]).toEqual([[], true]);
-  await new Promise((resolve) => setImmediate(resolve));
+  jest.advanceTimersByTime(5);
   expect([written, sink.waiting()]).toEqual([['one\ntwo\n'], false]);
+  sink.write('three\n');
+  sink.flush();
+  sink.write('four\n');
+  jest.advanceTimersByTime(5);
+  expect(written.slice(1)).toEqual(['three\n', 'four\n']);
 });
 
 test('a warning takes with it what was said before, at once: a process may end with it', () => {
