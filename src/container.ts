@@ -16,7 +16,7 @@ import { createEditProfile, type EditProfile } from './accounts/edit-profile.js'
 import { createExportAccount, type ExportAccount } from './accounts/export-account.js';
 import { createLeaving, type Leaving } from './accounts/leaving.js';
 import { createOwnSessions, type OwnSessions } from './accounts/own-sessions.js';
-import { createPasswords } from './accounts/passwords.js';
+import { type Argon2, createPasswords } from './accounts/passwords.js';
 import { createRegister, type Register } from './accounts/register.js';
 import { ADMIN } from './accounts/role-names.js';
 import { createRoles, type Roles } from './accounts/roles.js';
@@ -132,6 +132,8 @@ export interface ContainerOptions {
   readonly clock?: Clock;
   /** None where absent. */
   readonly metrics?: Metrics;
+  /** On libuv's threads where absent. */
+  readonly argon2?: Argon2;
   /** Withdraws the signing keys that no configured secret opens, in the name of this actor. */
   readonly revokeLostKeys?: string;
   /** Told each step of a migration. */
@@ -157,7 +159,7 @@ async function assemble(
   config: Config,
   database: OpenDatabase,
   { migrated, upstreams }: Pick<Container, 'migrated' | 'upstreams'>,
-  { log, clock = systemClock, metrics = noMetrics, revokeLostKeys }: ContainerOptions,
+  { log, clock = systemClock, metrics = noMetrics, argon2, revokeLostKeys }: ContainerOptions,
 ): Promise<Container> {
   const { secretKeys } = config;
   const guardedFetch = createGuardedFetch({ allow: config.upstreamAllowPrivate, loopback: config.loopback });
@@ -175,7 +177,7 @@ async function assemble(
   const resourceStore = createResourceStore(database);
 
   const accounts = createAccountStore(database);
-  const passwords = createPasswords();
+  const passwords = createPasswords(argon2);
   const register = createRegister({ store: accounts, passwords, audit, clock });
   const setPassword = createSetPassword({ store: accounts, passwords, audit, clock });
   const authenticate = createAuthenticate({

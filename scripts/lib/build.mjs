@@ -86,7 +86,7 @@ async function compile(outDir) {
   try {
     await bundle({
       absWorkingDir: root,
-      entryPoints: ['src/main.ts'],
+      entryPoints: ['src/main.ts', 'src/accounts/hashing-thread.ts'],
       outdir: `${outDir}/src`,
       bundle: true,
       splitting: true,

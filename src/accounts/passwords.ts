@@ -23,7 +23,7 @@ export interface Passwords {
 
 // OWASP's second choice for Argon2id; the library's default algorithm is Argon2id. The costs stand in
 // every hash (PHC string), so raising them later keeps old passwords valid.
-const COSTS = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
+export const COSTS = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 
 /** Made with `COSTS` from 32 random bytes nobody kept. */
 const NOBODY =
@@ -33,7 +33,7 @@ const NOBODY =
 export const MINIMUM_LENGTH = 8;
 const MAX_BYTES = 1024;
 
-/** The real thing: runs on libuv's threads. */
+/** The real thing, on libuv's threads. A server has it in threads of its own: `hashing-threads.ts`. */
 export const argon2id: Argon2 = {
   hash: (password) => hash(password, COSTS),
   verify: (stored, password) => verify(stored, password),

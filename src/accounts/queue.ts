@@ -41,7 +41,7 @@ export function createQueue(limits: { readonly running: number; readonly waiting
       take(key);
       return Promise.resolve();
     }
-    if (waiting.length >= limits.waiting) return Promise.reject(new Unavailable());
+    if (waiting.length >= limits.waiting) return Promise.reject(new Unavailable('too many are waiting'));
     return new Promise((start) => waiting.push({ key, start }));
   }
 

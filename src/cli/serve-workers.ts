@@ -1,5 +1,6 @@
 /** `serve` with `WORKERS`: what the primary does before its workers, and what a worker does beside serving. */
 import type { Bootstrapped } from '../accounts/bootstrap-admin.js';
+import { inHashingThreads } from '../accounts/hashing-threads.js';
 import { type Container, createContainer } from '../container.js';
 import type { Config } from '../platform/config/config.js';
 import type { Logger } from '../platform/observe/logger.js';
@@ -77,7 +78,8 @@ export async function runWorker(
 ): Promise<number> {
   const link = linkToPrimary();
   try {
-    const container = await createContainer(config, { log, metrics, report: (line) => log.info(line) });
+    const report = (line: string) => log.info(line);
+    const container = await createContainer(config, { log, metrics, argon2: inHashingThreads(), report });
     const outside = { signals: link.signals, scrape: gatherThrough(link, metrics) };
     const { serving, lead } = await open(container, outside).catch(async (error: unknown) => {
       await container.close();

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { createApp } from '../app.js';
 import { type Container, createContainer } from '../container.js';
 import type { Bootstrapped } from '../accounts/bootstrap-admin.js';
+import { inHashingThreads } from '../accounts/hashing-threads.js';
 import type { ChangeListener } from '../platform/database/change-listener.js';
 import { requireMigrated } from '../platform/database/migrate.js';
 import type { Config, ParsedConfig } from '../platform/config/config.js';
@@ -120,7 +121,7 @@ async function runServing(
   }
   for (const warning of warnings) log.warn(warning);
   const report = (line: string) => log.info(line);
-  const container = await createContainer(config, { log, metrics, report });
+  const container = await createContainer(config, { log, metrics, argon2: inHashingThreads(), report });
   const tell = (administrator: Bootstrapped, port: number) => announce(cli, container, administrator, port);
   if (alone) return runAlone(container, tls, tell);
   return runPrimary(container, { count: () => workerCount(cli.settings().config.operation.workers), tell });

@@ -15,6 +15,9 @@ interface ThrottleRow {
 export function createThrottleStore(database: Database): ThrottleStore {
   const { sql } = database;
   const table = () => sql('throttle');
+  const live = database.reader<ThrottleRow>(
+    table().select('points', 'expires_at').where({ key: '' }).where('expires_at', '>', 0),
+  );
   // `excluded` is the row that was to be inserted; an expired counter starts again from it.
   const add = (rows: number) => `INSERT INTO throttle (key, points, expires_at)
     VALUES ${Array(rows).fill('(?, ?, ?)').join(', ')}
@@ -25,9 +28,7 @@ export function createThrottleStore(database: Database): ThrottleStore {
 
   return {
     async find(key, now) {
-      const row = await database.first<ThrottleRow>(
-        table().select('points', 'expires_at').where({ key }).where('expires_at', '>', now),
-      );
+      const [row] = await live(key, now);
       return row && toPoints(row);
     },
     async add(key, { points, expiresAt }, now) {

@@ -1,11 +1,15 @@
 /** R21, R29: more than the server can do. What it can do it goes on doing, and the rest are told at once. */
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { newPlace, type Place } from '../support/command-line.js';
 import { measured, percentile, size, until } from '../support/figures.js';
 import { closedLoad, openLoad, requestBytes, type Shot } from '../support/open-load.js';
 import { type Program, startProgram } from '../support/program.js';
+import { FORK } from '../support/racers.js';
 
 const OVERLOAD_MS = size(4_000, 20_000, 120_000);
 const TOP_MS = size(2_000, 5_000, 15_000);
@@ -13,6 +17,7 @@ const CONNECTIONS = size(400, 1000, 1000);
 const TIMES = 5;
 
 const KEY = 'the-key-of-another-program-for-tokens';
+const CROWD = fileURLToPath(new URL('../support/crowd-process.ts', import.meta.url));
 const SIGN_INS = 200;
 const VERIFY_RATE = size(50, 200, 500);
 const VERIFY_MS = size(3_000, 10_000, 60_000);
@@ -146,29 +151,17 @@ test(
     const verify = requestBytes(host, '/auth/verify', { json: { token } });
     const calm = await openLoad(port, verify, { rate: VERIFY_RATE, forMs: VERIFY_MS, connections: 50 });
 
-    let wave = 0;
-    /** Everybody from an address of their own, or the throttle would spare the server the work. */
-    const everybody = () => {
-      wave += 1;
-      const attempts = Array.from({ length: SIGN_INS }, (_, index) =>
-        requestBytes(host, '/token', {
-          json: { username: `person-${wave}-${index}`, password: 'guessed' },
-          headers: { 'X-Forwarded-For': `10.${wave}.${index >> 8}.${index & 255}` },
-        }),
-      );
-      return Promise.all(attempts.map((bytes) => closedLoad(port, bytes, 1, 1)));
-    };
-    let on = true;
-    const signIns: Shot[] = [];
+    const crowd = fork(CROWD, FORK);
+    await once(crowd, 'message');
     const verifying = openLoad(port, verify, { rate: VERIFY_RATE, forMs: VERIFY_MS, connections: 50 });
-    const hashing = (async () => {
-      // Who verifies has done so for a while when the crowd comes.
-      await sleep(RUNNING_MS);
-      while (on) signIns.push(...(await everybody()).flat());
-    })();
+    // Who verifies has done so for a while when the crowd comes.
+    await sleep(RUNNING_MS);
+    crowd.send({ port, host, people: SIGN_INS });
     const busy = (await verifying).filter(({ at }) => at > RUNNING_MS);
-    on = false;
-    await hashing;
+    const told = once(crowd, 'message') as Promise<[{ waves: number; shots: Shot[] }]>;
+    crowd.send('stop');
+    const [{ waves, shots: signIns }] = await told;
+    crowd.disconnect();
 
     const hashed = signIns.filter(({ status }) => status === 401);
     const turnedAway = signIns.filter(({ status }) => status === 503 || status === 429);
@@ -178,7 +171,7 @@ test(
     ];
     measured(
       'R29',
-      `${wave} times ${SIGN_INS} sign-ins at once in ${VERIFY_MS / 1000} s: ${hashed.length} hashed, ` +
+      `${waves} times ${SIGN_INS} sign-ins at once in ${VERIFY_MS / 1000} s: ${hashed.length} hashed, ` +
         `${turnedAway.length} turned away, p99 ${Math.round(percentile(delays(turnedAway), 0.99))} ms; /auth/verify at ` +
         `${VERIFY_RATE}/s: p50 ${Math.round(percentile(delays(busy), 0.5))} p99 ${Math.round(beside)} ms beside them, p50 ` +
         `${Math.round(percentile(delays(calm), 0.5))} p99 ${Math.round(without)} ms without, ${(beside / without).toFixed(1)} times`,

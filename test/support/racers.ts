@@ -1,5 +1,5 @@
 /** Several server processes over one database, and requests that reach all of them at the same moment. */
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, type ForkOptions, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { Agent, request } from 'node:http';
 import { createRequire } from 'node:module';
@@ -33,6 +33,11 @@ const ENTRY = fileURLToPath(new URL('./race-server.ts', import.meta.url));
 const HUSH = new URL('../../scripts/lib/hush-runtime-notice.mjs', import.meta.url).href;
 /** Found from here: the processes start in a folder of their own choosing. */
 const TSX = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+/** With it a process runs TypeScript. */
+export const FORK = {
+  execArgv: ['--no-warnings', '--import', TSX, '--import', HUSH],
+  stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+} satisfies ForkOptions;
 
 async function start(
   settings: readonly Record<string, string>[],
@@ -40,10 +45,7 @@ async function start(
   const child = fork(
     ENTRY,
     settings.map((env) => JSON.stringify(env)),
-    {
-      execArgv: ['--no-warnings', '--import', TSX, '--import', HUSH],
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    },
+    FORK,
   );
   const died = once(child, 'exit').then(([code]) =>
     Promise.reject(new Error(`a server process ended with ${code}`)),

@@ -5,6 +5,7 @@ import type { Config } from '../config/config.js';
 import { rootFolder } from '../config/root-folder.js';
 import { ConfigFault } from '../config/config-fault.js';
 import type { Clock } from '../crypto/clock.js';
+import { Unavailable } from '../errors/errors.js';
 import type { Logger } from '../observe/logger.js';
 import { type Assets, createAssets, isLogoFile, logoName } from './assets.js';
 import { type Csrf, createCsrf } from './csrf.js';
@@ -54,7 +55,9 @@ export function createWeb(config: Config, log: Logger, clock: Clock): Web {
     renderView,
     report: ({ requestId, status, code, detail, error }) => {
       const fields = { request_id: requestId, status, code, detail };
-      if (status >= 500) log.error({ ...fields, err: error }, 'a request failed');
+      // Where a busy server refused says nothing, and a crowd is no time to make stacks: what kept it busy does.
+      const err = error instanceof Unavailable ? error.cause : error;
+      if (status >= 500) log.error({ ...fields, err }, 'a request failed');
       else log.debug(fields, 'a request was refused');
     },
   });

@@ -3,7 +3,7 @@ import { afterEach, expect, jest, test } from '@jest/globals';
 import { createLogSink } from '../../../src/platform/observe/log-sink.js';
 import { createLogger } from '../../../src/platform/observe/logger.js';
 
-afterEach(() => jest.useRealTimers());
+afterEach(() => void jest.useRealTimers());
 
 /** A pipe whose reader takes lines when told to. */
 function pipe() {
