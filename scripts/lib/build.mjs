@@ -81,12 +81,15 @@ const APART = [
   ...['mysql', 'mysql2', 'mariadb/callback', 'oracledb', 'tedious', 'sqlite3', 'pg-query-stream'],
 ];
 
+/** Loaded by path, each in a thread of its own. */
+const THREADS = ['src/accounts/hashing-thread.ts', 'src/platform/database/checkpoint-thread.ts'];
+
 async function compile(outDir) {
   const { build: bundle, formatMessages } = await import('esbuild');
   try {
     await bundle({
       absWorkingDir: root,
-      entryPoints: ['src/main.ts', 'src/accounts/hashing-thread.ts'],
+      entryPoints: ['src/main.ts', ...THREADS],
       outdir: `${outDir}/src`,
       bundle: true,
       splitting: true,

@@ -1,7 +1,6 @@
-import { join } from 'node:path';
-import { Worker } from 'node:worker_threads';
 import type { hashSync, verifySync } from '@node-rs/argon2';
-import { rootFolder } from '../platform/config/root-folder.js';
+import { compiledFile } from '../platform/config/root-folder.js';
+import { createPassingThread, type PassingThread } from '../platform/threads/passing-thread.js';
 import { type Argon2, argon2id, COSTS } from './passwords.js';
 
 export type HashingJob =
@@ -10,50 +9,19 @@ export type HashingJob =
 
 export type HashingAnswer = { readonly result: string | boolean } | { readonly fault: string };
 
-const compiled = (): string => join(rootFolder(), 'dist/src/accounts/hashing-thread.js');
-
-interface Thread {
-  readonly worker: Worker;
-  /** Of the job it has; `undefined` when it has ended instead. */
-  answered(answer: HashingAnswer | undefined): void;
-}
-
-/** Megabytes: a thread needs little beside Argon2's own memory, which V8 does not count. */
-const LIMITS = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 };
-
 /**
  * Argon2id in threads that yield to the event loop where processors are scarce: libuv's are as urgent as the loop, and
- * who verifies a token would wait while the system lets somebody's password have a turn (R29). A thread is started
- * when it is first wanted and kept; there are as many as jobs run at once, which the caller bounds.
+ * who verifies a token would wait while the system lets somebody's password have a turn (R29). There are as many
+ * as jobs have run at once, which the caller bounds.
  * @param file what runs in them: `hashing-thread.ts`, compiled
  */
-export function inHashingThreads(file = compiled()): Argon2 {
-  const idle: Thread[] = [];
-
-  function start(): Thread {
-    const worker = new Worker(file, { resourceLimits: LIMITS });
-    const thread: Thread = { worker, answered() {} };
-    worker.on('message', (answer: HashingAnswer) => thread.answered(answer));
-    // Its end is told too, with or without an error.
-    worker.on('error', () => {});
-    worker.on('exit', () => {
-      const at = idle.indexOf(thread);
-      if (at !== -1) idle.splice(at, 1);
-      thread.answered(undefined);
-    });
-    return thread;
-  }
+export function inHashingThreads(file = compiledFile('accounts/hashing-thread.js')): Argon2 {
+  const idle: PassingThread<HashingJob, HashingAnswer>[] = [];
 
   async function ask(job: HashingJob): Promise<HashingAnswer | undefined> {
-    const thread = idle.pop() ?? start();
-    // Only who waits for an answer keeps the process alive.
-    thread.worker.ref();
-    const answer = await new Promise<HashingAnswer | undefined>((resolve) => {
-      thread.answered = resolve;
-      thread.worker.postMessage(job);
-    });
-    thread.worker.unref();
-    if (answer !== undefined) idle.push(thread);
+    const thread = idle.pop() ?? createPassingThread(file, { heap: 16 });
+    const answer = await thread.ask(job);
+    idle.push(thread);
     return answer;
   }
 

@@ -10,11 +10,11 @@ interface Prunable {
 const KEPT_MS = 10 * 60_000;
 
 /**
- * On SQLite a batch runs in the thread that answers: 40 rows are some two milliseconds, 1,000 were 80 on a busy
+ * On SQLite a batch runs in the thread that answers: 20 rows are some two milliseconds, 1,000 were 80 on a busy
  * machine. PostgreSQL's works beside it and locks only the rows it takes. Partitions by time were
  * measured there against batches and lost (README, "Several machines").
  */
-const BATCH = { sqlite: 40, postgres: 1000 } as const;
+const BATCH = { sqlite: 20, postgres: 1000 } as const;
 
 /** Others have four times as long to themselves as a batch took, within these milliseconds. */
 const SHARE = 4;

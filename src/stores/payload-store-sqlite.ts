@@ -137,6 +137,6 @@ export function createSqlitePayloadStore(db: SqliteDatabase, clock: Clock): Payl
         const ended = endSessions.all(...values) as { counts: number }[];
         return ended.filter(({ counts }) => counts === 1).length;
       }),
-    prune: (before, limit) => db.submit(() => prune.run(before, limit).changes),
+    prune: (before, limit) => db.tidy(() => prune.run(before, limit).changes),
   };
 }

@@ -324,7 +324,7 @@ describe.each(['SQLite', 'PostgreSQL'])('growth on %s', (dialect) => {
     };
     expect(await prune({ ...server.container, payloads: watched })).toBe(2500);
     const [[most] = [0]] = batches;
-    expect(most).toBe(dialect === 'SQLite' ? 40 : 1000);
+    expect(most).toBe(dialect === 'SQLite' ? 20 : 1000);
     expect(batches.every(([limit, removed]) => limit === most && removed <= most)).toBe(true);
     expect(batches.length).toBe(Math.floor(2500 / most) + 1);
     expect(await payloads.find('young')).toBeDefined();

@@ -20,7 +20,7 @@ function roomOf(path: string): string {
 const isIn = (path: string, places: readonly string[]): boolean =>
   places.some((place) => path === place || path.startsWith(`${place}/`));
 
-const LEAVES = ['config', 'errors', 'crypto', 'net', 'observe'].map((name) => `platform/${name}`);
+const LEAVES = ['config', 'errors', 'crypto', 'net', 'observe', 'threads'].map((name) => `platform/${name}`);
 const REST = ['audit', 'database', 'mail', 'throttle', 'web'].map((name) => `platform/${name}`);
 const PLATFORM = ['platform'];
 /** What the library is to the rest of the program. */

@@ -8,3 +8,6 @@ export function rootFolder(): string {
   while (!existsSync(join(folder, 'package.json')) && folder !== dirname(folder)) folder = dirname(folder);
   return folder;
 }
+
+/** What runs in a thread is loaded by its path, whichever way this file itself was loaded. */
+export const compiledFile = (name: string): string => join(rootFolder(), 'dist', 'src', name);

@@ -1,6 +1,5 @@
 import type BetterSqlite3 from 'better-sqlite3';
 import { Unavailable } from '../errors/errors.js';
-import type { DatabaseWatch } from './database.js';
 import { isBusy, isDiskFault, storageError } from './sqlite-errors.js';
 
 /** One atomic piece of work, synchronous. It may run twice (`oneByOne`), so it touches only the handle. */
@@ -8,13 +7,24 @@ export type Work<T> = (db: BetterSqlite3.Database) => T;
 
 export interface GroupCommit {
   submit<T>(work: Work<T>): Promise<T>;
+  /** As `submit`, for what a power cut may undo: alone, it does not wait for the disk. */
+  tidy<T>(work: Work<T>): Promise<T>;
   /** Lets the queue run empty, then refuses further work. */
   close(): Promise<void>;
 }
 
+interface CommitWatch {
+  /** @param weight about as many units of requests would have written as many pages */
+  committed(milliseconds: number, units: number, weight: number): void;
+}
+
+/** Tidying touches rows that lie far apart. */
+const TIDY_WEIGHT = 10;
+
 interface Unit {
   readonly deadline: number;
   readonly work: Work<unknown>;
+  readonly mayBeUndone: boolean;
   resolve(value: unknown): void;
   reject(error: unknown): void;
 }
@@ -39,7 +49,7 @@ export function createGroupCommit(
   db: BetterSqlite3.Database,
   timeoutMs: number,
   endReads: () => void = () => {},
-  watch?: Pick<DatabaseWatch, 'committed'>,
+  watch: CommitWatch = { committed() {} },
 ): GroupCommit {
   const queue: Unit[] = [];
   const begin = db.prepare('BEGIN IMMEDIATE');
@@ -81,17 +91,22 @@ export function createGroupCommit(
   function transact(units: readonly Unit[]): void {
     const values: unknown[] = [];
     endReads();
-    const begun = watch && performance.now();
-    begin.run();
+    const begun = performance.now();
+    const unsynced = units.every(({ mayBeUndone }) => mayBeUndone);
+    // The next commit that waits for the disk takes this one with it: the log is written in order.
+    if (unsynced) db.exec('PRAGMA synchronous = NORMAL');
     try {
+      begin.run();
       for (const unit of units) values.push(unit.work(db));
       commit.run();
     } catch (error) {
       // After some faults (disk full, I/O) SQLite has rolled back by itself.
       if (db.inTransaction) rollback.run();
       throw error;
+    } finally {
+      if (unsynced) db.exec('PRAGMA synchronous = FULL');
     }
-    if (begun !== undefined) watch?.committed(performance.now() - begun, units.length);
+    watch.committed(performance.now() - begun, units.length, unsynced ? TIDY_WEIGHT : units.length);
     units.forEach((unit, index) => {
       unit.resolve(values[index]);
     });
@@ -136,15 +151,18 @@ export function createGroupCommit(
     else drained();
   }
 
+  function put<T>(work: Work<T>, mayBeUndone: boolean): Promise<T> {
+    if (closed) return Promise.reject(new Unavailable('the database is closed'));
+    return new Promise<T>((resolve, reject) => {
+      const settle = resolve as (value: unknown) => void;
+      queue.push({ work, mayBeUndone, deadline: performance.now() + timeoutMs, resolve: settle, reject });
+      schedule();
+    });
+  }
+
   return {
-    submit<T>(work: Work<T>): Promise<T> {
-      if (closed) return Promise.reject(new Unavailable('the database is closed'));
-      return new Promise<T>((resolve, reject) => {
-        const settle = resolve as (value: unknown) => void;
-        queue.push({ work, deadline: performance.now() + timeoutMs, resolve: settle, reject });
-        schedule();
-      });
-    },
+    submit: (work) => put(work, false),
+    tidy: (work) => put(work, true),
     close() {
       closed = true;
       if (!scheduled) return Promise.resolve();

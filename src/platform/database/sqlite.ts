@@ -2,6 +2,7 @@ import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import BetterSqlite3 from 'better-sqlite3';
 import knex from 'knex';
+import { createCheckpoints } from './checkpoints.js';
 import type { Database, DatabaseSettings, DatabaseWatch, Query } from './database.js';
 import { createGroupCommit, type Work } from './group-commit.js';
 import { patience } from './patience.js';
@@ -29,6 +30,8 @@ export interface SqliteDatabase extends Database {
    * @throws {Unavailable} when the database stays locked or the disk is full
    */
   submit<T>(work: Work<T>): Promise<T>;
+  /** As `submit`, for what a power cut may undo: alone in its transaction, it does not wait for the disk. */
+  tidy<T>(work: Work<T>): Promise<T>;
 }
 
 /** Beyond this many texts the oldest goes: a text with a list in it may come in any length. */
@@ -36,12 +39,6 @@ const MAX_STATEMENTS = 500;
 
 /** Waiting inside SQLite blocks the event loop; what takes longer is retried by timer. */
 const BUSY_TIMEOUT_MS = 20;
-
-/**
- * After so many pages a commit also brings the log into the database file, for which the event loop waits: with
- * SQLite's 1,000 up to 25 milliseconds on an SSD, with these 6 to 8, and for no more CPU time in all.
- */
-const CHECKPOINT_PAGES = 200;
 
 /** Makes the data directory and the file, for the owner alone, where they are missing. */
 export function makeDatabaseFile(file: string): void {
@@ -59,7 +56,6 @@ export function openSqliteFile(file: string, timeoutMs: number): BetterSqlite3.D
     handle.pragma('journal_mode = WAL');
     // NORMAL could lose the last commits at a power cut: an issued code would be forgotten, or worse, unused.
     handle.pragma('synchronous = FULL');
-    handle.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
     handle.pragma('trusted_schema = OFF');
     handle.pragma('temp_store = MEMORY');
     handle.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
@@ -77,7 +73,13 @@ export function createSqliteDatabase(
 ): SqliteDatabase {
   const prepare = statementCache(handle);
   const snapshot = createTurnSnapshot(handle);
-  const group = createGroupCommit(handle, patience(timeoutMs).wholeMs, snapshot.end, watch);
+  const checkpoints = handle.memory ? undefined : createCheckpoints(handle.name);
+  const group = createGroupCommit(handle, patience(timeoutMs).wholeMs, snapshot.end, {
+    committed(milliseconds, units, weight) {
+      watch?.committed(milliseconds, units);
+      checkpoints?.committed(weight);
+    },
+  });
 
   function onceASnapshot<Value, Answer>(
     read: (value: Value) => Answer,
@@ -113,6 +115,7 @@ export function createSqliteDatabase(
     reading: () => void snapshot.begin(),
     onceASnapshot,
     submit: group.submit,
+    tidy: group.tidy,
     all,
     first: async <Row>(query: Query) => (await all<Row>(query))[0],
     reader<Row>(query: Query) {
@@ -134,6 +137,7 @@ export function createSqliteDatabase(
     async close() {
       await group.close();
       snapshot.end();
+      await checkpoints?.close();
       handle.close();
     },
   };

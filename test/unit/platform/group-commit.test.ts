@@ -68,3 +68,27 @@ test('what still waits when it is closed is committed first', async () => {
   await closed;
   expect(commits).toEqual([1, 1]);
 });
+
+test('what a power cut may undo does not wait for the disk alone, and does in company', () => {
+  const waits = () => Number(handle.pragma('synchronous', { simple: true }));
+  const seen: number[] = [];
+  handle.pragma('synchronous = FULL');
+  const look = () => void seen.push(waits());
+  void group.tidy(look);
+  pass(0);
+  expect([seen, waits()]).toEqual([[1], 2]);
+  void group.tidy(look);
+  void group.submit(look);
+  pass(10);
+  expect([seen, waits()]).toEqual([[1, 2, 2], 2]);
+});
+
+test('after tidying that failed commits wait for the disk as before', async () => {
+  handle.pragma('synchronous = FULL');
+  const failing = group.tidy(() => {
+    throw new Error('no');
+  });
+  pass(0);
+  await expect(failing).rejects.toThrow('no');
+  expect(handle.pragma('synchronous', { simple: true })).toBe(2);
+});

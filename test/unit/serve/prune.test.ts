@@ -34,7 +34,7 @@ const depsOf = (dialect: 'sqlite' | 'postgres', payloads: Deps['payloads']): Dep
 
 describe('pruning', () => {
   test.each([
-    ['sqlite', 100, 40, 3, 9],
+    ['sqlite', 50, 20, 3, 9],
     ['postgres', 3500, 1000, 4, 9],
   ] as const)(
     'on %s goes in small batches with a rest after each (R18)',

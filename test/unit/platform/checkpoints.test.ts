@@ -1,0 +1,86 @@
+/** The log is brought into the file beside the commits, by the compiled thread; without one SQLite does it itself. */
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import type BetterSqlite3 from 'better-sqlite3';
+import { createCheckpoints } from '../../../src/platform/database/checkpoints.js';
+import { createSqliteDatabase, openSqliteFile } from '../../../src/platform/database/sqlite.js';
+import { ensureCompiled } from '../../support/command-line.js';
+import { until } from '../../support/figures.js';
+
+let folder: string;
+let file: string;
+
+beforeAll(() => ensureCompiled());
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'postern-checkpoints-'));
+  file = join(folder, 'db');
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const sizes = () => ({ file: statSync(file).size, log: statSync(`${file}-wal`).size });
+
+/** So that no commit brings the log over by itself. */
+function open() {
+  const handle = openSqliteFile(file, 1000);
+  handle.exec('CREATE TABLE things (text TEXT)');
+  handle.pragma('wal_checkpoint(TRUNCATE)');
+  handle.pragma('wal_autocheckpoint = 0');
+  return handle;
+}
+
+const PAGES = 4096;
+const put = (handle: BetterSqlite3.Database, rows: number) => {
+  const insert = handle.prepare('INSERT INTO things VALUES (?)');
+  for (let row = 0; row < rows; row += 1) insert.run('x'.repeat(PAGES));
+};
+
+test('after some thirty units the log is brought over, and begins anew with the next commit', async () => {
+  const handle = open();
+  const checkpoints = createCheckpoints(file);
+  const before = sizes().file;
+  put(handle, 32);
+  checkpoints.committed(32);
+  expect(sizes().file).toBe(before);
+  checkpoints.committed(1);
+  const beginsAnew = () => {
+    const { log } = sizes();
+    put(handle, 1);
+    return sizes().log === log;
+  };
+  await until('it is brought over', beginsAnew, 20_000);
+  expect(sizes().file).toBeGreaterThan(before + 32 * PAGES);
+  await checkpoints.close();
+  handle.close();
+  expect(existsSync(`${file}-wal`)).toBe(false);
+});
+
+test('a database that is written to all the time keeps its log short', async () => {
+  const handle = openSqliteFile(file, 1000);
+  handle.exec('CREATE TABLE things (text TEXT)');
+  const database = createSqliteDatabase(handle, { timeoutMs: 1000 });
+  const text = 'x'.repeat(PAGES);
+  for (let turn = 0; turn < 60; turn += 1) {
+    const row = () => database.run(database.sql('things').insert({ text }));
+    await Promise.all(Array.from({ length: 50 }, row));
+  }
+  // 3,000 rows and more are some 25 MB.
+  expect(sizes().log).toBeLessThan(10_000_000);
+  await database.close();
+  expect(existsSync(`${file}-wal`)).toBe(false);
+});
+
+test('without a thread SQLite does it with a commit', async () => {
+  const handle = open();
+  handle.pragma('wal_autocheckpoint = 20');
+  const checkpoints = createCheckpoints(file, join(folder, 'nowhere.js'));
+  const before = sizes().file;
+  checkpoints.committed(100);
+  await checkpoints.close();
+  put(handle, 30);
+  expect(sizes().file).toBeGreaterThan(before + 20 * PAGES);
+  checkpoints.committed(100);
+  await checkpoints.close();
+  handle.close();
+});
