@@ -3,7 +3,7 @@
  * The compiler writes into a folder of its own, which is then moved into place under a lock: two starts
  * at once compile once, and a failed compile leaves the previous result standing.
  *
- * Twenty files come of it instead of fourteen hundred, most of the packages among them: a start takes half the
+ * Some twenty files come of it instead of fourteen hundred, most of the packages among them: a start takes half the
  * time and fifteen megabytes less. What is used by some commands only (`import()`) keeps a file of its own.
  * Types are checked by `npm run typecheck`.
  */

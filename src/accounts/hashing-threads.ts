@@ -19,7 +19,7 @@ export function inHashingThreads(file = compiledFile('accounts/hashing-thread.js
   const idle: PassingThread<HashingJob, HashingAnswer>[] = [];
 
   async function ask(job: HashingJob): Promise<HashingAnswer | undefined> {
-    const thread = idle.pop() ?? createPassingThread(file, { heap: 16 });
+    const thread = idle.pop() ?? createPassingThread(file);
     const answer = await thread.ask(job);
     idle.push(thread);
     return answer;

@@ -40,8 +40,8 @@ export const argon2id: Argon2 = {
 };
 
 /**
- * A hash takes 19 MiB and tens of milliseconds of a core. One core is left to the event loop and two of libuv's four
- * threads to signatures, or whoever verifies a token would wait for those who sign in (R29).
+ * A hash takes 19 MiB and tens of milliseconds of a core. One core is left to the event loop, or whoever verifies a
+ * token would wait for those who sign in (R29).
  */
 const AT_ONCE = availableParallelism() > 2 ? 2 : 1;
 

@@ -145,7 +145,7 @@ export function createClients({ store, secrets, rules, judge, audit, clock }: Cl
         if (await store.rotate(client, { fresh: fresh.kept, ...(keep && { keep }) }, [step]))
           return fresh.text;
       }
-      throw new Unavailable();
+      throw new Unavailable('the secrets of a client were being changed all the time');
     },
     remove: (clientId, by, info) =>
       store.remove(clientId, [audit.step({ event: 'client.deleted', ...info, ...by, clientId })]),

@@ -15,11 +15,14 @@ const KEPT_MS = 10 * 60_000;
  * measured there against batches and lost (README, "Several machines").
  */
 const BATCH = { sqlite: 20, postgres: 1000 } as const;
+/** Of who has swept for so long and is not through: more is let expire than small batches remove. */
+const BEHIND_MS = 5 * 60_000;
+const BATCH_BEHIND = { sqlite: 100, postgres: 1000 } as const;
 
 /** Others have four times as long to themselves as a batch took, within these milliseconds. */
 const SHARE = 4;
 const SHORTEST_REST_MS = 10;
-/** So that what a busy server lets expire, some thousand rows a second, is also removed. */
+/** So that about a thousand rows a second are removed beside load. */
 const LONGEST_REST_MS = 16;
 
 /** How often progress is told, in rows. */
@@ -46,8 +49,9 @@ export async function prune(
   signal?: AbortSignal,
   report: (removed: number) => void = () => {},
 ): Promise<number> {
-  const before = deps.clock.now() - KEPT_MS;
-  const batch = BATCH[deps.database.dialect];
+  const began = deps.clock.now();
+  const before = began - KEPT_MS;
+  const batchNow = () => (deps.clock.now() - began < BEHIND_MS ? BATCH : BATCH_BEHIND)[deps.database.dialect];
   let total = 0;
   const { login, access } = deps.upstreamSide;
   const ended = [
@@ -59,14 +63,16 @@ export async function prune(
     ...login.expiring,
   ];
   for (const table of [...ended, deps.dserver.tokens, deps.permissionService]) {
-    let removed: number = batch;
-    while (removed >= batch && !signal?.aborted) {
+    let isMore = true;
+    while (isMore && !signal?.aborted) {
+      const batch = batchNow();
       const begun = performance.now();
-      removed = await table.prune(before, batch);
+      const removed = await table.prune(before, batch);
       const rest = SHARE * (performance.now() - begun);
       total += removed;
       if (Math.floor(total / TOLD) > Math.floor((total - removed) / TOLD)) report(total);
-      if (removed >= batch) await pause(Math.min(Math.max(rest, SHORTEST_REST_MS), LONGEST_REST_MS));
+      isMore = removed >= batch;
+      if (isMore) await pause(Math.min(Math.max(rest, SHORTEST_REST_MS), LONGEST_REST_MS));
     }
   }
   return total + (await access.groupRoles.prune());

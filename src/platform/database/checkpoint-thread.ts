@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import BetterSqlite3 from 'better-sqlite3';
 
 /** So often it looks for more before it rests: a busy server never stops committing. */
-const LOOKS = 3;
+const LOOKS = 2;
 
 const handle = new BetterSqlite3(workerData as string, { fileMustExist: true });
 handle.pragma('synchronous = FULL');

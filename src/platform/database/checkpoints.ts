@@ -20,15 +20,15 @@ export function createCheckpoints(
   file: string,
   thread = compiledFile('platform/database/checkpoint-thread.js'),
 ): Checkpoints {
-  const { ask, end } = createPassingThread<'checkpoint', 'done'>(thread, { data: file, heap: 8 });
+  const { ask, end } = createPassingThread<'checkpoint', 'done'>(thread, { data: file });
   let units = 0;
   let busy = false;
 
   async function checkpoint(): Promise<void> {
     units = 0;
     busy = true;
-    // Without an answer it stays busy: what failed once is left to SQLite.
-    if ((await ask('checkpoint')) !== undefined) busy = false;
+    await ask('checkpoint');
+    busy = false;
   }
 
   return {

@@ -18,7 +18,7 @@ interface CommitWatch {
   committed(milliseconds: number, units: number, weight: number): void;
 }
 
-/** Tidying touches rows that lie far apart. */
+/** Of a commit that only tidies: it touches rows that lie far apart. */
 const TIDY_WEIGHT = 10;
 
 interface Unit {
@@ -94,7 +94,7 @@ export function createGroupCommit(
     const begun = performance.now();
     const unsynced = units.every(({ mayBeUndone }) => mayBeUndone);
     // The next commit that waits for the disk takes this one with it: the log is written in order.
-    if (unsynced) db.exec('PRAGMA synchronous = NORMAL');
+    if (unsynced) db.pragma('synchronous = NORMAL');
     try {
       begin.run();
       for (const unit of units) values.push(unit.work(db));
@@ -104,7 +104,7 @@ export function createGroupCommit(
       if (db.inTransaction) rollback.run();
       throw error;
     } finally {
-      if (unsynced) db.exec('PRAGMA synchronous = FULL');
+      if (unsynced) db.pragma('synchronous = FULL');
     }
     watch.committed(performance.now() - begun, units.length, unsynced ? TIDY_WEIGHT : units.length);
     units.forEach((unit, index) => {

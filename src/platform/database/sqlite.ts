@@ -12,7 +12,7 @@ import { type NativeStep, render, renderStep, type Statement } from './statement
 
 type Prepared = BetterSqlite3.Statement<unknown[], unknown>;
 
-/** The executor over one better-sqlite3 handle, which is the only one of the process. */
+/** The executor over one better-sqlite3 handle, which is the only one of this thread. */
 export interface SqliteDatabase extends Database {
   readonly dialect: 'sqlite';
   /** The statement for this text, prepared once. For reads after `reading` and for anything inside `submit`. */

@@ -2,7 +2,10 @@ import { Worker } from 'node:worker_threads';
 
 /** A thread that comes when it is asked and goes when it has had nothing to do: each holds some ten megabytes. */
 export interface PassingThread<Order, Answer> {
-  /** One order at a time. `undefined` where the thread could not be had, or died of it. */
+  /**
+   * One order at a time. `undefined` where the thread could not be had or died; one that never answered is not
+   * tried again for a minute.
+   */
   ask(order: Order): Promise<Answer | undefined>;
   /** When it has done what it was at. */
   end(): Promise<void>;
@@ -10,36 +13,43 @@ export interface PassingThread<Order, Answer> {
 
 interface Options {
   readonly data?: unknown;
-  /** Megabytes of its heap; what native code takes comes on top. */
-  readonly heap: number;
   /** Milliseconds without an order after which it goes. */
   readonly goesAfter?: number;
 }
 
 const GOES_AFTER_MS = 5_000;
+const NOT_TRIED_MS = 60_000;
+/** Megabytes of a heap; what native code takes comes on top. */
+const LIMITS = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 };
 
 interface Running<Answer> {
   readonly worker: Worker;
+  hasAnswered: boolean;
   answered(answer: Answer | undefined): void;
 }
 
 /** @param file compiled; it answers every message of its `parentPort` with one */
 export function createPassingThread<Order, Answer>(
   file: string,
-  { data, heap, goesAfter = GOES_AFTER_MS }: Options,
+  { data, goesAfter = GOES_AFTER_MS }: Options = {},
 ): PassingThread<Order, Answer> {
   let running: Running<Answer> | undefined;
   let going: NodeJS.Timeout | undefined;
+  let gone: Promise<unknown> = Promise.resolve();
+  let notBefore = 0;
 
   function start(): Running<Answer> {
-    const resourceLimits = { maxOldGenerationSizeMb: heap, maxYoungGenerationSizeMb: 2 };
-    const worker = new Worker(file, { workerData: data, resourceLimits });
-    const started: Running<Answer> = { worker, answered() {} };
-    worker.on('message', (answer: Answer) => started.answered(answer));
+    const worker = new Worker(file, { workerData: data, resourceLimits: LIMITS, execArgv: [] });
+    const started: Running<Answer> = { worker, hasAnswered: false, answered() {} };
+    worker.on('message', (answer: Answer) => {
+      started.hasAnswered = true;
+      started.answered(answer);
+    });
     // Its end is told too, with or without an error.
     worker.on('error', () => {});
     worker.on('exit', () => {
       if (running === started) running = undefined;
+      if (!started.hasAnswered) notBefore = performance.now() + NOT_TRIED_MS;
       started.answered(undefined);
     });
     return started;
@@ -49,22 +59,29 @@ export function createPassingThread<Order, Answer>(
     clearTimeout(going);
     const { worker } = running ?? {};
     running = undefined;
-    await worker?.terminate();
+    if (worker !== undefined) gone = worker.terminate();
+    await gone;
   }
 
   return {
     async ask(order) {
       clearTimeout(going);
-      running ??= start();
-      const { worker } = running;
+      if (running === undefined && performance.now() < notBefore) return undefined;
+      try {
+        running ??= start();
+      } catch {
+        // As many threads as the system allows.
+        notBefore = performance.now() + NOT_TRIED_MS;
+        return undefined;
+      }
       const asked = running;
       // Only who waits for an answer keeps the process alive.
-      worker.ref();
+      asked.worker.ref();
       const answer = await new Promise<Answer | undefined>((resolve) => {
         asked.answered = resolve;
-        worker.postMessage(order);
+        asked.worker.postMessage(order);
       });
-      worker.unref();
+      asked.worker.unref();
       going = setTimeout(() => void end(), goesAfter).unref();
       return answer;
     },

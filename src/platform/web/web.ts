@@ -56,8 +56,9 @@ export function createWeb(config: Config, log: Logger, clock: Clock): Web {
     report: ({ requestId, status, code, detail, error }) => {
       const fields = { request_id: requestId, status, code, detail };
       // Where a busy server refused says nothing, and a crowd is no time to make stacks: what kept it busy does.
-      const err = error instanceof Unavailable ? error.cause : error;
-      if (status >= 500) log.error({ ...fields, err }, 'a request failed');
+      const why = error instanceof Unavailable ? error.cause : error;
+      const told = typeof why === 'string' ? { detail: why } : { err: why };
+      if (status >= 500) log.error({ ...fields, ...told }, 'a request failed');
       else log.debug(fields, 'a request was refused');
     },
   });

@@ -26,7 +26,7 @@ type Told = [order: number, data: unknown, threadId: number];
 const telling = () => threadOf('[order, workerData, threadId]');
 
 test('it stays for a while', async () => {
-  const thread = createPassingThread<number, Told>(telling(), { data: 'given', heap: 8 });
+  const thread = createPassingThread<number, Told>(telling(), { data: 'given' });
   const first = await thread.ask(1);
   expect(first?.slice(0, 2)).toEqual([1, 'given']);
   expect((await thread.ask(2))?.[2]).toBe(first?.[2]);
@@ -34,7 +34,7 @@ test('it stays for a while', async () => {
 });
 
 test('with nothing to do it goes, and another one comes when there is', async () => {
-  const thread = createPassingThread<number, Told>(telling(), { heap: 8, goesAfter: 1 });
+  const thread = createPassingThread<number, Told>(telling(), { goesAfter: 1 });
   const first = await thread.ask(1);
   await until('it went', async () => (await thread.ask(2))?.[2] !== first?.[2], 20_000);
   await thread.end();
@@ -44,14 +44,15 @@ test.each([
   ['is not there', () => join(folder, 'nowhere.cjs')],
   ['dies of an order', () => threadOf(`(() => { throw new Error('gone'); })()`)],
   ['ends in the middle of one', () => threadOf('process.exit()')],
+  ['cannot be started', () => 'no-path.js'],
 ])('who asks one that %s is told so', async (_, file) => {
-  const { ask } = createPassingThread(file(), { heap: 8 });
+  const { ask } = createPassingThread(file());
   expect(await ask('anything')).toBeUndefined();
   expect(await ask('anything')).toBeUndefined();
 });
 
 test('one that ends after its answer is followed by another', async () => {
-  const { ask } = createPassingThread<string, string>(threadOf(`'mine'); process.exit(`), { heap: 8 });
+  const { ask } = createPassingThread<string, string>(threadOf(`'mine'); process.exit(`));
   const answers: unknown[] = [];
   for (let order = 0; order < 6; order += 1) answers.push(await ask('anything'));
   expect(answers[0]).toBe('mine');
@@ -59,7 +60,7 @@ test('one that ends after its answer is followed by another', async () => {
 });
 
 test('ending it answers who still waits', async () => {
-  const thread = createPassingThread(threadOf('new Promise(() => {})'), { heap: 8 });
+  const thread = createPassingThread(threadOf('new Promise(() => {})'));
   const waiting = thread.ask('anything');
   await thread.end();
   expect(await waiting).toBeUndefined();

@@ -47,6 +47,14 @@ describe('pruning', () => {
     },
   );
 
+  test('on SQLite who is behind takes larger ones', async () => {
+    const table = tableOf(150);
+    let minutes = 0;
+    const clock = { now: () => (minutes++ < 3 ? 0 : 6 * 60_000) };
+    expect(await prune({ ...depsOf('sqlite', table), clock })).toBe(150);
+    expect(table.calls.map(({ limit }) => limit)).toEqual([20, 20, 100, 100]);
+  });
+
   test('stops between two batches when the server stops, and tells how far it is', async () => {
     const halt = new AbortController();
     const table = tableOf(100_000);
