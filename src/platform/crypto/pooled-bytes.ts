@@ -4,8 +4,8 @@ import { randomBytes } from 'node:crypto';
 const AT_ONCE = 256;
 
 /**
- * Random bytes for what is no secret, such as nonces: they lie in memory for a while before they
- * are used, and in exchange most cost nothing.
+ * Random bytes for what is no secret, such as nonces: they lie in memory for a while before they are used, and
+ * in exchange most cost nothing.
  */
 export function createPooledBytes(bytes: number): () => Buffer {
   let pool = Buffer.alloc(0);

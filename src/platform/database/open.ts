@@ -1,7 +1,7 @@
 /**
- * The database: one executor contract (`database.ts`), two executors. SQLite is one better-sqlite3
- * handle with group commit (and one in a thread, `checkpoints.ts`), PostgreSQL a pool. knex builds SQL and runs migrations (`migrate.ts`) and
- * never executes a statement while the server runs. Nothing here knows a table of ours.
+ * The database: one executor contract (`database.ts`), two executors. SQLite is one better-sqlite3 handle with
+ * group commit (and one in a thread, `checkpoints.ts`), PostgreSQL a pool. knex builds SQL and runs migrations
+ * (`migrate.ts`) and never executes a statement while the server runs. Nothing here knows a table of ours.
  */
 import type { DatabaseLog, DatabaseSettings, DatabaseWatch } from './database.js';
 import { openMigratedMemory } from './migrate.js';
