@@ -4,15 +4,15 @@
  */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
-import { newPlace, type Place } from '../support/command-line.js';
 import { measured, percentile, since, size, until } from '../support/figures.js';
 import { createBrowser } from '../support/browser.js';
 import { authorizeUrl, getCode, getWith, newPkce, post, redeem } from '../support/flow.js';
 import { createLedger, SOUND } from '../support/ledger.js';
 import { type PrivatePostgres, startPrivatePostgres } from '../support/private-postgres.js';
-import { freePort, type Program, startProgram } from '../support/program.js';
-import { startServer, type TestServer } from '../support/server.js';
-import { checkedAt, type Clients, createClients, endTraffic, startTraffic } from '../support/traffic.js';
+import type { Program } from '../support/program.js';
+import type { TestServer } from '../support/server.js';
+import { createSite, type Site } from '../support/site.js';
+import { checkedAt, type Clients, endTraffic, startTraffic } from '../support/traffic.js';
 
 const PATIENCE_MS = size(180_000, 600_000, 3_600_000);
 /** The whole of an answer, the wait for the database and the words about it. */
@@ -22,37 +22,24 @@ const POOL = 10;
 const CONNECTIONS = 12;
 const CHALLENGE = { code_challenge: newPkce().challenge, code_challenge_method: 'S256' };
 
-let place: Place;
 let postgres: PrivatePostgres;
+let site: Site;
 let program: Program;
 let target: TestServer;
 let clients: Clients;
 
 beforeAll(async () => {
-  place = newPlace();
   postgres = await startPrivatePostgres({ max_connections: String(CONNECTIONS) });
-  const port = await freePort();
-  const env = {
-    ...place.env,
-    ISSUER: `http://localhost:${port}`,
-    DATABASE_URL: postgres.url,
-    SECRET_KEY: 'the drills have a secret of their own, long enough',
-    RATE_LIMITS: 'off',
-    DATABASE_POOL_MAX: String(POOL),
-  };
-  const maker = await startServer(env);
-  clients = await createClients(maker);
-  await maker.close();
-  program = await startProgram(place.folder, env, port);
-  await program.until(/Stop: Ctrl-C/);
-  target = { issuer: env.ISSUER, url: (path: string) => `${env.ISSUER}${path}` } as TestServer;
+  site = await createSite({ DATABASE_URL: postgres.url, DATABASE_POOL_MAX: String(POOL) });
+  ({ clients, target } = site);
+  program = await site.start();
 }, PATIENCE_MS);
 
 afterEach(endTraffic);
 afterAll(async () => {
   await program?.stop();
   await postgres?.close();
-  place?.remove();
+  site?.place.remove();
 });
 
 const status = async (path: string): Promise<number> => (await getWith(target, path)).status;

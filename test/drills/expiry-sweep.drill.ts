@@ -14,10 +14,10 @@ import pg from 'pg';
 import { migrateUp } from '../../src/platform/database/migrate.js';
 import { newPlace, type Place } from '../support/command-line.js';
 import { postgresSettings, sqliteSettings } from '../support/databases.js';
+import { FULL, measured, percentile } from '../support/figures.js';
 import { freshPostgres } from '../support/postgres.js';
 import type { Swept } from '../support/sweep-server.js';
 
-const FULL = Number(process.env.DRILL_KILLS ?? 0) >= 200;
 const ROWS = Number(process.env.SWEEP_ROWS || (FULL ? 5_000_000 : 150_000));
 const WINDOWS = FULL ? 60 : 15;
 const WINDOW_MS = FULL ? 3_000 : 1_500;
@@ -28,7 +28,7 @@ const ENTRY = fileURLToPath(new URL('../support/sweep-server.ts', import.meta.ur
 const TSX = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
 const HUSH = new URL('../../scripts/lib/hush-runtime-notice.mjs', import.meta.url).href;
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-const tell = (text: string) => process.stderr.write(`  R18 ${text}\n`);
+const tell = (text: string) => measured('R18', text);
 
 /** Rows as an access token leaves them, all of them long expired; the last one lives. */
 const COLUMNS = '(key, kind, grant_key, account_id, client_id, expires_at, payload)';
@@ -99,11 +99,7 @@ async function window({ ask }: Served): Promise<number[]> {
 }
 
 /** Of many short windows: bursts of other programs fall into a few of them. */
-const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-
-const p99 = (times: readonly number[]): number =>
-  times.toSorted((a, b) => a - b)[Math.floor(times.length * 0.99)] ?? Number.NaN;
+const median = (values: readonly number[]): number => percentile(values, 0.5);
 
 interface Side {
   /** p99 of each window. */
@@ -116,9 +112,10 @@ interface Side {
 async function drill(served: Served, look: () => Promise<void> = async () => {}) {
   const turnOf = async (word: 'sweep' | 'watch', side: Side) => {
     served.say(word);
-    const looking = word === 'sweep' ? look() : undefined;
+    // In both, since a look costs something too.
+    const looking = look();
     const times = await window(served);
-    side.windows.push(p99(times));
+    side.windows.push(percentile(times, 0.99));
     side.requests += times.length;
     served.say('stop');
     side.reports.push(await served.swept());

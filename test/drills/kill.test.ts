@@ -2,54 +2,28 @@
  * R04 and R05: the only node, on SQLite, killed at random moments while it writes; and its files copied at random
  * moments, as a power cut would leave them. The ledger holds what was answered.
  */
-import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import BetterSqlite3 from 'better-sqlite3';
 import { sha256 } from '../../src/platform/crypto/ids.js';
 import { measured, size, until } from '../support/figures.js';
 import { createLedger, type Ledger, SOUND } from '../support/ledger.js';
-import { freePort, type Program, startProgram } from '../support/program.js';
-import { startServer, type TestServer } from '../support/server.js';
-import { checkedAt, type Clients, createClients, endTraffic, startTraffic } from '../support/traffic.js';
+import { createSite, type Site } from '../support/site.js';
+import { checkedAt, endTraffic, startTraffic } from '../support/traffic.js';
 
 /** 3 in `npm test`, 30 in `npm run drill`, 200 with --full. */
 const KILLS = Number(process.env.DRILL_KILLS || 3);
 const COPIES = size(12, 50, 200);
 
-let folder: string;
-let file: string;
-let env: Record<string, string>;
-let clients: Clients;
-let port: number;
-let target: TestServer;
+let site: Site;
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'postern-kill-'));
-  file = join(folder, 'data.sqlite');
-  port = await freePort();
-  env = {
-    DATABASE_URL: `sqlite:${file}`,
-    KEYS_DIR: join(folder, 'keys'),
-    ISSUER: `http://localhost:${port}`,
-    SECRET_KEY: 'the drills have a secret of their own, long enough',
-    RATE_LIMITS: 'off',
-  };
-  const maker = await startServer(env);
-  clients = await createClients(maker);
-  await maker.close();
-  target = { issuer: env.ISSUER, url: (path: string) => `${env.ISSUER}${path}` } as TestServer;
+  site = await createSite();
 }, 90_000);
 
 afterEach(endTraffic);
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-async function started(): Promise<Program> {
-  const program = await startProgram(folder, env, port);
-  await program.until(/Stop: Ctrl-C/);
-  return program;
-}
+afterAll(() => site?.place.remove());
 
 function requireWhole(path: string): BetterSqlite3.Database {
   const handle = new BetterSqlite3(path);
@@ -65,8 +39,8 @@ test(
   async () => {
     const ledger = createLedger();
     for (let kill = 0; kill < KILLS; kill += 1) {
-      const program = await started();
-      const traffic = startTraffic(target, clients, ledger, { machines: 4, people: 1 });
+      const program = await site.start();
+      const traffic = startTraffic(site.target, site.clients, ledger, { machines: 4, people: 1 });
       // A random moment after the first answers, not a time of the clock.
       const enough = 8 + Math.floor(Math.random() * 60);
       await until('answers', () => traffic.answered() > enough, 60_000);
@@ -74,12 +48,12 @@ test(
       await program.ended;
       await traffic.end();
       expect(traffic.failures.filter(({ status }) => status !== 0)).toEqual([]);
-      requireWhole(file).close();
+      requireWhole(site.file).close();
     }
 
-    const program = await started();
+    const program = await site.start();
     const { given } = ledger.counts;
-    const verdict = await ledger.check(checkedAt(target, clients));
+    const verdict = await ledger.check(checkedAt(site.target, site.clients));
     measured('R04', `${KILLS} kills of the only node: ${words(verdict)}`);
     expect(given).toBeGreaterThan(5 * KILLS);
     expect(verdict).toMatchObject(SOUND);
@@ -123,9 +97,9 @@ const HALVES = `
 test(
   `R05: ${COPIES} copies of the files at random moments all open, whole, with everything that was answered`,
   async () => {
-    const program = await started();
+    const program = await site.start();
     const ledger = createLedger();
-    const traffic = startTraffic(target, clients, ledger, { machines: 4, people: 3 });
+    const traffic = startTraffic(site.target, site.clients, ledger, { machines: 4, people: 3 });
     await until('answers', () => traffic.answered() > 20, 60_000);
     const total = { checked: 0, lost: 0, resurrected: 0, doubled: 0 };
     let halves = 0;
@@ -136,8 +110,9 @@ test(
       await new Promise((resolve) => setTimeout(resolve, Math.random() * 10));
       const answered = ledger.snapshot();
       process.kill(program.child.pid ?? 0, 'SIGSTOP');
-      const path = join(folder, `copy-${copy}.sqlite`);
-      for (const end of ['', '-wal']) if (existsSync(file + end)) copyFileSync(file + end, path + end);
+      const path = join(site.place.folder, `copy-${copy}.sqlite`);
+      for (const end of ['', '-wal'])
+        if (existsSync(site.file + end)) copyFileSync(site.file + end, path + end);
       process.kill(program.child.pid ?? 0, 'SIGCONT');
 
       const handle = requireWhole(path);

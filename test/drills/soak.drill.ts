@@ -5,43 +5,28 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import BetterSqlite3 from 'better-sqlite3';
-import { newPlace, type Place } from '../support/command-line.js';
 import { measured, percentile, since, size } from '../support/figures.js';
 import { createLedger, type Ledger } from '../support/ledger.js';
-import { freePort, type Program, startProgram } from '../support/program.js';
-import { startServer, type TestServer } from '../support/server.js';
-import { type Clients, createClients, endTraffic, startTraffic } from '../support/traffic.js';
+import type { Program } from '../support/program.js';
+import { createSite, type Site } from '../support/site.js';
+import { endTraffic, startTraffic } from '../support/traffic.js';
 
 const HOURS = Number(process.env.DRILL_SOAK_HOURS || size(1 / 60, 1 / 60, 1 / 6));
 const LENGTH_MS = HOURS * 3_600_000;
 const SAMPLES = 60;
 const MIB = 1024 * 1024;
 
-let place: Place;
+let site: Site;
 let program: Program;
-let clients: Clients;
-let target: TestServer;
 
 beforeAll(async () => {
-  place = newPlace();
-  const port = await freePort();
-  const env = {
-    ...place.env,
-    ISSUER: `http://localhost:${port}`,
-    SECRET_KEY: 'the drills have a secret of their own, long enough',
-    RATE_LIMITS: 'off',
-  };
-  const maker = await startServer(env);
-  clients = await createClients(maker);
-  await maker.close();
-  program = await startProgram(place.folder, env, port);
-  await program.until(/Stop: Ctrl-C/);
-  target = { issuer: env.ISSUER, url: (path: string) => `${env.ISSUER}${path}` } as TestServer;
+  site = await createSite();
+  program = await site.start();
 }, 90_000);
 afterEach(endTraffic);
 afterAll(async () => {
   await program?.stop();
-  place?.remove();
+  site?.place.remove();
 });
 
 /** Resident memory (MiB) and open files of the program; Linux. */
@@ -56,7 +41,7 @@ function vitals() {
 
 /** Rows that ended more than eleven minutes ago: pruned after ten, each minute. */
 function overdue(): number {
-  const handle = new BetterSqlite3(place.env.DATABASE_URL?.replace('sqlite:', '') ?? '', { readonly: true });
+  const handle = new BetterSqlite3(site.file, { readonly: true });
   const count = handle
     .prepare<[number], number>('SELECT count(*) FROM oidc_payloads WHERE expires_at < ?')
     .pluck();
@@ -87,7 +72,7 @@ test(
   `R17: ${HOURS.toFixed(2)} h under load leave memory, files and rows as they were`,
   async () => {
     // About half of what one core does.
-    const traffic = startTraffic(target, clients, forgetful, { machines: 3, people: 2 });
+    const traffic = startTraffic(site.target, site.clients, forgetful, { machines: 3, people: 2 });
     const began = performance.now();
     const memory: [number, number][] = [];
     const files: number[] = [];

@@ -3,38 +3,24 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import BetterSqlite3 from 'better-sqlite3';
-import { newPlace, type Place } from '../support/command-line.js';
 import { measured, since, until } from '../support/figures.js';
-import { freePort, type Program, startProgram } from '../support/program.js';
-import { startServer, type TestClient } from '../support/server.js';
-import { MACHINE } from '../support/traffic.js';
+import type { Program } from '../support/program.js';
+import { createSite, type Site } from '../support/site.js';
 
 const IN_FLIGHT = 50;
 const IDLE = 20;
 
-let place: Place;
+let site: Site;
 let program: Program;
-let client: TestClient;
 
 beforeAll(async () => {
-  place = newPlace();
-  const port = await freePort();
-  const env = {
-    ...place.env,
-    ISSUER: `http://localhost:${port}`,
-    RATE_LIMITS: 'off',
-    SECRET_KEY: 'long enough to be a secret of ours',
-  };
-  const maker = await startServer(env);
-  client = await maker.createClient(MACHINE);
-  await maker.close();
-  program = await startProgram(place.folder, env, port);
-  await program.until(/Stop: Ctrl-C/);
+  site = await createSite();
+  program = await site.start();
 }, 90_000);
 
 afterAll(async () => {
   await program?.stop();
-  place?.remove();
+  site?.place.remove();
 });
 
 /** A connection by hand: what it got so far, and whether the other side has ended it. */
@@ -50,7 +36,8 @@ async function open(): Promise<{ socket: Socket; said(): string; ended: Promise<
 }
 
 const request = (body: string) => {
-  const basic = Buffer.from(`${client.clientId}:${client.secret}`).toString('base64');
+  const { clientId, secret } = site.clients.machine;
+  const basic = Buffer.from(`${clientId}:${secret}`).toString('base64');
   return [
     body ? 'POST /oauth/token HTTP/1.1' : 'GET /livez HTTP/1.1',
     `Host: localhost:${program.port}`,
@@ -68,7 +55,7 @@ test(`R09: ${IN_FLIGHT} requests in flight are answered, ${IDLE} idle connection
   await until('idle', () => idle.every(({ said }) => said().includes('200 OK')), 30_000);
 
   // A write lock of another process keeps them in flight for as long as we like.
-  const other = new BetterSqlite3(place.env.DATABASE_URL?.replace('sqlite:', '') ?? '');
+  const other = new BetterSqlite3(site.file);
   other.exec('BEGIN IMMEDIATE');
   const busy = await Promise.all(Array.from({ length: IN_FLIGHT }, open));
   for (const { socket } of busy) socket.write(request('grant_type=client_credentials'));

@@ -1,10 +1,10 @@
 /** Several nodes of the real program over one PostgreSQL, behind a round-robin proxy on the issuer's address. */
 import { type Balancer, startBalancer } from './balancer.js';
-import { newPlace } from './command-line.js';
 import { freshPostgres } from './postgres.js';
-import { freePort, type Program, startProgram } from './program.js';
-import { startServer, type TestServer } from './server.js';
-import { type Clients, createClients } from './traffic.js';
+import { freePort, type Program } from './program.js';
+import type { TestServer } from './server.js';
+import { createSite } from './site.js';
+import type { Clients } from './traffic.js';
 
 export interface Nodes {
   readonly target: TestServer;
@@ -20,44 +20,31 @@ export interface Nodes {
 }
 
 export async function startNodes(count: number, more: Record<string, string> = {}): Promise<Nodes> {
-  const place = newPlace();
-  const issuerPort = await freePort();
-  const env = {
-    ...place.env,
-    ISSUER: `http://localhost:${issuerPort}`,
-    DATABASE_URL: await freshPostgres(),
-    SECRET_KEY: 'the drills have a secret of their own, long enough',
-    RATE_LIMITS: 'off',
-    ...more,
-  };
-  const maker = await startServer(env);
-  const clients = await createClients(maker);
-  await maker.close();
+  const site = await createSite({ DATABASE_URL: await freshPostgres(), ...more });
+  const { issuer } = site.target;
   const ports: number[] = [];
   for (let index = 0; index < count; index += 1) ports.push(await freePort());
   const programs: Program[] = [];
 
   async function start(index: number, own: Record<string, string> = {}): Promise<void> {
-    const program = await startProgram(place.folder, { ...env, ...own }, ports[index]);
-    programs[index] = program;
-    await program.until(/Stop: Ctrl-C/);
+    programs[index] = await site.start(own, ports[index]);
   }
   for (let index = 0; index < count; index += 1) await start(index);
   let chosen: number | undefined;
-  const balancer = await startBalancer(issuerPort, () => (chosen === undefined ? ports : [chosen]));
+  const balancer = await startBalancer(site.port, () => (chosen === undefined ? ports : [chosen]));
   const towards = (port: number | undefined) =>
     ({
-      issuer: env.ISSUER,
+      issuer,
       url(path: string) {
         chosen = port;
-        return `${env.ISSUER}${path}`;
+        return `${issuer}${path}`;
       },
     }) as TestServer;
 
   return {
     target: towards(undefined),
     at: (index) => towards(ports[index]),
-    clients,
+    clients: site.clients,
     balancer,
     count,
     program: (index) => programs[index] as Program,
@@ -65,7 +52,7 @@ export async function startNodes(count: number, more: Record<string, string> = {
     async close() {
       await balancer.close();
       await Promise.all(programs.map((program) => program.stop()));
-      place.remove();
+      site.place.remove();
     },
   };
 }

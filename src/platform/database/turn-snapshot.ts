@@ -1,9 +1,13 @@
+import { performance } from 'node:perf_hooks';
 import type BetterSqlite3 from 'better-sqlite3';
 
 /**
  * One read transaction for all reads of a turn of the event loop. Alone, each read takes and gives back the
  * file's lock, eight times the cost of the read itself. Who asks in a turn had begun before the turn's first
  * read, so nobody sees less than they might have seen anyway.
+ *
+ * A turn begins where the loop looks for what has arrived, not at the next immediate: else what a timer or an
+ * immediate had read would be answered to somebody who came later, and whom another process had told more.
  */
 export interface TurnSnapshot {
   /**
@@ -18,8 +22,10 @@ export interface TurnSnapshot {
 export function createTurnSnapshot(handle: BetterSqlite3.Database): TurnSnapshot {
   const begin = handle.prepare('BEGIN');
   const commit = handle.prepare('COMMIT');
+  const { nodeTiming } = performance;
   let open = false;
   let number = 0;
+  let begunIn = 0;
 
   function end(): void {
     if (!open) return;
@@ -30,12 +36,15 @@ export function createTurnSnapshot(handle: BetterSqlite3.Database): TurnSnapshot
 
   return {
     begin() {
-      if (open) return number;
+      const turn = nodeTiming.uvMetricsInfo.loopCount;
+      if (open && turn === begunIn) return number;
+      end();
       // Inside a unit, reads belong to it.
       if (handle.inTransaction) return undefined;
       begin.run();
       open = true;
       number += 1;
+      begunIn = turn;
       setImmediate(end);
       return number;
     },

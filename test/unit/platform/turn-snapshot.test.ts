@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { MessageChannel } from 'node:worker_threads';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import {
   createSqliteDatabase,
@@ -50,6 +51,31 @@ test('what others committed is seen in the next turn at the latest', async () =>
   await add(theirs, 'a');
   await turn();
   expect(await names(ours)).toEqual(['a']);
+});
+
+/**
+ * Somebody reads here; another process commits and answers; whoever was answered comes here and asks. To him
+ * nothing may be unknown that he was told, or his revocation would be taken for one of a token that never was.
+ */
+test.each([
+  ['a timer', (work: () => void) => void setTimeout(work)],
+  ['an immediate', (work: () => void) => void setImmediate(work)],
+])('who comes in the next turn sees what was committed since a read of %s', async (_phase, inPhase) => {
+  const other = openSqliteFile(join(folder, 'db'), 1000);
+  const { port1, port2 } = new MessageChannel();
+  const before = new Promise<string[]>((resolve) => {
+    inPhase(() => {
+      resolve(names(ours));
+      other.exec("INSERT INTO things VALUES ('told')");
+      port1.postMessage('you may ask');
+    });
+  });
+  const after = new Promise<string[]>((resolve) => {
+    port2.once('message', () => resolve(names(ours)));
+  });
+  expect([await before, await after]).toEqual([[], ['told']]);
+  port1.close();
+  other.close();
 });
 
 test('a unit asked for after a read is written, and sees what was committed in between', async () => {

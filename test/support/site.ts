@@ -1,0 +1,51 @@
+/** Where the real program runs for a drill: an issuer, an account and clients that are there before it starts. */
+import { newPlace, type Place } from './command-line.js';
+import { freePort, type Program, startProgram } from './program.js';
+import { startServer, type TestServer } from './server.js';
+import { type Clients, createClients } from './traffic.js';
+
+export interface Site {
+  readonly place: Place;
+  readonly port: number;
+  /** The database, where it is SQLite. */
+  readonly file: string;
+  readonly clients: Clients;
+  /** The issuer's address, whoever listens there. */
+  readonly target: TestServer;
+  /**
+   * Resolves once it serves.
+   * @param more settings of this process alone
+   * @param port the issuer's unless told otherwise
+   */
+  start(more?: Record<string, string>, port?: number): Promise<Program>;
+}
+
+/** @param more settings beside the usual ones; SQLite in a folder of its own unless told otherwise */
+export async function createSite(more: Record<string, string> = {}): Promise<Site> {
+  const place = newPlace();
+  const port = await freePort();
+  const issuer = `http://localhost:${port}`;
+  const env: Record<string, string> = {
+    ...place.env,
+    ISSUER: issuer,
+    SECRET_KEY: 'the drills have a secret of their own, long enough',
+    // One address asks for all.
+    RATE_LIMITS: 'off',
+    ...more,
+  };
+  const maker = await startServer(env);
+  const clients = await createClients(maker);
+  await maker.close();
+  return {
+    place,
+    port,
+    file: (env.DATABASE_URL as string).replace('sqlite:', ''),
+    clients,
+    target: { issuer, url: (path: string) => `${issuer}${path}` } as TestServer,
+    async start(own = {}, at = port) {
+      const program = await startProgram(place.folder, { ...env, ...own }, at);
+      await program.until(/Stop: Ctrl-C/);
+      return program;
+    },
+  };
+}
