@@ -82,7 +82,7 @@ const APART = [
 ];
 
 /** Loaded by path, each in a thread of its own. */
-const THREADS = ['src/accounts/hashing-thread.ts', 'src/platform/database/checkpoint-thread.ts'];
+const THREADS = ['src/accounts/argon2-thread.ts', 'src/platform/database/checkpoint-thread.ts'];
 
 async function compile(outDir) {
   const { build: bundle, formatMessages } = await import('esbuild');

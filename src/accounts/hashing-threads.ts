@@ -13,13 +13,18 @@ export type HashingAnswer = { readonly result: string | boolean } | { readonly f
  * Argon2id in threads that yield to the event loop where processors are scarce: libuv's are as urgent as the loop, and
  * who verifies a token would wait while the system lets somebody's password have a turn (R29). There are as many
  * as jobs have run at once, which the caller bounds.
- * @param file what runs in them: `hashing-thread.ts`, compiled
+ * @param file what runs in them: `argon2-thread.ts`, compiled
  */
-export function inHashingThreads(file = compiledFile('accounts/hashing-thread.js')): Argon2 {
+export function inHashingThreads(
+  log: { warn(fields: object, message: string): void },
+  file = compiledFile('accounts/argon2-thread.js'),
+): Argon2 {
   const idle: PassingThread<HashingJob, HashingAnswer>[] = [];
+  const lost = (err: unknown): void =>
+    log.warn({ err }, 'a thread for hashing passwords is lost; it is done without for a while');
 
   async function ask(job: HashingJob): Promise<HashingAnswer | undefined> {
-    const thread = idle.pop() ?? createPassingThread(file);
+    const thread = idle.pop() ?? createPassingThread(file, { lost });
     const answer = await thread.ask(job);
     idle.push(thread);
     return answer;

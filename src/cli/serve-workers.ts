@@ -79,7 +79,7 @@ export async function runWorker(
   const link = linkToPrimary();
   try {
     const report = (line: string) => log.info(line);
-    const container = await createContainer(config, { log, metrics, argon2: inHashingThreads(), report });
+    const container = await createContainer(config, { log, metrics, argon2: inHashingThreads(log), report });
     const outside = { signals: link.signals, scrape: gatherThrough(link, metrics) };
     const { serving, lead } = await open(container, outside).catch(async (error: unknown) => {
       await container.close();

@@ -121,7 +121,7 @@ async function runServing(
   }
   for (const warning of warnings) log.warn(warning);
   const report = (line: string) => log.info(line);
-  const container = await createContainer(config, { log, metrics, argon2: inHashingThreads(), report });
+  const container = await createContainer(config, { log, metrics, argon2: inHashingThreads(log), report });
   const tell = (administrator: Bootstrapped, port: number) => announce(cli, container, administrator, port);
   if (alone) return runAlone(container, tls, tell);
   return runPrimary(container, { count: () => workerCount(cli.settings().config.operation.workers), tell });

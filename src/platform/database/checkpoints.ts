@@ -1,4 +1,5 @@
 import { compiledFile } from '../config/root-folder.js';
+import type { DatabaseLog } from './database.js';
 import { createPassingThread } from '../threads/passing-thread.js';
 
 /** Commits of so many units fill about two hundred pages. */
@@ -18,9 +19,13 @@ export interface Checkpoints {
  */
 export function createCheckpoints(
   file: string,
+  log?: DatabaseLog,
   thread = compiledFile('platform/database/checkpoint-thread.js'),
 ): Checkpoints {
-  const { ask, end } = createPassingThread<'checkpoint', 'done'>(thread, { data: file });
+  const { ask, end } = createPassingThread<'checkpoint', 'done'>(thread, {
+    data: file,
+    lost: (err) => log?.warn({ err }, 'the thread for checkpoints is lost; SQLite does them with a commit'),
+  });
   let units = 0;
   let busy = false;
 

@@ -23,5 +23,5 @@ export async function openDatabase(
   }
   const { file = ':memory:', timeoutMs } = settings;
   const handle = file === ':memory:' ? await openMigratedMemory() : openSqliteFile(file, timeoutMs);
-  return createSqliteDatabase(handle, settings, watch);
+  return createSqliteDatabase(handle, settings, log, watch);
 }

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import BetterSqlite3 from 'better-sqlite3';
 import knex from 'knex';
 import { createCheckpoints } from './checkpoints.js';
-import type { Database, DatabaseSettings, DatabaseWatch, Query } from './database.js';
+import type { Database, DatabaseLog, DatabaseSettings, DatabaseWatch, Query } from './database.js';
 import { createGroupCommit, type Work } from './group-commit.js';
 import { patience } from './patience.js';
 import { storageError } from './sqlite-errors.js';
@@ -69,11 +69,12 @@ export function openSqliteFile(file: string, timeoutMs: number): BetterSqlite3.D
 export function createSqliteDatabase(
   handle: BetterSqlite3.Database,
   { timeoutMs }: Pick<DatabaseSettings, 'timeoutMs'>,
+  log?: DatabaseLog,
   watch?: DatabaseWatch,
 ): SqliteDatabase {
   const prepare = statementCache(handle);
   const snapshot = createTurnSnapshot(handle);
-  const checkpoints = handle.memory ? undefined : createCheckpoints(handle.name);
+  const checkpoints = handle.memory ? undefined : createCheckpoints(handle.name, log);
   const group = createGroupCommit(handle, patience(timeoutMs).wholeMs, snapshot.end, {
     committed(milliseconds, units, weight) {
       watch?.committed(milliseconds, units);

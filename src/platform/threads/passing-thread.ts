@@ -15,6 +15,8 @@ interface Options {
   readonly data?: unknown;
   /** Milliseconds without an order after which it goes. */
   readonly goesAfter?: number;
+  /** Told why it could not be had, or that it died. */
+  readonly lost?: (cause: unknown) => void;
 }
 
 const GOES_AFTER_MS = 5_000;
@@ -31,7 +33,7 @@ interface Running<Answer> {
 /** @param file compiled; it answers every message of its `parentPort` with one */
 export function createPassingThread<Order, Answer>(
   file: string,
-  { data, goesAfter = GOES_AFTER_MS }: Options = {},
+  { data, goesAfter = GOES_AFTER_MS, lost = () => {} }: Options = {},
 ): PassingThread<Order, Answer> {
   let running: Running<Answer> | undefined;
   let going: NodeJS.Timeout | undefined;
@@ -45,10 +47,16 @@ export function createPassingThread<Order, Answer>(
       started.hasAnswered = true;
       started.answered(answer);
     });
-    // Its end is told too, with or without an error.
-    worker.on('error', () => {});
-    worker.on('exit', () => {
-      if (running === started) running = undefined;
+    let fault: unknown;
+    worker.on('error', (error) => {
+      fault = error;
+    });
+    // With or without an error; the end that we asked for is told too.
+    worker.on('exit', (code) => {
+      if (running === started) {
+        running = undefined;
+        lost(fault ?? new Error(`it ended with ${code}`));
+      }
       if (!started.hasAnswered) notBefore = performance.now() + NOT_TRIED_MS;
       started.answered(undefined);
     });
@@ -69,9 +77,10 @@ export function createPassingThread<Order, Answer>(
       if (running === undefined && performance.now() < notBefore) return undefined;
       try {
         running ??= start();
-      } catch {
-        // As many threads as the system allows.
+      } catch (error) {
+        // There are as many threads as the system allows.
         notBefore = performance.now() + NOT_TRIED_MS;
+        lost(error);
         return undefined;
       }
       const asked = running;

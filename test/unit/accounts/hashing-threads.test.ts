@@ -4,6 +4,7 @@ import { getPriority } from 'node:os';
 import { beforeAll, expect, test } from '@jest/globals';
 import { inHashingThreads } from '../../../src/accounts/hashing-threads.js';
 import { ensureCompiled } from '../../support/command-line.js';
+import { quietLog } from '../../support/databases.js';
 
 beforeAll(() => ensureCompiled());
 
@@ -13,7 +14,7 @@ const lessUrgentThreads = (): number =>
     : 0;
 
 test('hashes and verifies as libuv’s threads do, two at once as well, and gives way to the event loop', async () => {
-  const { hash, verify } = inHashingThreads();
+  const { hash, verify } = inHashingThreads(quietLog);
   const before = lessUrgentThreads();
   const kept = await hash('pine wood hut');
   expect(kept).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
@@ -25,13 +26,16 @@ test('hashes and verifies as libuv’s threads do, two at once as well, and give
 });
 
 test('what is no hash is an error of the caller, and the thread goes on', async () => {
-  const { hash, verify } = inHashingThreads();
+  const { hash, verify } = inHashingThreads(quietLog);
   await expect(verify('no hash', 'pine wood hut')).rejects.toThrow(/decoding/i);
   expect(await verify(await hash('pine wood hut'), 'pine wood hut')).toBe(true);
 });
 
-test('a thread that cannot be had keeps nobody from signing in', async () => {
-  const { hash, verify } = inHashingThreads('/nowhere/thread.js');
+test('a thread that cannot be had is told of, and keeps nobody from signing in', async () => {
+  const told: string[] = [];
+  const log = { warn: (_fields: object, message: string) => void told.push(message) };
+  const { hash, verify } = inHashingThreads(log, '/nowhere/thread.js');
   const kept = await hash('pine wood hut');
   expect(await verify(kept, 'pine wood hut')).toBe(true);
+  expect(told).toEqual([expect.stringMatching(/hashing passwords is lost/)]);
 });

@@ -7,6 +7,7 @@ import type BetterSqlite3 from 'better-sqlite3';
 import { createCheckpoints } from '../../../src/platform/database/checkpoints.js';
 import { createSqliteDatabase, openSqliteFile } from '../../../src/platform/database/sqlite.js';
 import { ensureCompiled } from '../../support/command-line.js';
+import { quietLog } from '../../support/databases.js';
 import { until } from '../../support/figures.js';
 
 let folder: string;
@@ -74,7 +75,7 @@ test('a database that is written to all the time keeps its log short', async () 
 test('without a thread SQLite does it with a commit', async () => {
   const handle = open();
   handle.pragma('wal_autocheckpoint = 20');
-  const checkpoints = createCheckpoints(file, join(folder, 'nowhere.js'));
+  const checkpoints = createCheckpoints(file, quietLog, join(folder, 'nowhere.js'));
   const before = sizes().file;
   checkpoints.committed(100);
   await checkpoints.close();

@@ -26,11 +26,17 @@ type Told = [order: number, data: unknown, threadId: number];
 const telling = () => threadOf('[order, workerData, threadId]');
 
 test('it stays for a while', async () => {
-  const thread = createPassingThread<number, Told>(telling(), { data: 'given' });
+  const causes: unknown[] = [];
+  const thread = createPassingThread<number, Told>(telling(), {
+    data: 'given',
+    lost: (cause) => causes.push(cause),
+  });
   const first = await thread.ask(1);
   expect(first?.slice(0, 2)).toEqual([1, 'given']);
   expect((await thread.ask(2))?.[2]).toBe(first?.[2]);
   await thread.end();
+  // The end that is asked for is no loss.
+  expect(causes).toEqual([]);
 });
 
 test('with nothing to do it goes, and another one comes when there is', async () => {
@@ -41,14 +47,16 @@ test('with nothing to do it goes, and another one comes when there is', async ()
 });
 
 test.each([
-  ['is not there', () => join(folder, 'nowhere.cjs')],
-  ['dies of an order', () => threadOf(`(() => { throw new Error('gone'); })()`)],
-  ['ends in the middle of one', () => threadOf('process.exit()')],
-  ['cannot be started', () => 'no-path.js'],
-])('who asks one that %s is told so', async (_, file) => {
-  const { ask } = createPassingThread(file());
+  ['is not there', () => join(folder, 'nowhere.cjs'), /Cannot find module/],
+  ['dies of an order', () => threadOf(`(() => { throw new Error('gone'); })()`), /gone/],
+  ['ends in the middle of one', () => threadOf('process.exit(7)'), /ended with 7/],
+  ['cannot be started', () => 'no-path.js', /path/],
+])('who asks one that %s is told so, and why it is lost is told once', async (_, file, why) => {
+  const causes: string[] = [];
+  const { ask } = createPassingThread(file(), { lost: (cause) => causes.push(String(cause)) });
   expect(await ask('anything')).toBeUndefined();
   expect(await ask('anything')).toBeUndefined();
+  expect(causes).toEqual([expect.stringMatching(why)]);
 });
 
 test('one that ends after its answer is followed by another', async () => {
