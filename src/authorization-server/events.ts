@@ -92,7 +92,8 @@ export function watchEvents(
   provider.on('grant.revoked', (ctx) => note(ctx, { event: 'grant.revoked', outcome: 'success' }));
   provider.on('end_session.success', (ctx) => {
     // Absent where the person chose to stay.
-    if (ctx.oidc.params?.logout) loginCookie.forget(ctx);
+    if (!ctx.oidc.params?.logout) return;
+    loginCookie.forget(ctx);
     note(ctx, { event: 'account.sign_out', outcome: 'success' });
   });
   provider.on('server_error', (ctx, error) => {

@@ -209,11 +209,18 @@ describe('signing out', () => {
     expect(done.location).toBe(BACK);
   });
 
-  test('staying signed in keeps the session', async () => {
+  test('staying signed in keeps the session, and the audit trail tells of no sign-out', async () => {
+    const { database } = server.container;
+    const signOuts = () =>
+      database.all(database.sql('audit_events').select('event').where('event', 'account.sign_out'));
+    const before = await signOuts();
     const page = await endSession(hint());
     const stay = await browser.follow(await confirm(page, false), server.issuer);
     expect(stay.status).toBe(200);
     expect((await browser.get(server.url('/account'))).status).toBe(200);
+    expect(await signOuts()).toEqual(before);
+    await confirm(await endSession(hint()));
+    expect(await signOuts()).toHaveLength(before.length + 1);
   });
 
   test('somebody else is signed in than the hint names: asked, not signed out', async () => {
