@@ -379,10 +379,10 @@ export function createApp(
   );
   app.use(securityHeaders({ issuer: config.issuer }));
   app.use(hosts({ ...config.http, issuer: config.issuer, loopback: config.loopback }));
+  app.use(authorizationServer.cors);
   app.use(rateLimits(container.limits.ofEndpoints));
   // What programs ask all the time does not go past every page's router first.
-  const { isProtocolPath, middleware: protocol } = authorizationServer;
-  app.use((ctx, next) => (isProtocolPath(ctx.path) ? protocol(ctx, next) : next()));
+  app.use(authorizationServer.protocol);
   app.use(web.assets.middleware);
   app.use(middlewareOf(healthRoutes(health)));
   for (const router of Object.values(pages(container))) app.use(middlewareOf(router));

@@ -38,6 +38,12 @@ function originsOf(addresses: readonly string[]): Set<string> {
   return new Set(origins.filter((origin) => origin !== 'null'));
 }
 
+function letRead(ctx: Context, origin: string): void {
+  ctx.vary('Origin');
+  ctx.set('Access-Control-Allow-Origin', origin);
+  ctx.set('Access-Control-Expose-Headers', 'Retry-After');
+}
+
 /** The library's `clientBasedCORS`. Must be synchronous. */
 export function createAllowOrigin(known: {
   readonly recordOf: (client: Client) => ClientRecord;
@@ -76,6 +82,10 @@ export function corsForBrowserClients(
     const allowed = await mayCall(ctx.path, origin);
     try {
       await next();
+    } catch (error) {
+      // The library did not come to say it, and a page could not tell "later" from a network that is down.
+      if (allowed) letRead(ctx, origin);
+      throw error;
     } finally {
       if (!allowed) for (const name of ANSWERS) ctx.res.removeHeader(name);
     }

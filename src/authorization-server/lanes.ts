@@ -8,8 +8,8 @@ import type { Context, Middleware } from 'koa';
  */
 export interface Lanes {
   readonly middleware: Middleware;
-  /** Whether this very path has a lane, so that nothing else need be asked first. */
-  has(path: string): boolean;
+  /** The step for paths that have a lane; requests for others pass it by. */
+  onLanes(step: Middleware): Middleware;
 }
 
 /** Stands around the library, with something to do before it is asked or once it has answered. */
@@ -52,6 +52,6 @@ export function createLanes(
   }
   return {
     middleware: (ctx, next) => (byPath.get(ctx.path) ?? elsewhere)(ctx, next),
-    has: (path) => byPath.has(path),
+    onLanes: (step) => (ctx, next) => (byPath.has(ctx.path) ? step(ctx, next) : next()),
   };
 }

@@ -104,8 +104,10 @@ import { createUnitsOfWork } from './unit-of-work.js';
 export interface AuthorizationServer {
   /** Every endpoint of the library. */
   readonly middleware: Middleware;
-  /** Whether this very path is one that programs ask all the time; no page of ours has it. */
-  isProtocolPath(path: string): boolean;
+  /** Of these, the paths that programs ask all the time, and no page of ours has; all others pass. */
+  readonly protocol: Middleware;
+  /** What pages may read at such a path. Stands before whatever may refuse. */
+  readonly cors: Middleware;
   readonly documents: Pick<Documents, 'has' | 'of'>;
   /** Shared with the outer application: cookies set by one are read by the other. */
   readonly cookieKeys: readonly string[];
@@ -331,7 +333,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
   ];
   const browsers = [quietCookie, attended([units.attendant]), dressLibraryForms(pages.renderView)];
   const seen = noteSession(deps);
-  const { middleware, has } = createLanes(
+  const { middleware, onLanes } = createLanes(
     [
       ...[cors, exactPaths, testRunner.middleware, requestByPost],
       guardLibraryForms({ origin: pages.origin, current }),
@@ -341,13 +343,10 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
       ...[...posts, ...browsers, ...discovery, attended([corrections]), seen, library],
     ],
     [
-      [
-        PROTOCOL_POSTS,
-        [cors, ...posts, attended([units.attendant, corrections, guesses.attendant]), library],
-      ],
-      [[ROUTES.userinfo], [cors, attended([units.attendant]), library]],
-      [DOCUMENTS, [cors, documents.middleware, ...discovery, library]],
-      [[ROUTES.authorization], [cors, testRunner.middleware, requestByPost, ...browsers, seen, library]],
+      [PROTOCOL_POSTS, [...posts, attended([units.attendant, corrections, guesses.attendant]), library]],
+      [[ROUTES.userinfo], [attended([units.attendant]), library]],
+      [DOCUMENTS, [documents.middleware, ...discovery, library]],
+      [[ROUTES.authorization], [testRunner.middleware, requestByPost, ...browsers, seen, library]],
     ],
   );
 
@@ -355,7 +354,8 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
 
   return {
     middleware,
-    isProtocolPath: has,
+    protocol: onLanes(middleware),
+    cors: onLanes(cors),
     documents,
     cookieKeys: fixed.cookies.keys,
     sessions: createBrowserSessions(current, {

@@ -74,6 +74,27 @@ describe('the ceiling of an endpoint', () => {
     expect(preflight.status).not.toBe(429);
   });
 
+  test('a page of a browser client can read that it is to wait, and no other page', async () => {
+    const origin = 'https://spa.example';
+    await server.createClient({ token_endpoint_auth_method: 'none', redirect_uris: [`${origin}/cb`] });
+    ask(server, pointsOf('token'), '/oauth/token', '192.0.2.4', 'POST');
+    const refusedAt = async (page: string) => {
+      const answer = await post(server, '/oauth/token', {}, undefined, {
+        ...from('192.0.2.4'),
+        origin: page,
+      });
+      const said = (name: string) => answer.headers.get(name);
+      return [
+        answer.status,
+        said('access-control-allow-origin'),
+        said('access-control-expose-headers'),
+        said('vary'),
+      ];
+    };
+    expect(await refusedAt(origin)).toEqual([429, origin, 'Retry-After', expect.stringMatching(/origin/i)]);
+    expect(await refusedAt('https://evil.example')).toEqual([429, null, null, expect.anything()]);
+  });
+
   test.each([
     '/auth/refresh',
     '/auth/token',
