@@ -335,7 +335,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
   const seen = noteSession(deps);
   const { middleware, onLanes } = createLanes(
     [
-      ...[cors, exactPaths, testRunner.middleware, requestByPost],
+      ...[exactPaths, testRunner.middleware, requestByPost],
       guardLibraryForms({ origin: pages.origin, current }),
       deviceResumeOnly(() => current().cookieName('resume')),
       codeResumeOnly(async (uid) => (await current().Interaction.find(uid))?.deviceCode !== undefined),
@@ -353,7 +353,8 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
   const ownTokenEndpoint = createOwnTokenEndpoint(middleware);
 
   return {
-    middleware,
+    // What comes here by another spelling of its path has not met it yet.
+    middleware: compose([cors, middleware]),
     protocol: onLanes(middleware),
     cors: onLanes(cors),
     documents,

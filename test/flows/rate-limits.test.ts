@@ -92,7 +92,7 @@ describe('the ceiling of an endpoint', () => {
       ];
     };
     expect(await refusedAt(origin)).toEqual([429, origin, 'Retry-After', expect.stringMatching(/origin/i)]);
-    expect(await refusedAt('https://evil.example')).toEqual([429, null, null, expect.anything()]);
+    expect(await refusedAt('https://evil.example')).toEqual([429, null, null, null]);
   });
 
   test.each([
