@@ -16,6 +16,7 @@ import * as upstreams from './0008-upstreams.js';
 import * as dserver from './0009-dserver.js';
 import * as permissions from './0010-permissions.js';
 import * as signingKeys from './0011-signing-keys.js';
+import * as accessEpoch from './0012-access-epoch.js';
 
 export interface Migration {
   readonly name: string;
@@ -35,4 +36,5 @@ export const migrations: readonly Migration[] = [
   { name: '0009-dserver', ...dserver },
   { name: '0010-permissions', ...permissions },
   { name: '0011-signing-keys', ...signingKeys },
+  { name: '0012-access-epoch', ...accessEpoch },
 ];

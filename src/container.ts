@@ -272,8 +272,10 @@ async function assemble(
   });
 
   const endAccess = async (accountId: string): Promise<void> => {
-    await payloads.revokeGrants({ accountId }, clock.now());
+    // In this order: what could give something new ends before what was given.
+    await accounts.beginAccessEpoch(accountId);
     await payloads.endSessions(accountId);
+    await payloads.revokeGrants({ accountId }, clock.now());
     await dserver.tokens.revoke({ accountId }, clock.now());
     await permissionService.tokens.revokeAll(accountId);
   };

@@ -3,14 +3,19 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { OneLine } from './one-line.mjs';
 
-const OLDEST = [20, 19];
+/** The oldest minor version of the majors that have too old ones. 21 ended before it learned what we ask of it. */
+const OLDEST = new Map([
+  [20, 19],
+  [21, Number.POSITIVE_INFINITY],
+  [22, 12],
+]);
 
 /** @param {string} version as in `process.versions.node` */
 export function requireNode(version) {
   const [major = 0, minor = 0] = version.split('.').map(Number);
-  if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) return;
+  if (major >= 20 && minor >= (OLDEST.get(major) ?? 0)) return;
   throw new OneLine(
-    `Postern needs Node ${OLDEST.join('.')} or newer (24 LTS is a good choice); this is Node ${version}.`,
+    `Postern needs Node 20.19, 22.12 or newer (24 LTS is a good choice); this is Node ${version}.`,
   );
 }
 

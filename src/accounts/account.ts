@@ -22,6 +22,8 @@ export interface Account {
   readonly updatedAt: number;
   /** Asked to be deleted then; until then the person may change their mind. */
   readonly deleteAt?: number | undefined;
+  /** Another one since somebody proved to be this person: then that proof is worth nothing any more. */
+  readonly accessEpoch: number;
 }
 
 /** The standard claims (OIDC Core §5.1) we hold, plus `roles`. Absent is left out, never null. */

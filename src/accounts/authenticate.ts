@@ -72,6 +72,10 @@ export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
     if (found === undefined) return { result: WRONG, reason: 'unknown_name' };
     const { account, password: kept } = found;
     if (!right || kept === undefined) return { result: WRONG, account, reason: 'wrong_password' };
+    // Hashing takes a while, and longer where many wait for it: the password may be a former one by now.
+    if ((await find(username))?.account.accessEpoch !== account.accessEpoch) {
+      return { result: WRONG, account, reason: 'changed_meanwhile' };
+    }
     if (account.disabled) return { result: WRONG, account, reason: 'disabled' };
     if (kept.expiresAt !== undefined && kept.expiresAt <= clock.now()) {
       return { result: WRONG, account, reason: 'expired' };

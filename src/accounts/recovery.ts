@@ -100,10 +100,12 @@ export function createRecovery(deps: Dependencies): Recovery {
     open: async (token) => (await owner(token)).account,
     async reset(token = '', password, info) {
       const { link, account } = await owner(token);
+      // An address that a thief asked for would be a way back in.
+      const endLinks = links.endStep(account.id, ['reset_password', 'change_email']);
       try {
         await deps.setPassword(account.id, password, info, {
           formerSetAt: link.detail.passwordSetAt,
-          also: [links.consumeStep('reset_password', token), links.endStep(account.id, ['reset_password'])],
+          also: [links.consumeStep('reset_password', token), endLinks],
         });
       } catch (error) {
         if (!(error instanceof InvalidInput)) throw error;

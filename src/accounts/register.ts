@@ -105,7 +105,8 @@ export function createRegister({ store, passwords, audit, clock }: RegisterDeps)
         throw error;
       throw usernameTaken();
     }
-    return { ...fresh.account, disabled: false, mustChangePassword: fresh.password?.mustChange ?? false };
+    const mustChangePassword = fresh.password?.mustChange ?? false;
+    return { ...fresh.account, disabled: false, mustChangePassword, accessEpoch: 0 };
   }
 
   return {

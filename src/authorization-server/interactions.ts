@@ -1,6 +1,8 @@
 import type { ParameterizedContext } from 'koa';
 import { errors, type Grant, type Interaction, type Provider } from 'oidc-provider';
+import type { Account } from '../accounts/account.js';
 import type { ClientRecord } from '../clients/client.js';
+import type { MaybeLater } from '../platform/database/maybe-later.js';
 import { PageError } from '../platform/errors/errors.js';
 import { explain } from '../platform/web/explain-error.js';
 import type { Agreed, ConsentStore } from '../stores/consent-store.js';
@@ -53,6 +55,7 @@ interface Dependencies {
   readonly consents: ConsentStore;
   readonly fromConsent: GrantLoader['fromConsent'];
   readonly restarts: Restarts;
+  readonly findAccount: (id: string) => MaybeLater<Account | undefined>;
 }
 
 interface Params {
@@ -172,6 +175,7 @@ export function createInteractions(deps: Dependencies): Interactions {
         remember: !transient,
         ...(upstream ? { upstream } : {}),
         ...(authTime === undefined ? {} : { ts: authTime }),
+        epoch: (await deps.findAccount(accountId))?.accessEpoch,
       };
       return finish(ctx, { login });
     },

@@ -373,6 +373,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
       consents,
       fromConsent: grants.fromConsent,
       restarts,
+      findAccount: deps.findAccount,
     }),
     tokens: createTokens(current),
     clientTests: testRunner.tests({ current, askToken: ownTokenEndpoint }),

@@ -37,7 +37,7 @@ export interface Profile {
 export type ProfileSources = Readonly<Partial<Record<keyof Profile, string>>>;
 
 export interface NewAccount {
-  readonly account: Omit<Account, 'disabled' | 'mustChangePassword'>;
+  readonly account: Omit<Account, 'disabled' | 'mustChangePassword' | 'accessEpoch'>;
   readonly usernameKey: string;
   readonly password?: StoredPassword | undefined;
   readonly createdBy: string;
@@ -72,7 +72,9 @@ export interface AccountStore {
     address: { readonly email: string | undefined; readonly verified: boolean; readonly at: number },
     former?: { readonly email: string | undefined },
   ): Step;
-  /** `false`: the password was set again since `formerSetAt`, or the account is gone. */
+  /** What was proven so far, and is no session yet, becomes none. */
+  beginAccessEpoch(id: string): Promise<void>;
+  /** Begins an epoch too. `false`: the password was set again since `formerSetAt`, or the account is gone. */
   setPassword(
     id: string,
     password: StoredPassword,
@@ -111,6 +113,7 @@ interface JoinedRow {
   profile_sources: string | null;
   email_proven_at: number | string | null;
   delete_at: number | string | null;
+  access_epoch: number;
   role: string | null;
 }
 
@@ -127,6 +130,7 @@ export function createAccountStore(database: Database): AccountStore {
   const read = async (accounts: Knex.QueryBuilder): Promise<Credentials[]> =>
     toCredentials(await database.all<JoinedRow>(joined(accounts)));
   const table = () => sql('accounts');
+  const nextEpoch = () => sql.raw('access_epoch + 1');
   const byId = database.reader<JoinedRow>(joined(table().where({ id: '' })));
   const byUsernameKey = database.reader<JoinedRow>(joined(table().where({ username_key: '' })));
   const only = (rows: JoinedRow[]): Credentials | undefined => toCredentials(rows)[0];
@@ -186,11 +190,15 @@ export function createAccountStore(database: Database): AccountStore {
       });
       return { query, guard: true };
     },
+    async beginAccessEpoch(id) {
+      await database.run(table().where({ id }).update({ access_epoch: nextEpoch() }));
+    },
     setPassword(id, password, formerSetAt, also) {
       const unchanged = table()
         .where({ id })
         .where({ password_set_at: formerSetAt ?? null });
-      return database.write([{ query: unchanged.update(passwordRow(password)), guard: true }, ...also]);
+      const query = unchanged.update({ ...passwordRow(password), access_epoch: nextEpoch() });
+      return database.write([{ query, guard: true }, ...also]);
     },
     setProfile(id, { profile, sources, at }, formerUpdatedAt, also) {
       const query = table()
@@ -276,6 +284,7 @@ const toAccount = (row: JoinedRow, roles: readonly string[]): Account => ({
   createdAt: Number(row.created_at),
   updatedAt: Number(row.updated_at),
   deleteAt: row.delete_at === null ? undefined : Number(row.delete_at),
+  accessEpoch: row.access_epoch,
 });
 
 const toPassword = (row: JoinedRow): StoredPassword | undefined =>

@@ -420,6 +420,16 @@ describe('changing the address', () => {
     );
   });
 
+  test('a reset of the password ends a change that was asked for before: it may have been a thief', async () => {
+    const { browser, email, id } = await signedIn();
+    await change(browser, 'waiting@example.org');
+    const asked = linkIn(mail.to('waiting@example.org'));
+    await ask(email);
+    await use(linkIn(mail.to(email)), { new_password: NEW_PASSWORD });
+    expect((await createBrowser().get(asked)).status).toBe(410);
+    expect(await accountOf(id)).toMatchObject({ email });
+  });
+
   test('the undo link works for days and not for ever; the confirmation for two hours', async () => {
     const { browser, email } = await signedIn();
     await change(browser, 'days@example.org');

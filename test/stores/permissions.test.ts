@@ -55,7 +55,7 @@ describeOnBothDatabases('the permission service', (open) => {
     };
     const made = { account: fresh, usernameKey: username, createdBy: 'cli' };
     await createAccountStore(database).insert(made, []);
-    return { ...fresh, disabled: false, mustChangePassword: false };
+    return { ...fresh, disabled: false, mustChangePassword: false, accessEpoch: 0 };
   }
   const hints = (username: string, providerId = 'google:1') => ({ username, providerId });
   const nameOf = async (accountId: string) => (await store.findByAccount(accountId))?.username;

@@ -36,7 +36,9 @@ export function createTurnSnapshot(handle: BetterSqlite3.Database): TurnSnapshot
 
   return {
     begin() {
-      const turn = nodeTiming.uvMetricsInfo.loopCount;
+      const { loopCount, events } = nodeTiming.uvMetricsInfo;
+      // A loop that finds very many events at once looks again before its turn ends.
+      const turn = loopCount + events;
       if (open && turn === begunIn) return number;
       end();
       // Inside a unit, reads belong to it.

@@ -23,6 +23,8 @@ const SPOKEN_FOR_CLIENT = [
   /^x-request-id$/,
 ];
 
+const MOST_HOPS = 50;
+
 /** @param list addresses and CIDR ranges, already validated by the settings. */
 export function createTrustedProxies(list: readonly string[]): TrustedProxies {
   const trusted = blockListOf(list);
@@ -49,7 +51,8 @@ export function createTrustedProxies(list: readonly string[]): TrustedProxies {
 
   function walk(peer: string, forwardedFor: string): string {
     let client = peer;
-    for (const hop of forwardedFor.split(',').reverse()) {
+    // From the right, where the proxies wrote; what stands on the left is anybody's.
+    for (const hop of forwardedFor.split(',').slice(-MOST_HOPS).reverse()) {
       const address = plainAddress(hop);
       // An unreadable hop ends the walk: what stands left of it proves nothing.
       if (address === undefined) break;
@@ -63,7 +66,7 @@ export function createTrustedProxies(list: readonly string[]): TrustedProxies {
     apply(req) {
       const peer = peerOf(req);
       if (peer.trusted) {
-        const address = walk(peer.address, headerOf(req, 'x-forwarded-for').slice(0, 2000));
+        const address = walk(peer.address, headerOf(req, 'x-forwarded-for'));
         (req as Carrier)[own] = address;
         keepCleanForms(req, address);
       } else {

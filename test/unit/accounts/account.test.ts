@@ -7,6 +7,7 @@ const bare: Account = {
   emailVerified: false,
   disabled: false,
   mustChangePassword: false,
+  accessEpoch: 0,
   roles: [],
   createdAt: 1_700_000_000_000,
   updatedAt: 1_700_000_001_999,

@@ -20,6 +20,7 @@ function person(username: string, more: Partial<Account> = {}, password: object 
     emailVerified: false,
     disabled: false,
     mustChangePassword: false,
+    accessEpoch: 0,
     roles: [],
     createdAt: 1,
     updatedAt: 1,
@@ -67,7 +68,7 @@ function setUp() {
   });
   const tryIt = (username: string, password: string, ip = home.ip) =>
     authenticate({ username, password }, { ...home, ip });
-  return { clock, argon2, audit, looked, store, tryIt };
+  return { clock, argon2, audit, looked, people, store, tryIt };
 }
 
 describe('one answer and one hash for everything that is wrong (A112)', () => {
@@ -112,6 +113,18 @@ describe('right passwords', () => {
     expect(await tryIt('carl', 'wrong password')).toEqual({ outcome: 'wrong' });
     expect(await tryIt('carl', RIGHT)).toMatchObject({ outcome: 'must_change', passwordSetAt: 1 });
   });
+});
+
+test('a password that is changed while it is being checked is wrong by then, and is counted', async () => {
+  const { tryIt, argon2, people, audit, store } = setUp();
+  const { verify } = argon2;
+  argon2.verify = async (stored, password) => {
+    people.set('anna', person('anna', { accessEpoch: 1 }, { hash: 'hash of another' }));
+    return verify(stored, password);
+  };
+  expect(await tryIt('anna', RIGHT)).toEqual({ outcome: 'wrong' });
+  expect(audit.events.at(-1)?.detail).toEqual({ reason: 'changed_meanwhile' });
+  expect([...store.rows.values()].map(({ points }) => points)).toEqual([1, 1]);
 });
 
 describe('throttle (contract §6)', () => {

@@ -25,6 +25,7 @@ function counted() {
     emailVerified: true,
     disabled: false,
     mustChangePassword: false,
+    accessEpoch: 0,
     roles: [],
     createdAt: 1,
     updatedAt: 1,

@@ -53,6 +53,13 @@ describe('a trusted proxy', () => {
     ['IPv4 with a port', '10.1.1.1', '203.0.113.9:5123', '203.0.113.9'],
     ['a dual-stack peer', '::ffff:10.1.1.1', '203.0.113.9', '203.0.113.9'],
     ['an IPv6 peer', 'fd00::1', '203.0.113.9', '203.0.113.9'],
+    [
+      'what the client wrote does not crowd out what the proxy wrote',
+      '10.1.1.1',
+      `${'1'.repeat(1992)},9.9.9.9, 203.0.113.9`,
+      '203.0.113.9',
+    ],
+    ['nor do very many hops', '10.1.1.1', `${'9.9.9.9,'.repeat(1000)} 203.0.113.9`, '203.0.113.9'],
   ])('%s', (_name, peer, header, client) => {
     expect(clientOf(peer, header)).toBe(client);
   });
