@@ -168,8 +168,7 @@ function pages(container: Container): Record<string, Router> {
     accounts,
     authenticate: container.authenticate,
     showSignIn: (ctx, next) => signInPages.show(ctx, accountPages.signInPlace(next)),
-    async signedOut({ accountId, uid }, info) {
-      await container.dserver.ledger.endSessions(accountId, { only: uid });
+    async signedOut({ accountId }, info) {
       await audit.record({ event: 'account.sign_out', outcome: 'success', accountId, ...info });
     },
     mails: container.byMail.postman.available,

@@ -12,6 +12,7 @@ import {
 import { bootstrapAdmin, type Bootstrapped } from './accounts/bootstrap-admin.js';
 import { type ByMail, createByMail } from './accounts/by-mail.js';
 import { createDisableAccounts, type DisableAccounts } from './accounts/disable.js';
+import { createEndAccess } from './accounts/end-access.js';
 import { createEditProfile, type EditProfile } from './accounts/edit-profile.js';
 import { createExportAccount, type ExportAccount } from './accounts/export-account.js';
 import { createLeaving, type Leaving } from './accounts/leaving.js';
@@ -241,6 +242,7 @@ async function assemble(
         // What is told of a session must not stand in the way of using it.
         .catch((err: unknown) => log.warn({ err }, 'a session could not be noted')),
     signedIn: (session, described) => upstreamSide.login.sessions.signedIn(session, described),
+    sessionEnded: ({ accountId, uid }) => dserver.ledger.endSessions(accountId, { only: uid }),
     upstreamTokenClients: new Set(upstreams.list().flatMap(({ tokenClients }) => tokenClients)),
     clock,
     log,
@@ -271,14 +273,7 @@ async function assemble(
     log,
   });
 
-  const endAccess = async (accountId: string): Promise<void> => {
-    // In this order: what could give something new ends before what was given.
-    await accounts.beginAccessEpoch(accountId);
-    await payloads.endSessions(accountId);
-    await payloads.revokeGrants({ accountId }, clock.now());
-    await dserver.tokens.revoke({ accountId }, clock.now());
-    await permissionService.tokens.revokeAll(accountId);
-  };
+  const endAccess = createEndAccess({ accounts, payloads, dserver, permissionService, clock });
   const links = createLinkStore(database);
   const postman = openPostman({ config, viewsDirs: web.viewsDirs, log, audit });
   const byMail = createByMail({

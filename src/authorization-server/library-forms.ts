@@ -1,5 +1,6 @@
 import type { Context, Middleware } from 'koa';
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
+import { sameText } from '../platform/crypto/ids.js';
 import type { OriginRule } from '../platform/web/origin.js';
 import { ROUTES } from './configuration.js';
 
@@ -30,5 +31,5 @@ export function guardLibraryForms({ origin, current }: Dependencies): Middleware
 export function isStaleForm(ctx: KoaContextWithOIDC): boolean {
   if (ctx.method !== 'POST' || !FORMS.has(ctx.path)) return false;
   const { xsrf } = (ctx.oidc.params ?? {}) as { xsrf?: string };
-  return !xsrf || xsrf !== ctx.state.formSecret;
+  return !xsrf || !sameText(xsrf, String(ctx.state.formSecret));
 }

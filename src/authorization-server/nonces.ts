@@ -2,6 +2,7 @@ import { type Client, errors, type KoaContextWithOIDC } from 'oidc-provider';
 import type { ClientRecord } from '../clients/client.js';
 import type { Clock } from '../platform/crypto/clock.js';
 import { sha256 } from '../platform/crypto/ids.js';
+import { PageError } from '../platform/errors/errors.js';
 import type { PayloadStore } from '../stores/payload-store.js';
 import type { UnitsOfWork } from './unit-of-work.js';
 
@@ -12,9 +13,12 @@ import type { UnitsOfWork } from './unit-of-work.js';
 export interface Nonces {
   /** @throws {errors.InvalidRequest} naming the box */
   check(ctx: KoaContextWithOIDC): Promise<void>;
-  /** Notes the nonce of a request that is being answered, with the request's own writes. */
+  /** Notes the nonce of a request that is being answered, before the request's own writes. */
   spend(ctx: KoaContextWithOIDC): void;
 }
+
+/** Two requests that met: each had looked before the other was answered. */
+const MET = 'The application sent the same request twice at the same moment. Go back to it and try again.';
 
 /** As long as an application may reasonably wait for its answer. */
 const REMEMBERED_MS = 24 * 60 * 60_000;
@@ -56,9 +60,10 @@ export function createNonces({ payloads, units, recordOf, clock }: Dependencies)
     spend(ctx) {
       const { nonce } = paramsOf(ctx);
       if (!nonce || !isAsked(ctx)) return;
-      const key = keyOf(ctx, nonce);
-      units.of(ctx)?.plain.put.set(key, {
-        key,
+      const writes = units.of(ctx);
+      if (!writes) return;
+      const row = {
+        key: keyOf(ctx, nonce),
         kind: 'ReplayDetection',
         grantKey: null,
         sessionUid: null,
@@ -68,7 +73,8 @@ export function createNonces({ payloads, units, recordOf, clock }: Dependencies)
         expiresAt: clock.now() + REMEMBERED_MS,
         payload: '{}',
         sealed: null,
-      });
+      } as const;
+      writes.once = { row, refusal: () => new PageError(400, 'invalid_request', 'Asked twice', MET) };
     },
   };
 }

@@ -146,6 +146,8 @@ export interface AuthorizationServerDependencies {
   /** Told of each signed-in browser that comes by; never throws. */
   readonly sessionSeen: (ctx: ParameterizedContext, session: SeenSession) => Promise<void>;
   readonly signedIn: SignedIn;
+  /** Told of each signed-in session that ends, after it has. */
+  readonly sessionEnded: (session: SeenSession) => Promise<void>;
   /** Who may ask for `upstream_token`. */
   readonly upstreamTokenClients: ReadonlySet<string>;
   readonly pages: Pages;
@@ -303,6 +305,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
       ttl: anonymousSession(config),
       secure,
       names: createSecretBox(secrets, 'session-uid'),
+      ended: deps.sessionEnded,
     });
     if (config.legacyFlows.includes('password')) {
       provider.registerGrantType(GRANT_TYPE, createPasswordGrant(provider, deps.password), PARAMETERS, [

@@ -3,6 +3,7 @@ import { Provider, type Session } from 'oidc-provider';
 import { sha256 } from '../platform/crypto/ids.js';
 import type { SecretBox } from '../platform/crypto/secret-box.js';
 import type { PayloadStore } from '../stores/payload-store.js';
+import type { SeenSession } from './browser-session.js';
 import type { UnitsOfWork } from './unit-of-work.js';
 
 /**
@@ -17,6 +18,8 @@ interface Rules {
   readonly secure: boolean;
   /** Purpose `session-uid`. */
   readonly names: Pick<SecretBox, 'name'>;
+  /** Told of each signed-in session that ends, wherever somebody signs out. */
+  readonly ended: (session: SeenSession) => Promise<void>;
 }
 
 type Login = Parameters<Session['loginAccount']>[0];
@@ -43,6 +46,8 @@ export function installSessionRules(provider: Provider, rules: Rules): void {
     await rules.units.write((unit) => void unit.end.add(this.uid));
     this.destroyed = true;
     this.emit('destroyed');
+    const { accountId, uid } = this;
+    if (accountId) await rules.ended({ accountId, uid });
   }
 
   /**

@@ -2,7 +2,7 @@ import type { ParameterizedContext } from 'koa';
 import { Provider } from 'oidc-provider';
 import { type PosternError, Unavailable } from '../platform/errors/errors.js';
 import type { MaybeLater } from '../platform/database/maybe-later.js';
-import type { Company, PayloadStore, PayloadUnit } from '../stores/payload-store.js';
+import type { Company, PayloadRow, PayloadStore, PayloadUnit } from '../stores/payload-store.js';
 import type { Attendant } from './lanes.js';
 
 /**
@@ -17,6 +17,8 @@ export class RequestWrites {
   /** An error of ours (throttled, database busy) that passed through the library, which answers 500 to it. */
   failure: PosternError | undefined;
   session: ReadSession | undefined;
+  /** A row that may be there once only: where another request was first, nothing of this one is written. */
+  once: { readonly row: PayloadRow; readonly refusal: () => PosternError } | undefined;
   /** Read with the token this request is about, and not asked for yet. */
   company: Partial<Company> = {};
   /** Made when it is wanted: most requests of programs write nothing here. */
@@ -80,6 +82,8 @@ export function createUnitsOfWork(store: PayloadStore): UnitsOfWork {
   async function settle(ctx: ParameterizedContext, writes: RequestWrites): Promise<void> {
     try {
       if (writes.failure) throw writes.failure;
+      const { once } = writes;
+      if (once && !(await store.once(once.row))) throw once.refusal();
       // A plain unit has no guards, so it cannot be refused, only fail.
       if (writes.hasPlain) await store.apply(writes.plain);
     } catch (error) {

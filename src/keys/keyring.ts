@@ -23,16 +23,25 @@ export async function createKeyring(
   // Read before the keys: a change that comes between is seen at the next look.
   let mark = await stored.mark();
   let keys = await stored.load();
+  let looking = Promise.resolve();
+
+  async function look(): Promise<void> {
+    const seen = await stored.mark();
+    if (seen === mark) return;
+    keys = await stored.load();
+    mark = seen;
+    for (const listener of listeners) listener(keys);
+  }
+
   return {
     keys: () => keys,
     publicKeys: () => publicJwks(keys),
     onChange: (listener) => void listeners.push(listener),
-    async refresh() {
-      const seen = await stored.mark();
-      if (seen === mark) return;
-      keys = await stored.load();
-      mark = seen;
-      for (const listener of listeners) listener(keys);
+    refresh() {
+      // One after the other: of two that overlap the earlier might end last and bring a revoked key back.
+      const turn = looking.then(look);
+      looking = turn.catch(() => {});
+      return turn;
     },
   };
 }

@@ -168,6 +168,23 @@ describe('row 20, 21: signing out', () => {
     expect((await browser.get(server.url('/auth/logout'))).status).toBe(302);
   });
 
+  test('signing out at the authorization server, or signing in as somebody else, ends the tokens as well', async () => {
+    const isValid = async (token: string) =>
+      (await postJson(server, '/auth/verify', { token })).status === 200;
+    const browser = createBrowser();
+    const token = tokenIn(await login(browser));
+    const elsewhere = tokenIn(await login(createBrowser()));
+    const page = await browser.get(server.url('/oauth/end_session'));
+    await browser.submit(page, '/oauth/end_session/confirm', { logout: 'yes' });
+    expect([await isValid(token), await isValid(elsewhere)]).toEqual([false, true]);
+
+    const shared = createBrowser();
+    const former = tokenIn(await login(shared));
+    await server.createAccount('next-person');
+    await signIn(server, shared, 'next-person');
+    expect([await isValid(former), await isValid(elsewhere)]).toEqual([false, true]);
+  });
+
   test('a program’s POST is answered in JSON', async () => {
     const browser = createBrowser();
     await signIn(server, browser);

@@ -3,6 +3,7 @@
  * the same moment, RACE_ROUNDS times. Never two winners (of a refresh: two successors), never a 5xx, losers
  * get the error of the object, and what the winner got is afterwards all live or all dead.
  */
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -53,6 +54,8 @@ interface World {
   readonly racers: Racers;
   readonly browser: Browser;
   readonly web: TestClient;
+  /** Its requests name a nonce, each another one. */
+  readonly noncer: TestClient;
   readonly machine: TestClient;
   readonly signer: TestClient;
   readonly key: ProofKey;
@@ -124,6 +127,21 @@ async function deviceCodeOf({ server, web, browser }: World): Promise<string> {
   // Agreed to before, for the code.
   if (!done.text.includes('view-device-done')) throw new Error(`not approved: ${done.status} ${done.text}`);
   return body.device_code;
+}
+
+const codeAt = ({ location }: RaceAnswer): string | undefined =>
+  location ? (new URL(location).searchParams.get('code') ?? undefined) : undefined;
+
+async function redeemed(server: TestServer, client: TestClient, answer: RaceAnswer): Promise<Tokens> {
+  const form = {
+    grant_type: 'authorization_code',
+    code: codeAt(answer) as string,
+    redirect_uri: REDIRECT_URI,
+    code_verifier: PKCE.verifier,
+  };
+  const { status, body } = await post(server, '/oauth/token', form, client);
+  if (status !== 200) throw new Error(`the code that was won is not good: ${JSON.stringify(body)}`);
+  return body;
 }
 
 /** The cookies of the signed-in browser, for a request that does not come from it. */
@@ -205,22 +223,33 @@ const OBJECTS: OneTime[] = [
       const query = new URLSearchParams({ client_id: world.web.clientId, request_uri: body.request_uri });
       return { path: `/oauth/authorize?${query}`, headers: { cookie: cookies(world) } };
     },
-    won: ({ location }) => (location ? (new URL(location).searchParams.get('code') ?? undefined) : undefined),
+    won: codeAt,
     winners: 1,
     // The later ones find it used before its redirect URI is known, and are told without a redirect.
     losers: ['303 invalid_request_uri', '400 invalid_request_uri'],
-    async collect({ server, web }, { location }) {
-      const code = new URL(location as string).searchParams.get('code') as string;
-      const form = {
-        grant_type: 'authorization_code',
-        code,
+    collect: (world, answer) => redeemed(world.server, world.web, answer),
+    fate: 'live',
+  },
+  {
+    name: "nonce of a client whose 'Require nonce' box is ticked",
+    setting: GRACE,
+    async prepare(world) {
+      const query = new URLSearchParams({
+        client_id: world.noncer.clientId,
+        response_type: 'code',
         redirect_uri: REDIRECT_URI,
-        code_verifier: PKCE.verifier,
-      };
-      const { status, body } = await post(server, '/oauth/token', form, web);
-      if (status !== 200) throw new Error(`the code that was won is not good: ${JSON.stringify(body)}`);
-      return body;
+        scope: 'openid profile',
+        code_challenge: PKCE.challenge,
+        code_challenge_method: 'S256',
+        nonce: randomUUID(),
+      });
+      return { path: `/oauth/authorize?${query}`, headers: { cookie: cookies(world) } };
     },
+    won: codeAt,
+    winners: 1,
+    // One that comes later is told by the redirect, one that meets the winner by a page.
+    losers: ['303 invalid_request', '400 invalid_request'],
+    collect: (world, answer) => redeemed(world.server, world.noncer, answer),
     fate: 'live',
   },
   {
@@ -407,6 +436,10 @@ async function createWorld(server: TestServer, racers: Racers): Promise<World> {
   const web = await server.createClient({
     grant_types: ['authorization_code', 'refresh_token', DEVICE_GRANT],
   });
+  const noncer = await server.createClient(
+    { grant_types: ['authorization_code'] },
+    { options: { requireNonce: true } },
+  );
   const machine = await server.createClient(unattended, { resourceServer: true });
   const signer = await server.createClient({
     ...unattended,
@@ -416,8 +449,9 @@ async function createWorld(server: TestServer, racers: Racers): Promise<World> {
   });
   const browser = createBrowser();
   await signIn(server, browser);
-  const world = { server, racers, browser, web, machine, signer, key, chain: undefined };
+  const world = { server, racers, browser, web, noncer, machine, signer, key, chain: undefined };
   await codeOf(world);
+  await getCode(server, noncer, { nonce: 'agreed to' }, { browser });
   return world;
 }
 

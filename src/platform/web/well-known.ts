@@ -32,8 +32,8 @@ export function createWellKnownRoutes(settings: {
   });
   if (securityContact) {
     // RFC 9116: both Contact and Expires are required.
-    const expires = new Date(clock.now() + YEAR_MS).toISOString();
     router.get('/.well-known/security.txt', (ctx) => {
+      const expires = new Date(clock.now() + YEAR_MS).toISOString();
       ctx.type = 'text/plain';
       ctx.body = `Contact: ${securityContact}\nExpires: ${expires}\nCanonical: ${issuer}/.well-known/security.txt\n`;
     });
