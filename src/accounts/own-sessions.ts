@@ -72,8 +72,9 @@ export function createOwnSessions({
   return {
     async saw({ sessionUid, accountId, ip, userAgent }) {
       const now = clock.now();
-      if (!isNews(`${sessionUid} ${accountId} ${ip}`, now)) return;
-      await facts.see({
+      const key = `${sessionUid} ${accountId} ${ip}`;
+      if (!isNews(key, now)) return;
+      const fact = {
         id: newId(),
         sessionUid,
         accountId,
@@ -82,6 +83,11 @@ export function createOwnSessions({
         firstSeenAt: now,
         lastSeenAt: now,
         expiresAt: now + ttl * 1000,
+      };
+      await facts.see(fact).catch((error: unknown) => {
+        // It is still to be written down.
+        written.delete(key);
+        throw error;
       });
     },
     list: (accountId) => facts.listLive(accountId, clock.now()),

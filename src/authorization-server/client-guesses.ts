@@ -20,14 +20,14 @@ export interface ClientGuesses {
 
 const QUARTER = 900;
 
-export const GUESSES_BY_CLIENT: ThrottleRule = {
+const GUESSES_BY_CLIENT: ThrottleRule = {
   name: 'client-guess',
   points: 60,
   windowSeconds: QUARTER,
   blockSeconds: QUARTER,
 };
 /** Whatever the clients, unknown ones too. */
-export const GUESSES_BY_ADDRESS: ThrottleRule = {
+const GUESSES_BY_ADDRESS: ThrottleRule = {
   ...GUESSES_BY_CLIENT,
   name: 'client-guess-address',
   points: 600,

@@ -7,14 +7,14 @@ import type { ClientRecord } from '../clients/client.js';
  */
 
 /** The scopes of `requested` that are in `registered`, in the order asked; `undefined` when none is left. */
-export function narrowScope(requested: string, registered: string | undefined): string | undefined {
+function narrowScope(requested: string, registered: string | undefined): string | undefined {
   const allowed = new Set(registered?.split(' '));
   const kept = requested.split(' ').filter((scope) => allowed.has(scope));
   return kept.length > 0 ? [...new Set(kept)].join(' ') : undefined;
 }
 
 /** Whether a client may have a scope that it registered: some are for clients that the operator named. */
-export type MayAsk = (clientId: string, scope: string) => boolean;
+type MayAsk = (clientId: string, scope: string) => boolean;
 
 const askable = (registered: string | undefined, clientId: string, mayAsk: MayAsk): string | undefined =>
   registered

@@ -6,7 +6,7 @@ import type { Form } from './body.js';
 import type { OriginRule } from './origin.js';
 
 /** The name of the hidden field; templates take it from `partials/csrf.ejs`. */
-export const CSRF_FIELD = 'csrf';
+const CSRF_FIELD = 'csrf';
 
 /**
  * The token of our own forms: an HMAC over a random cookie of this browser. It needs no session, so it

@@ -1,7 +1,7 @@
 import type { Context } from 'koa';
 import { PosternError } from '../errors/errors.js';
 
-/** What a program sent, with its members as they were; `undefined` where it sent nothing. */
+/** What a program sent, with its members as they were. */
 export type JsonBody = Readonly<Record<string, unknown>>;
 
 const MAX_BYTES = 56 * 1024;

@@ -1,15 +1,11 @@
-import type { Context, Middleware } from 'koa';
+import type { Context } from 'koa';
 import { PageError } from '../errors/errors.js';
 
 /** Whether a form post comes from a page of ours, as far as the browser tells. */
 export interface OriginRule {
   /** Throws a 403 page for a post that another site caused. */
   require(ctx: Context): void;
-  /** The same for every unsafe method below it: for pages whose forms are not ours to check. */
-  readonly middleware: Middleware;
 }
-
-const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /** @param settings `acceptedHosts` as `host[:port]`; pages may be served under each of them. */
 export function createOriginRule(settings: {
@@ -21,19 +17,13 @@ export function createOriginRule(settings: {
     [settings.issuer, ...settings.acceptedHosts.map((host) => `${protocol}//${host}`)].map(asOrigin),
   );
 
-  function require(ctx: Context): void {
-    const origin = ctx.get('Origin');
-    const site = ctx.get('Sec-Fetch-Site');
-    // `same-site` is refused too: a neighbour under the same registrable domain is not us.
-    const foreign = site !== '' && site !== 'same-origin' && site !== 'none';
-    if (foreign || (origin !== '' && !ours.has(origin))) throw crossSite(origin, site);
-  }
-
   return {
-    require,
-    middleware: (ctx, next) => {
-      if (!SAFE.has(ctx.method)) require(ctx);
-      return next();
+    require(ctx) {
+      const origin = ctx.get('Origin');
+      const site = ctx.get('Sec-Fetch-Site');
+      // `same-site` is refused too: a neighbour under the same registrable domain is not us.
+      const foreign = site !== '' && site !== 'same-origin' && site !== 'none';
+      if (foreign || (origin !== '' && !ours.has(origin))) throw crossSite(origin, site);
     },
   };
 }

@@ -1,8 +1,10 @@
-/** The scopes of Postern's own as a person would say them. */
 /** For fetching the token an account has at an upstream; see `resource-server/upstream-token.ts`. */
 export const UPSTREAM_TOKEN_SCOPE = 'upstream_token';
 
-// A Map, because scope names are anybody's: `constructor` is one too.
+/**
+ * The scopes of Postern's own as a person would say them. A Map, because scope names are anybody's: `constructor`
+ * is one too.
+ */
 const TEXTS: ReadonlyMap<string, string> = new Map(
   Object.entries({
     openid: 'Know which account you are signed in with',
