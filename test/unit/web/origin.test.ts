@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { createOriginRule } from '../../../src/platform/web/origin.js';
 import { fakeContext, thrownBy } from './fake-context.js';
 
