@@ -31,7 +31,7 @@ export type SignInResult =
  */
 export type Authenticate = (attempt: SignInAttempt, info: RequestInfo) => Promise<SignInResult>;
 
-/** 10 wrong ones per account, 50 per address in 15 minutes; then nothing for 15 minutes (contract §6). */
+/** 10 wrong ones per account, 50 per address in 15 minutes; then nothing for 15 minutes. */
 export const SIGN_IN_BY_ACCOUNT: ThrottleRule = {
   name: 'sign-in-account',
   points: 10,
@@ -65,7 +65,7 @@ export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
     return store.findCredentials({ usernameKey: usernameKey(username) });
   }
 
-  /** The password is hashed whatever was found, so the time tells nothing (A112). */
+  /** The password is hashed whatever was found, so the time tells nothing. */
   async function judge({ username, password }: SignInAttempt): Promise<Judgement> {
     const found = await find(username);
     const right = await passwords.verify(found?.password?.hash, password);

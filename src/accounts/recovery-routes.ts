@@ -79,7 +79,7 @@ export function createRecoveryRoutes(deps: Dependencies): Router {
       if (!(error instanceof InvalidInput)) throw error;
       return showForgot(ctx, identifier, error.faults);
     }
-    // The same words whoever was asked for (A112).
+    // The same words whoever was asked for.
     seeOther(ctx, '/forgot-password/sent');
   });
 

@@ -10,7 +10,7 @@ import { emailFault, nameFault } from './profile-rules.js';
 import { roleFault } from './role-names.js';
 import { cleanUsername, strangerFault, usernameFault, usernameKey } from './usernames.js';
 
-/** What a stranger may say on `/signup`; whatever else a form carries does not get here (A105). */
+/** What a stranger may say on `/signup`; whatever else a form carries does not get here. */
 export interface SignUp {
   readonly username: string;
   readonly password: string;

@@ -6,7 +6,7 @@ const MAX_CHARACTERS = 64;
 const HIDDEN = /[\p{C}\p{Default_Ignorable_Code_Point}\p{Bidi_Control}]/u;
 const BLANK = /[\s\p{Z}]/u;
 
-// An ORCID iD names one researcher to dserver; nobody may claim it by typing it (contract §7).
+// An ORCID iD names one researcher to dserver; nobody may claim it by typing it.
 const ORCID = /^(\d{4}-?){3}\d{3}[\dx]$/;
 const EMAIL = /^[^@]+@[^@]+$/;
 

@@ -1,5 +1,5 @@
 /**
- * `/admin`: what only administrators see, to read (seed row 106). A section is one line in the list that
+ * `/admin`: what only administrators see, to read. A section is one line in the list that
  * `app.ts` gives and a page behind `AdminPages.only`.
  */
 import Router from '@koa/router';

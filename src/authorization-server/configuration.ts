@@ -66,7 +66,7 @@ export function staticConfiguration(config: Config, cookieKeys: readonly Buffer[
   const cookie = { signed: true, httpOnly: true, overwrite: true, sameSite: 'lax', secure } as const;
   return {
     routes: ROUTES,
-    // `auth_time` in every ID Token, as the seed's clients expect it; UserInfo has none to give.
+    // `auth_time` in every ID Token, as clients of the originals expect it; UserInfo has none to give.
     claims: { ...CLAIMS, openid: [...CLAIMS.openid, 'auth_time'], acr: null, iss: null, sid: null },
     scopes: [...SCOPES],
     responseTypes: [...responseTypes(config)],
@@ -83,7 +83,7 @@ export function staticConfiguration(config: Config, cookieKeys: readonly Buffer[
       clientAuthSigningAlgValues: ['HS256', 'HS384', 'HS512', 'RS256', 'PS256', 'ES256', 'EdDSA'],
       dPoPSigningAlgValues: ['ES256', 'RS256', 'PS256', 'EdDSA'],
     },
-    // The seed's clients read their claims from the ID Token, as with most providers.
+    // Clients of the originals read their claims from the ID Token, as with most providers.
     conformIdTokenClaims: false,
     // OAuth 2.1 §4.1.3: the redirect URI is always said.
     allowOmittingSingleRegisteredRedirectUri: false,
@@ -95,9 +95,9 @@ export function staticConfiguration(config: Config, cookieKeys: readonly Buffer[
       short: cookie,
     },
     interactions: { url: (_ctx: KoaContextWithOIDC, { uid }: Interaction) => `/interaction/${uid}` },
-    // Every refresh rotates (`contract.md` §6); the library would wait until 70 % of the lifetime.
+    // Every refresh rotates; the library would wait until 70 % of the lifetime.
     rotateRefreshToken: true,
-    // Revoking is always one tombstone on the Grant row (`storage-design.md` d.4).
+    // Revoking is always one tombstone on the Grant row.
     revokeGrantPolicy: () => true,
     // The defaults are boundless.
     fetchResponseBodyLimits: { jwks_uri: 64 * 1024, sector_identifier_uri: 64 * 1024 },

@@ -6,7 +6,7 @@ import type { Clock } from '../platform/crypto/clock.js';
 import { ROUTES } from './configuration.js';
 
 /**
- * Which pages may call us from a browser (`contract.md` §6): those at an origin that a browser client
+ * Which pages may call us from a browser: those at an origin that a browser client
  * registered a redirect URI at, or named among its allowed origins. Where a request names its client, the library asks about that client;
  * discovery, keys, preflights and refusals name none, and there the library would let every origin in.
  */

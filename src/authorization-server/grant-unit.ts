@@ -10,7 +10,7 @@ import { newUnit, type UnitsOfWork } from './unit-of-work.js';
 /**
  * The unit of work around a grant handler: everything it writes is applied as one atomic unit, or nothing
  * is. Guards: the grant lives (`alive`), the one-time object is unused (`use`). No lock is held while
- * tokens are signed. A refresh repeated within grace gets the winner's answer (`contract.md` §6).
+ * tokens are signed. A refresh repeated within grace gets the winner's answer.
  */
 
 export type GrantHandler = (ctx: TokenEndpointGrantContext) => Promise<void> | void;

@@ -4,7 +4,7 @@ import { OAuthError } from '../platform/errors/errors.js';
 import { readBody, tooLarge } from './read-body.js';
 
 /**
- * The library reads urlencoded bodies only; the seed's curl line sends multipart. On the protocol's POST
+ * The library reads urlencoded bodies only; the originals' curl line sends multipart. On the protocol's POST
  * endpoints a multipart body without files is turned into the urlencoded one it stands for.
  */
 const LIMIT = 56 * 1024;

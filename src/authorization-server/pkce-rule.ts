@@ -2,7 +2,7 @@ import { type Client, errors, type KoaContextWithOIDC } from 'oidc-provider';
 import type { ClientRecord } from '../clients/client.js';
 import type { Config } from '../platform/config/config.js';
 
-/** The PKCE rule of `contract.md` §6. The refusal names the box that asked for it. */
+/** Who has to use PKCE (RFC 7636). The refusal names the box that asked for it. */
 export function requirePkce(config: Pick<Config, 'requirePkce'>, recordOf: (client: Client) => ClientRecord) {
   return (ctx: KoaContextWithOIDC, client: Client): boolean => {
     const byBox = recordOf(client).requirePkce;

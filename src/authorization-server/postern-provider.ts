@@ -68,7 +68,7 @@ function pinUrls(provider: Provider): void {
   Object.assign(provider.OIDCContext.prototype, { urlFor });
 }
 
-/** `at_hash` in ID Tokens from the token endpoint too, as the seed's clients expect (OIDC Core §3.1.3.6). */
+/** `at_hash` in ID Tokens from the token endpoint too, as clients of the originals expect (OIDC Core §3.1.3.6). */
 function hashAccessTokens(provider: Provider): void {
   // On the token itself: a WeakMap that grows and shrinks with every request keeps the collector busy.
   const value = Symbol('value');

@@ -5,7 +5,7 @@ import { readBody } from './read-body.js';
 
 /** What is seen to before the library gets a request; each says what the library would do. */
 
-/** The endpoints whose bodies may be multipart (`contract.md` §6). */
+/** The endpoints whose bodies may be multipart. */
 export const PROTOCOL_POSTS: ReadonlySet<string> = new Set([
   ROUTES.token,
   ROUTES.revocation,

@@ -3,7 +3,7 @@ import type { ClientRecord } from '../clients/client.js';
 
 /**
  * Scopes a client may not have are cut before the library looks at the request; the answer names what was
- * granted (`contract.md` §6). A client that registered no scope is granted none.
+ * granted. A client that registered no scope is granted none.
  */
 
 /** The scopes of `requested` that are in `registered`, in the order asked; `undefined` when none is left. */
@@ -66,7 +66,7 @@ export function installScopeNarrowing(
 }
 
 /**
- * `offline_access` needs no `prompt=consent` here (`contract.md` §6): the consent page names it, and what
+ * `offline_access` needs no `prompt=consent` here: the consent page names it, and what
  * was agreed to is remembered. The library drops the scope unless `prompts` has `consent`, so `prompts`
  * says so, while `promptPending`, which decides whether a page is shown, keeps to what was asked.
  */

@@ -2,7 +2,7 @@ import { type FieldFault, InvalidInput } from '../platform/errors/errors.js';
 import { type ClientOptions, type ClientRecord, RESPONSE_TYPES, type SubmittedMetadata } from './client.js';
 import { normalResponseType } from './complete-metadata.js';
 
-/** The seven fields of the originals' form (seed row 64), as text; lists hold one value per line. */
+/** The seven fields of the originals' form, as text; lists hold one value per line. */
 export interface ClientForm {
   readonly client_name: string;
   readonly client_uri: string;

@@ -10,7 +10,7 @@ import type { ClientMetadata, ClientRecord, ClientSecret, ClientTtl } from './cl
 import { type ClientSecrets, isLive, needsSecret } from './secrets.js';
 import type { ServerRules } from './server-rules.js';
 
-/** Lengths of the originals (seed row 64). */
+/** Lengths of the originals. */
 const ID_LENGTH = 24;
 const SECRET_LENGTH = 48;
 

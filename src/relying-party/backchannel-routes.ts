@@ -8,7 +8,7 @@ import type { Upstream } from './upstream.js';
 
 /**
  * Where upstreams tell of sign-outs: `/oauth/backchannel_logout/<app>`, and `/external-logout`, which the OIDC
- * demo had for it and which reads from the token whose it is (seed row 110). No cookie counts here, only the
+ * demo had for it and which reads from the token whose it is. No cookie counts here, only the
  * token's signature.
  */
 interface Dependencies {

@@ -12,7 +12,7 @@ import type { LinkedAccount, LinkedAccounts } from './linked-accounts.js';
 import { LINKED_ACCOUNTS } from './linked-routes.js';
 import { parameter } from './page-routes.js';
 
-/** `/oauth/disconnect/<app>/`: GET asks, POST acts (the original acted on GET, seed row 96). */
+/** `/oauth/disconnect/<app>/`: GET asks, POST acts (the original acted on GET). */
 interface Dependencies {
   readonly linkedAccounts: LinkedAccounts;
   readonly current: (ctx: Context) => Promise<SignedIn | undefined>;

@@ -75,7 +75,7 @@ interface Dependencies {
   readonly requestInfo: (ctx: Context) => RequestInfo;
 }
 
-/** Seconds that a person may stay at the upstream (seed §6.2). */
+/** Seconds that a person may stay at the upstream. */
 const TTL: Readonly<Partial<Record<DoorName, number>>> = {
   dserver: 600,
   permission: 600,

@@ -4,7 +4,7 @@ import type { Clock } from '../platform/crypto/clock.js';
 import type { AccountStore } from '../stores/account-store.js';
 
 /**
- * A name that nobody has written yet becomes the upstream's (seed row 32). One that is there stays, and so
+ * A name that nobody has written yet becomes the upstream's. One that is there stays, and so
  * does the emptiness that somebody chose. Where the account is changed at the same moment, the next login fills it.
  */
 export type FillName = (

@@ -8,7 +8,7 @@ import type { Group } from './handlers.js';
 import { textsAt } from './texts-at.js';
 import type { Upstream } from './upstream.js';
 
-/** Groups of an upstream → roles here (seed row 100). */
+/** Groups of an upstream → roles here. */
 export interface GroupRoles {
   /**
    * Each login, once the account is settled: the account's roles of this upstream become those its groups

@@ -13,7 +13,7 @@ export interface GivenRole {
   readonly description?: string | undefined;
 }
 
-/** Which roles somebody with these groups has (seed row 100). `spoken`: by a handler, not only a claim. */
+/** Which roles somebody with these groups has. `spoken`: by a handler, not only a claim. */
 export function givenRoles(
   { groupRoles }: Pick<Upstream, 'groupRoles'>,
   groups: readonly Group[],

@@ -13,7 +13,7 @@ import type { Completed } from './relying-party.js';
 import { isConfigured, type Upstream } from './upstream.js';
 
 /**
- * The link desk (contract §8): a first sign-in has met an account with the same address. The person signs in
+ * The link desk: a first sign-in has met an account with the same address. The person signs in
  * to that account once, with its password or through what is linked to it already, and the login goes on
  * from there, whatever door it came by. Nothing is merged without that, and nobody is kept out: a separate
  * account remains possible, which does not take the address.

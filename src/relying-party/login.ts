@@ -33,7 +33,7 @@ interface Dependencies {
 export function createRelyingParty(deps: Dependencies): RelyingParty {
   const { upstreams, connectorOf, transactions, handlers, audit } = deps;
 
-  /** Looked up again at the callback: what was switched off meanwhile ends no login (A57). */
+  /** Looked up again at the callback: what was switched off meanwhile ends no login. */
   function requireUsable(id: string): Upstream {
     const upstream = upstreams.find(id);
     if (upstream !== undefined && isConfigured(upstream)) return upstream;

@@ -15,7 +15,7 @@ import { isConfigured, type Upstream } from './upstream.js';
 
 /**
  * The buttons on our own sign-in and sign-up pages, and on those of a pending request. A pending request is
- * finished by a page of its own, since its cookies go to no other path (library-notes 15).
+ * finished by a page of its own, since its cookies go to no other path.
  */
 interface EndDependencies {
   readonly sessions: Pick<BrowserSessions, 'signIn'>;

@@ -1,4 +1,4 @@
-/** Services of the public internet, each a preset (tables 1.6, 2.4 and 4.7 of the seed systems). */
+/** Services of the public internet, each a preset. */
 import {
   discovered,
   linkedOnly,

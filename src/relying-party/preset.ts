@@ -29,7 +29,7 @@ export class PresetFault extends Error {}
 
 export const map = (...pairs: MappedClaim[]): readonly MappedClaim[] => pairs;
 
-/** The plugin's default (seed §1.5). */
+/** The plugin's default. */
 export const PLUGIN_ATTRIBUTES = map(
   ['sub', 'user_id'],
   ['email', 'email'],

@@ -1,5 +1,5 @@
 /**
- * Upstreams that are known by name, as data: where they are, and what each of the three seed systems asked them
+ * Upstreams that are known by name, as data: where they are, and what each of the three originals asked them
  * for. Of two tables that name an address the dserver plugin's wins over Invenio's, and that over the permission
  * service's; scope and mapping follow the system a login is for. Addresses that are dead today are replaced (see
  * "Differences from the originals" in the README). A new upstream needs no entry here, only configuration.

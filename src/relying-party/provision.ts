@@ -195,7 +195,7 @@ const LISTED = 20;
 
 /**
  * What may belong to an account here: the proven address it gives, then the others that it lists as proven. The
- * list is read only where it was asked for: elsewhere a claim of that name may be anybody's (seed row 56).
+ * list is read only where it was asked for: elsewhere a claim of that name may be anybody's.
  */
 function provenAddresses({ upstream, proven: { identity } }: ProvenLogin): string[] {
   const { email, emailVerified } = addressOf(identity);

@@ -32,7 +32,7 @@ interface Dependencies {
 
 const LEAVE = '/login?local=1';
 
-/** Where the forms of an open question may end, redirects included (library-notes 16). */
+/** Where the forms of an open question may end, redirects included. */
 const targetsOf = ({ returnTo }: LoginTransaction): string[] => (canParse(returnTo) ? [returnTo] : []);
 
 /** Whoever comes, in the words of the upstream: so that nobody connects somebody else's account unseen. */

@@ -24,7 +24,7 @@ import type { UpstreamSessions } from './upstream-sessions.js';
 
 /**
  * The REST twins of the linked-account doors under `/api/oauth/…`, for web applications with pages of their
- * own: each ends in a message and a code (seed §4.4), in the query of a redirect or by `postMessage`.
+ * own: each ends in a message and a code, in the query of a redirect or by `postMessage`.
  */
 export interface RestPayload {
   readonly message: string;

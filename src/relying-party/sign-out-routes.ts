@@ -8,7 +8,7 @@ import type { RenderView } from '../platform/web/render-view.js';
 import { isCrossSite } from './linked-routes.js';
 import type { UpstreamGoodbye, UpstreamSignOut } from './upstream-sign-out.js';
 
-/** `/oauth/logout`: signs out here, then sends the browser where its upstream signs out (seed row 102). */
+/** `/oauth/logout`: signs out here, then sends the browser where its upstream signs out. */
 interface Dependencies {
   readonly issuer: string;
   readonly sessions: Pick<BrowserSessions, 'current' | 'signOut'>;
@@ -54,7 +54,7 @@ export function createSignOut(deps: Dependencies): SignOut {
   router.get('/oauth/logout', async (ctx) => {
     const session = await sessions.current(ctx);
     if (!session || !isCrossSite(ctx)) return leave(ctx);
-    // Followed from another site: asked for, not done (contract §8).
+    // Followed from another site: asked for, not done.
     const name = await deps.accountName(session.accountId);
     const goodbye = await goodbyeOf(session, 'plain');
     const model = { action: '/oauth/logout', stayHref: '/', ...(name ? { accountName: name } : {}) };

@@ -1,6 +1,6 @@
 import type { Extra, HandlerEvent, SignalListener, SignalName, Signals } from './handlers.js';
 
-/** Tells those who listen (seed row 103). What they do of it stands in nobody's way. */
+/** Tells those who listen. What they do of it stands in nobody's way. */
 export interface SignalBoard extends Signals {
   fire(name: SignalName, event: HandlerEvent, extra?: Extra): Promise<void>;
 }

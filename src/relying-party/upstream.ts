@@ -12,7 +12,7 @@ export type Protocol = 'oidc' | 'oauth2' | 'oauth1';
  */
 export type DoorName = 'dserver' | 'permission' | 'linked' | 'rest' | 'page' | 'oidc';
 
-/** The three seed systems asked the same upstreams for different things: each preset speaks three dialects. */
+/** The three originals asked the same upstreams for different things: each preset speaks three dialects. */
 export type Dialect = 'dserver' | 'permission' | 'linked';
 
 /** `page`, `rest` and `oidc` ask as `linked` does. */

@@ -12,7 +12,7 @@ import { type Dialect, isConfigured, type MappedClaim, type Mapping, type Upstre
 type Entry = Config['upstreams']['entries'][number];
 type Settings = Pick<Config, 'upstreams' | 'loopback' | 'upstreamAllowPrivate'>;
 
-/** Field of the sign-up form → the upstream's value wins (seed §4.3). */
+/** Field of the sign-up form → the upstream's value wins. */
 const PRECEDENCE = { email: true, username: false, display_name: false };
 
 const withoutWellKnown = (url: string): string => url.replace(/\/\.well-known\/[^/]*$/, '');

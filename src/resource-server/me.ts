@@ -1,5 +1,5 @@
 /**
- * Our own protected resource (RFC 6750, RFC 9728): `/api/me`, which the seed's clients call with the token
+ * Our own protected resource (RFC 6750, RFC 9728): `/api/me`, which clients of the originals call with the token
  * they got, and the document that says where such tokens come from.
  */
 import Router from '@koa/router';

@@ -1,6 +1,6 @@
 /**
  * The only way out of the process. Addresses that others gave us (key sets, metadata, logout endpoints) must
- * not make this server knock at its own or its neighbours' doors (A117): a host is resolved first, every
+ * not make this server knock at its own or its neighbours' doors: a host is resolved first, every
  * address it has must pass the rule, and the connection goes to exactly those addresses, so that a second
  * answer of the name server changes nothing. Redirects are errors; size and time are bounded.
  */

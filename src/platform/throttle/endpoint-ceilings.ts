@@ -41,7 +41,7 @@ export const ENDPOINT_CEILINGS: readonly EndpointCeiling[] = [
     paths: ['/oauth/device_authorization'],
     ...{ points: 600, windowSeconds: TEN_MINUTES, oauth: true },
   },
-  // Each may leave a request and a session behind for an hour (A127).
+  // Each may leave a request and a session behind for an hour.
   { name: 'authorize', paths: ['/oauth/authorize'], points: 3_000, windowSeconds: TEN_MINUTES },
   {
     name: 'sign-in',

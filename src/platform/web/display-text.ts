@@ -1,5 +1,5 @@
 /**
- * A name somebody else chose, made harmless for showing (A27): nothing that turns text round, hides or
+ * A name somebody else chose, made harmless for showing: nothing that turns text round, hides or
  * breaks lines, no towers of accents, and short. Names are checked when they are registered as well; this
  * holds for those that came another way.
  */

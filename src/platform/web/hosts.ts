@@ -3,7 +3,7 @@ import { canParse } from '../net/can-parse.js';
 import { PosternError } from '../errors/errors.js';
 
 /**
- * Which names Postern answers under (contract §1). Nothing of ours ever builds an address from the Host
+ * Which names Postern answers under. Nothing of ours ever builds an address from the Host
  * header; this check keeps a foreign name out of caches, mails and other people's log lines as well.
  */
 export interface HostSettings {

@@ -23,7 +23,7 @@ function isReadable(path: string): boolean {
   }
 }
 
-/** What a route allows `next` to be (seed §6.2). */
+/** What a route allows `next` to be. */
 export interface ReturnRule {
   /** Other origins it may lead to. */
   readonly origins: readonly string[];

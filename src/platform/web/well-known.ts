@@ -12,7 +12,7 @@ export function createWellKnownRoutes(settings: {
   const { securityContact, issuer, clock } = settings;
   const router = new Router();
 
-  // The seed misspelt the path, and clients were configured with it.
+  // The original misspelt the path, and clients were configured with it.
   router.get('/.well_known/openid-configuration', (ctx) => {
     ctx.redirect('/.well-known/openid-configuration');
     ctx.status = 308;

@@ -19,7 +19,7 @@ export const refused = (
 export const denied = ({ id, title }: Returned['upstream']): UpstreamError =>
   new UpstreamError('denied', `You did not allow the sign-in at ${title}.`, { detail: id });
 
-/** Parameters that came twice make an answer that can be read in two ways (A80); no state binds it to nobody. */
+/** Parameters that came twice make an answer that can be read in two ways; no state binds it to nobody. */
 export function checkShape({ params, state, upstream }: Returned): void {
   const twice = ONCE.find((name) => params.getAll(name).length > 1);
   if (twice !== undefined) throw invalid(upstream, `${twice} came twice`);

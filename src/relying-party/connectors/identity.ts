@@ -1,7 +1,7 @@
 /**
  * From what an upstream said to an `UpstreamIdentity`. Nothing of it is believed beyond who it is: an address is
- * verified only by the JSON value `true` (A83), and names are texts of bounded length that say nothing about
- * rights (A92).
+ * verified only by the JSON value `true`, and names are texts of bounded length that say nothing about
+ * rights.
  */
 import { canParse } from '../../platform/net/can-parse.js';
 import { UpstreamError } from '../../platform/errors/errors.js';

@@ -34,7 +34,7 @@ export function required<T>(upstream: Upstream, value: T | undefined, what: stri
   });
 }
 
-/** RFC 9207: there is no metadata to compare with, but an issuer on another host is another server (A80). */
+/** RFC 9207: there is no metadata to compare with, but an issuer on another host is another server. */
 function checkIssuer({ params, upstream }: Returned): void {
   const iss = params.get('iss');
   if (iss === null) return;

@@ -1,4 +1,4 @@
-/** Signatures of what an upstream signs: ID Tokens and logout tokens (OIDC Core §3.1.3.7, seed row 105). */
+/** Signatures of what an upstream signs: ID Tokens and logout tokens (OIDC Core §3.1.3.7). */
 import { createHash } from 'node:crypto';
 import {
   errors,
@@ -15,7 +15,7 @@ export const ALGORITHMS: string[] = [
   ...['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'],
   ...['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'],
 ];
-/** Seconds; attack row A74 allows 60. */
+/** Seconds that clocks may differ. */
 export const CLOCK_TOLERANCE = 30;
 
 export interface SignedToken {
