@@ -7,7 +7,7 @@ import type { GrantHandler } from '../grant-unit.js';
 
 /**
  * Resource owner password credentials (RFC 6749 §4.3). OAuth 2.1 drops this grant; scripts of the originals
- * systems still need it, so a client must have registered it and `LEGACY_FLOWS` must name it.
+ * still need it, so a client must have registered it and `LEGACY_FLOWS` must name it.
  * The library has authenticated the client and checked that it may use this grant before we are called.
  */
 export const GRANT_TYPE = 'password';
