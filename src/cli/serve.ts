@@ -166,7 +166,7 @@ async function listen(
   const health = createHealth({
     checks: [
       { name: 'database', check: () => container.database.ping() },
-      { name: 'migrations', check: () => requireMigrated(container.config.database) },
+      { name: 'migrations', check: () => requireMigrated(container.database) },
     ],
     draining: () => draining,
     onFailure: (name, error) => log.warn({ check: name, err: error }, 'not ready'),
