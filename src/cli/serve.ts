@@ -137,7 +137,7 @@ async function runAlone(
   let closeMetrics = () => {};
   let node: ServingNode;
   try {
-    closeMetrics = await openMetrics(container.config, scrape);
+    closeMetrics = await openMetrics(container, scrape);
     node = await listen(container, tls, { signals: process, scrape });
   } catch (error) {
     closeMetrics();

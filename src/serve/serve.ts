@@ -45,6 +45,9 @@ export interface Serving {
   readonly ended: Promise<number>;
 }
 
+/** The terminal that goes away is one of them; of several processes the primary alone hears it, and reloads. */
+const STOPPING = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+
 /** Together below ten seconds, after which an orchestrator may kill. */
 const DRAIN_MS = 7_000;
 const CLOSE_MS = 2_000;
@@ -55,7 +58,7 @@ const LINGER_MS = 500;
 export async function serve(options: ServeOptions): Promise<Serving> {
   const { log, signals } = options;
   const traffic = createTraffic(options.handler);
-  const { servers, port } = await listen(traffic.handler, { ...options.config.http, tls: options.tls });
+  const { servers, port } = await listen(traffic.handler, { ...options.config.http, tls: options.tls, log });
 
   for (const server of servers) server.on('connection', options.connected);
 
@@ -71,8 +74,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     const cut = await traffic.drain(servers, DRAIN_MS + Math.max(0, lingerMs - LINGER_MS), lingerMs);
     if (cut > 0) log.warn({ cut }, 'requests were cut because they took too long');
     const code = await closeInTime(options);
-    signals.removeListener('SIGTERM', onSignal);
-    signals.removeListener('SIGINT', onSignal);
+    for (const name of STOPPING) signals.removeListener(name, onSignal);
     log.info({}, 'stopped');
     end(code);
     return code;
@@ -87,8 +89,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   function onSignal(signal: string): void {
     void stop(signal);
   }
-  signals.on('SIGTERM', onSignal);
-  signals.on('SIGINT', onSignal);
+  for (const name of STOPPING) signals.on(name, onSignal);
   return { port, stop, ended };
 }
 
