@@ -56,7 +56,7 @@ interface PrimaryDeps {
 export async function runPrimary(container: Container, { count, tell }: PrimaryDeps): Promise<number> {
   const { log } = container;
   const gathering = createGathering();
-  const fork = () => gathering.watch(forkWorker());
+  const fork = () => gathering.watch(forkWorker(log));
   const supervisor = createSupervisor({ fork, count, log, signals: process });
   let closeMetrics = () => {};
   try {
