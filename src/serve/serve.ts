@@ -1,7 +1,8 @@
 /**
- * The server's life: listen, answer, and on SIGTERM or SIGINT stop in order: no new connections, readiness
- * says 503, requests in flight are answered, connections end, the container is closed; all within ten
- * seconds. Knows nothing of what is served. `main.ts` turns the promised exit code into the process's end.
+ * The server's life: listen, answer, and on SIGTERM, SIGINT or SIGHUP stop in order: no new connections,
+ * readiness says 503, requests in flight are answered, connections end, the container is closed or given up;
+ * all within ten seconds. Knows nothing of what is served, nor how the process ends: with the exit code that is
+ * promised here, by itself or, where something still holds it, by `cli/serve.ts`.
  */
 import type { RequestListener } from 'node:http';
 import { createTraffic } from './drain.js';
@@ -41,6 +42,8 @@ export interface Serving {
    * @param lingerMs how long idle connections may still be used for one more request
    */
   stop(reason: string, lingerMs?: number): Promise<number>;
+  /** From the moment it was told to. */
+  readonly isStopping: boolean;
   /** Settles with the exit code when everything has stopped, whatever made it stop. */
   readonly ended: Promise<number>;
 }
@@ -90,7 +93,14 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     void stop(signal);
   }
   for (const name of STOPPING) signals.on(name, onSignal);
-  return { port, stop, ended };
+  return {
+    port,
+    stop,
+    ended,
+    get isStopping() {
+      return stopping !== undefined;
+    },
+  };
 }
 
 async function closeInTime({ close, log }: ServeOptions): Promise<number> {
