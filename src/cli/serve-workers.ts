@@ -33,9 +33,12 @@ export const metricsOf = ({ operation: { metrics } }: Config, droppedLines: () =
     : createMetrics({ version: version(), droppedLines });
 
 /** Opens `METRICS_PORT` where it is set; answers how to close it. */
-export async function openMetrics({ http, operation }: Config, scrape: Scrape): Promise<() => void> {
+export async function openMetrics(
+  { config: { http, operation }, log }: Pick<Container, 'config' | 'log'>,
+  scrape: Scrape,
+): Promise<() => void> {
   const { port, token } = operation.metrics;
-  return port === undefined ? () => {} : openMetricsPort({ host: http.host, port }, { scrape, token });
+  return port === undefined ? () => {} : openMetricsPort({ host: http.host, port, log }, { scrape, token });
 }
 
 /** A reload may take its time over connections that others would use once more. */
@@ -53,11 +56,11 @@ interface PrimaryDeps {
 export async function runPrimary(container: Container, { count, tell }: PrimaryDeps): Promise<number> {
   const { log } = container;
   const gathering = createGathering();
-  const fork = () => gathering.watch(forkWorker());
+  const fork = () => gathering.watch(forkWorker(log));
   const supervisor = createSupervisor({ fork, count, log, signals: process });
   let closeMetrics = () => {};
   try {
-    closeMetrics = await openMetrics(container.config, gathering.scrape);
+    closeMetrics = await openMetrics(container, gathering.scrape);
     const port = await supervisor.start();
     // After the port is ours: a password that is shown once must not be made by a start that then fails.
     if (port !== undefined) tell(await container.bootstrap(), port);

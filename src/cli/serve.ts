@@ -36,8 +36,8 @@ import { version } from './version.js';
 const MINUTE = 60_000;
 /** Well below the minute within which every node signs with a new key, or drops a withdrawn one. */
 const LOOK_FOR_KEYS_MS = 15_000;
-/** Of a log whose reader stands still when everything else has ended. */
-const LAST_LINES_MS = 500;
+/** For what still holds the process when all is over, and for the last lines of the log. */
+const LAST_MOMENT_MS = 500;
 
 interface Options {
   readonly host?: string;
@@ -103,8 +103,10 @@ async function runServer(cli: Cli, { config, warnings }: ParsedConfig, tls?: Tls
     return await runServing(cli, { config, warnings }, { log, droppedLines: sink.dropped }, tls);
   } finally {
     sink.flush();
-    // What is written to a pipe keeps the process alive until it is taken.
-    if (sink.waiting()) setTimeout(() => process.exit(), LAST_LINES_MS).unref();
+    // A way to a database or mail server that is broken, or a pipe that nobody reads, would keep it for ever. A
+    // test that runs us in its own process has streams of its own.
+    const isProcess = cli.terminal.stdout === process.stdout;
+    if (isProcess) setTimeout(() => process.exit(), LAST_MOMENT_MS).unref();
   }
 }
 
@@ -137,7 +139,7 @@ async function runAlone(
   let closeMetrics = () => {};
   let node: ServingNode;
   try {
-    closeMetrics = await openMetrics(container.config, scrape);
+    closeMetrics = await openMetrics(container, scrape);
     node = await listen(container, tls, { signals: process, scrape });
   } catch (error) {
     closeMetrics();
@@ -150,6 +152,8 @@ async function runAlone(
     // After the port is ours: a password that is shown once must not be made by a start that then fails.
     tell(await container.bootstrap(), node.serving.port);
   } catch (error) {
+    // What was taken from it because it was told to stop is no failure; the next start makes what is missing.
+    if (node.serving.isStopping) return node.serving.ended;
     await node.serving.stop('the start failed');
     throw error;
   }
@@ -166,13 +170,13 @@ async function listen(
   const health = createHealth({
     checks: [
       { name: 'database', check: () => container.database.ping() },
-      { name: 'migrations', check: () => requireMigrated(container.config.database) },
+      { name: 'migrations', check: () => requireMigrated(container.database) },
     ],
     draining: () => draining,
     onFailure: (name, error) => log.warn({ check: name, err: error }, 'not ready'),
   });
   const jobs = createJobs({ log, random: Math.random });
-  let changes: ChangeListener | undefined;
+  let changes: Promise<ChangeListener> | undefined;
   const https = config.issuer.startsWith('https:');
   const gate = createGate({ https, refused: container.metrics.refused, log });
   const application = createApp(container, health, gate.before);
@@ -193,12 +197,13 @@ async function listen(
       },
     },
     close: async () => {
-      await Promise.all([jobs.stop(), changes?.close()]);
+      await Promise.allSettled([jobs.stop(), changes?.then((listener) => listener.close())]);
       await container.close();
     },
   });
   // Not before the port is ours: its connection would keep a start alive that fails.
-  changes = await followChanges(container);
+  changes = followChanges(container);
+  await changes;
   // Every process looks for itself, told or not; what they find follows from dates, so they agree.
   jobs.start({
     name: 'look for new keys',

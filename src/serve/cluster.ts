@@ -1,6 +1,6 @@
 /** The supervisor's ends of `node:cluster`: workers share the port, the primary deals connections out. */
-import cluster from 'node:cluster';
-import { EventEmitter } from 'node:events';
+import cluster, { type Worker } from 'node:cluster';
+import { EventEmitter, once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import type { SignalSource } from './serve.js';
 import { type FromWorker, isOurs, type ToWorker, type WorkerProcess } from './worker-link.js';
@@ -10,9 +10,33 @@ export const isWorker = (): boolean => cluster.isWorker;
 export const workerCount = (workers: number | 'auto'): number =>
   workers === 'auto' ? availableParallelism() : workers;
 
-/** Starts this very program once more, as a worker. */
-export function forkWorker(): WorkerProcess {
-  const worker = cluster.fork();
+interface ForkLog {
+  error(fields: object, message: string): void;
+}
+
+/** Starts this very program once more, as a worker. One for which the system has no process has ended. */
+export function forkWorker(log: ForkLog): WorkerProcess {
+  try {
+    const worker = cluster.fork();
+    return worker.process.pid === undefined ? neverBegun(log, once(worker, 'error')) : linkTo(worker);
+  } catch (error) {
+    return neverBegun(log, Promise.resolve([error]));
+  }
+}
+
+/** Of such a worker no exit is told: some reasons (EAGAIN) come as an `error`, others (ENOMEM) are thrown. */
+function neverBegun(log: ForkLog, reason: Promise<readonly unknown[]>): WorkerProcess {
+  const logged = reason.then(([err]) => log.error({ err }, 'there is no process for a worker'));
+  return {
+    pid: undefined,
+    send: () => {},
+    kill: () => {},
+    onMessage: () => {},
+    onExit: (listener) => void logged.then(() => listener(1, null)),
+  };
+}
+
+function linkTo(worker: Worker): WorkerProcess {
   // A message that finds the channel closed: the worker is ending, and its exit is told.
   worker.on('error', () => {});
   return {

@@ -9,8 +9,8 @@ export interface Traffic {
   /**
    * Stops listening at once, lets what is in flight be answered, and closes the connections behind it.
    * Idle connections are kept for `lingerMs`: a request may be on its way there, and closing would lose it;
-   * it is answered and told to be the last. After `limitMs` whatever is left is cut. Answers how many
-   * connections' requests had to be.
+   * it is answered and told to be the last. After `limitMs` of all this whatever is left is cut. Answers how
+   * many connections' requests had to be.
    */
   drain(servers: readonly Server[], limitMs: number, lingerMs?: number): Promise<number>;
 }
@@ -29,6 +29,7 @@ export function createTraffic(handler: RequestListener): Traffic {
 
   async function drain(servers: readonly Server[], limitMs: number, lingerMs = 0): Promise<number> {
     draining = true;
+    const began = performance.now();
     await takeIn(servers);
     for (const response of open.all) lastOfItsConnection(response);
     let cut = 0;
@@ -39,10 +40,13 @@ export function createTraffic(handler: RequestListener): Traffic {
       // After what has arrived is read: to a busy process a connection looks idle that is not.
       if (performance.now() >= lingersUntil) setImmediate(each, servers, 'closeIdleConnections');
     }, SWEEP_MS);
-    const limit = setTimeout(() => {
-      cut = open.all.length;
-      each(servers, 'closeAllConnections');
-    }, limitMs);
+    const limit = setTimeout(
+      () => {
+        cut = open.all.length;
+        each(servers, 'closeAllConnections');
+      },
+      limitMs - (performance.now() - began),
+    );
     await closed;
     clearInterval(sweep);
     clearTimeout(limit);
@@ -52,7 +56,8 @@ export function createTraffic(handler: RequestListener): Traffic {
   return { handler: tracked, drain };
 }
 
-const MOST_TAKEN_IN = 1000;
+/** A process that is never quiet would listen for ever, and the time is wanted for answers. */
+const TAKE_IN_MS = 500;
 const QUIET_MS = 1;
 
 /**
@@ -67,7 +72,8 @@ async function takeIn(servers: readonly Server[]): Promise<void> {
     came = true;
   };
   for (const server of servers) server.on('connection', note);
-  for (let turns = 0; (came || !quiet) && turns < MOST_TAKEN_IN; turns += 1) {
+  const until = performance.now() + TAKE_IN_MS;
+  while ((came || !quiet) && performance.now() < until) {
     came = false;
     await turn();
     const began = performance.now();

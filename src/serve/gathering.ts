@@ -7,6 +7,9 @@ import type { WorkerProcess } from './worker-link.js';
 /** A worker that does not answer by then is left out: the others are of use. */
 const PATIENCE_MS = 2_000;
 
+/** What cannot be answered is not: whoever asked goes on without it when his patience ends. */
+const leftToPatience = (): void => {};
+
 interface Asked<T> {
   /** The number to be sent along, and what is answered to it. */
   ask(send: (id: number) => void): Promise<T | undefined>;
@@ -59,7 +62,9 @@ export function createGathering(): Gathering {
         if (message.postern === 'measured') asked.answered(message.id, message.metrics);
         if (message.postern === 'scrape') {
           const { id } = message;
-          void scrape().then((text) => worker.send({ postern: 'scraped', id, text }));
+          scrape()
+            .then((text) => worker.send({ postern: 'scraped', id, text }))
+            .catch(leftToPatience);
         }
       });
       return worker;
@@ -74,7 +79,10 @@ export function gatherThrough(link: PrimaryLink, metrics: Metrics): Scrape {
     if (message.postern === 'scraped') asked.answered(message.id, message.text);
     if (message.postern === 'measure') {
       const { id } = message;
-      void metrics.snapshot().then((own) => link.tell({ postern: 'measured', id, metrics: own }));
+      metrics
+        .snapshot()
+        .then((own) => link.tell({ postern: 'measured', id, metrics: own }))
+        .catch(leftToPatience);
     }
   });
   return async () => {

@@ -15,7 +15,7 @@ export interface Job {
 
 export interface Jobs {
   start(job: Job): void;
-  /** No job begins any more; answers when the running ones have ended. */
+  /** No job begins any more; answers when the running ones have ended, or soon: they may hang on something. */
   stop(): Promise<void>;
 }
 
@@ -27,6 +27,8 @@ interface JobsDeps {
 
 /** The wait before a run lies between 90 and 110 per cent of the period. */
 const JITTER = 0.1;
+/** Together with the last mails (`postman.ts`) below what closing may take (`serve.ts`). */
+const LAST_RUNS_MS = 400;
 
 export function createJobs({ log, random }: JobsDeps): Jobs {
   const halt = new AbortController();
@@ -60,7 +62,12 @@ export function createJobs({ log, random }: JobsDeps): Jobs {
     async stop() {
       halt.abort();
       for (const timer of timers.values()) clearTimeout(timer);
-      await Promise.all(running);
+      let late: NodeJS.Timeout | undefined;
+      const limit = new Promise<void>((resolve) => {
+        late = setTimeout(resolve, LAST_RUNS_MS);
+      });
+      await Promise.race([Promise.all(running), limit]);
+      clearTimeout(late);
     },
   };
 }

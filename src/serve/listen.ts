@@ -17,6 +17,8 @@ export interface ListenOptions {
   readonly tls?: TlsFiles | undefined;
   /** Named where the port cannot be had. */
   readonly setting?: string;
+  /** Told of connections that could not be taken, for want of file descriptors say: the others are served. */
+  readonly log: { error(fields: object, message: string): void };
 }
 
 /** A client slower than these is cut; with the check's own period that is within 35 seconds. */
@@ -56,6 +58,7 @@ export async function listen(handler: RequestListener, options: ListenOptions): 
         throw explained(error, host, port, options.setting);
       });
       if (!bound) continue;
+      server.on('error', (error) => options.log.error({ err: error }, 'a connection could not be taken'));
       servers.push(server);
       ({ port } = server.address() as AddressInfo);
     }

@@ -2,7 +2,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { sameText } from '../platform/crypto/ids.js';
 import { METRICS_TYPE } from '../platform/observe/metrics.js';
-import { listen } from './listen.js';
+import { type ListenOptions, listen } from './listen.js';
 
 /** The text of all processes together. */
 export type Scrape = () => Promise<string>;
@@ -58,7 +58,7 @@ export const beforeApplication =
 
 /** On a port of its own. Answers how to close it. @throws {StartFault} */
 export async function openMetricsPort(
-  where: { readonly host: string; readonly port: number },
+  where: Pick<ListenOptions, 'host' | 'port' | 'log'>,
   deps: MetricsDeps,
 ): Promise<() => void> {
   const { servers } = await listen(metricsAlone(deps), { ...where, setting: 'METRICS_PORT' });

@@ -1,7 +1,8 @@
 /**
- * The server's life: listen, answer, and on SIGTERM or SIGINT stop in order: no new connections, readiness
- * says 503, requests in flight are answered, connections end, the container is closed; all within ten
- * seconds. Knows nothing of what is served. `main.ts` turns the promised exit code into the process's end.
+ * The server's life: listen, answer, and on SIGTERM, SIGINT or SIGHUP stop in order: no new connections,
+ * readiness says 503, requests in flight are answered, connections end, the container is closed or given up;
+ * all within ten seconds. Knows nothing of what is served, nor how the process ends: with the exit code that is
+ * promised here, by itself or, where something still holds it, by `cli/serve.ts`.
  */
 import type { RequestListener } from 'node:http';
 import { createTraffic } from './drain.js';
@@ -41,9 +42,14 @@ export interface Serving {
    * @param lingerMs how long idle connections may still be used for one more request
    */
   stop(reason: string, lingerMs?: number): Promise<number>;
+  /** From the moment it was told to. */
+  readonly isStopping: boolean;
   /** Settles with the exit code when everything has stopped, whatever made it stop. */
   readonly ended: Promise<number>;
 }
+
+/** The terminal that goes away is one of them; of several processes the primary alone hears it, and reloads. */
+const STOPPING = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
 /** Together below ten seconds, after which an orchestrator may kill. */
 const DRAIN_MS = 7_000;
@@ -55,7 +61,7 @@ const LINGER_MS = 500;
 export async function serve(options: ServeOptions): Promise<Serving> {
   const { log, signals } = options;
   const traffic = createTraffic(options.handler);
-  const { servers, port } = await listen(traffic.handler, { ...options.config.http, tls: options.tls });
+  const { servers, port } = await listen(traffic.handler, { ...options.config.http, tls: options.tls, log });
 
   for (const server of servers) server.on('connection', options.connected);
 
@@ -71,8 +77,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     const cut = await traffic.drain(servers, DRAIN_MS + Math.max(0, lingerMs - LINGER_MS), lingerMs);
     if (cut > 0) log.warn({ cut }, 'requests were cut because they took too long');
     const code = await closeInTime(options);
-    signals.removeListener('SIGTERM', onSignal);
-    signals.removeListener('SIGINT', onSignal);
+    for (const name of STOPPING) signals.removeListener(name, onSignal);
     log.info({}, 'stopped');
     end(code);
     return code;
@@ -87,9 +92,15 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   function onSignal(signal: string): void {
     void stop(signal);
   }
-  signals.on('SIGTERM', onSignal);
-  signals.on('SIGINT', onSignal);
-  return { port, stop, ended };
+  for (const name of STOPPING) signals.on(name, onSignal);
+  return {
+    port,
+    stop,
+    ended,
+    get isStopping() {
+      return stopping !== undefined;
+    },
+  };
 }
 
 async function closeInTime({ close, log }: ServeOptions): Promise<number> {

@@ -48,6 +48,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   let port: number | undefined;
   let stopping = false;
   let exitCode = 0;
+  let starting: Promise<number | undefined> | undefined;
   let reloading: Promise<boolean> | undefined;
   let again = false;
   let end: (code: number) => void = () => {};
@@ -79,9 +80,9 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         resolve(true);
       });
       member.worker.onExit((code, signal) => {
-        members.delete(member);
-        if (leader === member) leader = undefined;
         resolve(false);
+        if (!members.delete(member)) return;
+        if (leader === member) leader = undefined;
         left(member, code, signal);
       });
     });
@@ -125,18 +126,30 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     });
   }
 
+  function dismiss(member: Member): void {
+    if (member.state === 'ready') {
+      leave(member, { postern: 'retire' }, RETIRE_LIMIT_MS);
+      return;
+    }
+    // It has nothing to end, and nobody waits for it: it is none of ours from now on.
+    members.delete(member);
+    member.worker.kill();
+  }
+
   async function exchange(): Promise<boolean> {
-    const old = inState('ready');
+    const old = [...members].filter(({ state }) => state !== 'leaving');
+    const before = wanted;
     wanted = options.count();
     log.info({ workers: wanted }, 'reloading');
     for (let index = 0; index < Math.max(wanted, old.length) && !stopping; index += 1) {
       if (index < wanted && !(await startOne(true))) {
         log.error({}, 'a new worker did not start: the reload is given up, the old ones go on');
+        wanted = before;
         return false;
       }
       const former = old[index];
       if (former !== undefined && members.has(former) && !stopping) {
-        leave(former, { postern: 'retire' }, RETIRE_LIMIT_MS);
+        dismiss(former);
         appoint();
       }
     }
@@ -155,6 +168,8 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   }
 
   function reload(): Promise<boolean> {
+    // It would end one that the start waits for.
+    if (starting !== undefined) return starting.then(reload);
     again = reloading !== undefined;
     reloading ??= exchangeUntilSettled()
       .catch((error: unknown) => {
@@ -187,20 +202,27 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     end(exitCode);
   }
 
+  async function startAll(): Promise<number | undefined> {
+    for (let index = 0; index < wanted && !stopping; index += 1) {
+      if (await startOne(true)) continue;
+      exitCode = 1;
+      await stop('a worker did not start');
+      return undefined;
+    }
+    return port;
+  }
+
   const onStop = (signal: string): void => void stop(signal);
   const onReload = (): void => void reload();
 
   return {
-    async start() {
+    start() {
       for (const name of ['SIGTERM', 'SIGINT'] as const) signals.on(name, onStop);
       signals.on('SIGHUP', onReload);
-      for (let index = 0; index < wanted && !stopping; index += 1) {
-        if (await startOne(true)) continue;
-        exitCode = 1;
-        await stop('a worker did not start');
-        return undefined;
-      }
-      return port;
+      starting = startAll().finally(() => {
+        starting = undefined;
+      });
+      return starting;
     },
     reload,
     stop,

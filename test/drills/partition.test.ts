@@ -112,3 +112,12 @@ describe.each(['cut', 'hang'] as const)('the way to the database: %s', (fault) =
     TIMEOUT,
   );
 });
+
+test('R24: told to stop while its way to the database hangs, it ends in time', async () => {
+  way.hang();
+  parted.child.kill('SIGTERM');
+  const { child } = parted;
+  const took = await until('it has ended', () => child.exitCode !== null, 10_000);
+  measured('R24', `told to stop while the way hangs: exit ${child.exitCode} after ${took} ms`);
+  await way.restore();
+}, 60_000);

@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import BetterSqlite3 from 'better-sqlite3';
 import { measured, since, until } from '../support/figures.js';
-import type { Program } from '../support/program.js';
+import { freePort, type Program } from '../support/program.js';
 import { createSite, type Site } from '../support/site.js';
 
 const IN_FLIGHT = 50;
@@ -94,4 +94,16 @@ test(`R09: ${IN_FLIGHT} requests in flight are answered, ${IDLE} idle connection
   expect(answered).toHaveLength(IN_FLIGHT);
   expect(code).toBe(0);
   expect(took).toBeLessThan(10_000);
+}, 120_000);
+
+test('R09: what still holds the process when everything is closed does not keep it', async () => {
+  // In place of a request elsewhere, or a mail server, that never answers.
+  const holder = '--import=data:text/javascript,setInterval(String,60_000)';
+  const holding = await site.start({ NODE_OPTIONS: holder }, await freePort());
+  holding.child.kill('SIGTERM');
+  const took = await until('it has ended', () => holding.child.exitCode !== null, 10_000).finally(() =>
+    holding.child.kill('SIGKILL'),
+  );
+  measured('R09', `held by something: exit ${holding.child.exitCode} after ${took} ms`);
+  expect(await holding.ended).toBe(0);
 }, 120_000);

@@ -12,6 +12,7 @@ import {
   migrateUp,
   migrationStatus,
   requireCurrentSchema,
+  requireMigrated,
   SchemaNewer,
   SchemaOlder,
 } from '../../src/platform/database/migrate.js';
@@ -40,6 +41,9 @@ test('a memory database is born migrated: nothing pends, nothing is undone', asy
   const settings = { ...sqliteSettings('unused'), file: ':memory:' };
   await expect(requireCurrentSchema(settings)).resolves.toBeUndefined();
   expect((await migrationStatus(settings)).pending).toEqual([]);
+  const database = await openDatabase(settings, quietLog);
+  await expect(requireMigrated(database)).resolves.toBeUndefined();
+  await database.close();
   expect(await migrateDown(settings, () => {}, { all: true })).toEqual({ ran: [] });
   expect(existsSync(':memory:.migrate-lock')).toBe(false);
 });
@@ -47,6 +51,19 @@ test('a memory database is born migrated: nothing pends, nothing is undone', asy
 describe.each(DIALECTS)('migrations on %s', (dialect) => {
   const fixture = createDatabaseFixture();
   afterEach(fixture.close);
+
+  test('readiness asks the open database itself what was applied to it', async () => {
+    const settings = await fixture.settingsOf(dialect);
+    const database = await fixture.open(settings);
+    await expect(requireMigrated(database)).rejects.toThrow('knex_migrations');
+    await migrateUp(settings, () => {}, { list: earlier });
+    const pending = names.slice(earlier.length).join(', ');
+    await expect(requireMigrated(database)).rejects.toThrow(`pending migrations: ${pending}`);
+    await migrateUp(settings, () => {}, { list: later });
+    // Within one turn SQLite reads what it has read.
+    await new Promise((resolve) => setImmediate(resolve));
+    await expect(requireMigrated(database)).resolves.toBeUndefined();
+  });
 
   test('a newer schema is refused, up and down, and stays as it is', async () => {
     const settings = await fixture.settingsOf(dialect);

@@ -14,7 +14,7 @@ export interface Front {
 export async function openFront({ container, issuer }: TestServer): Promise<Front> {
   const checks = [{ name: 'database', check: () => container.database.ping() }];
   const app = createApp(container, createHealth({ checks, draining: () => false }));
-  const { servers, port } = await listen(app, { host: '127.0.0.1', port: 0 });
+  const { servers, port } = await listen(app, { host: '127.0.0.1', port: 0, log: container.log });
   return {
     port,
     host: new URL(issuer).host,

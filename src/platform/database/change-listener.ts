@@ -15,6 +15,8 @@ export interface ChangeListener {
 
 const FIRST_WAIT_MS = 100;
 const LONGEST_WAIT_MS = 15_000;
+/** A server that is out of reach answers none, and the way to it is not broken for hours. */
+const FAREWELL_MS = 250;
 
 /** The address on which a LISTEN holds, if there is one. */
 export function listeningAddress(settings: DatabaseSettings): string | undefined {
@@ -82,7 +84,13 @@ export function listenForChanges(
     async close() {
       closed = true;
       clearTimeout(timer);
-      await current?.end().catch(() => {});
+      if (current !== undefined) await bidFarewell(current);
     },
   };
+}
+
+async function bidFarewell(client: pg.Client): Promise<void> {
+  const late = setTimeout(() => client.connection.stream.destroy(), FAREWELL_MS);
+  await client.end().catch(() => {});
+  clearTimeout(late);
 }

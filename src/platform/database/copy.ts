@@ -82,7 +82,7 @@ async function requireSameShape(source: CopyEnd, target: CopyEnd): Promise<void>
   }
 }
 
-export async function requireEmpty(target: CopyEnd): Promise<void> {
+async function requireEmpty(target: CopyEnd): Promise<void> {
   const filled: string[] = [];
   for (const table of await target.tables()) {
     for await (const _ of target.rows(table, await target.columns(table))) {

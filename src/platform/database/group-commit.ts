@@ -48,8 +48,8 @@ const ALONE_MS = 250;
 export function createGroupCommit(
   db: BetterSqlite3.Database,
   timeoutMs: number,
-  endReads: () => void = () => {},
-  watch: CommitWatch = { committed() {} },
+  endReads: () => void,
+  watch: CommitWatch,
 ): GroupCommit {
   const queue: Unit[] = [];
   const begin = db.prepare('BEGIN IMMEDIATE');

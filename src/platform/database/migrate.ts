@@ -3,9 +3,9 @@ import BetterSqlite3 from 'better-sqlite3';
 import type { Knex } from 'knex';
 import { type Migration, migrations } from '../../../migrations/index.js';
 import { type Clock, systemClock } from '../crypto/clock.js';
-import type { DatabaseSettings } from './database.js';
+import type { Database, DatabaseSettings } from './database.js';
 import { withPostgresLock, withSqliteLock } from './migration-lock.js';
-import { appliedNames, type Report, withMigrator } from './migrator.js';
+import { appliedIn, appliedNames, type Report, withMigrator } from './migrator.js';
 import { makeDatabaseFile } from './sqlite.js';
 import { copySqliteFile } from './sqlite-copy.js';
 
@@ -178,9 +178,12 @@ async function copyExisting(
   return { copy };
 }
 
-/** Throws unless every migration this program knows has been applied. For `/readyz`. */
-export async function requireMigrated(settings: DatabaseSettings): Promise<void> {
-  const { pending } = await migrationStatus(settings);
+/**
+ * Throws unless every migration this program knows has been applied. For `/readyz`, hence over what is open:
+ * anybody may ask, and each of knex's would be a connection more.
+ */
+export async function requireMigrated(database: Database): Promise<void> {
+  const { pending } = compare(await appliedIn(database), migrations);
   if (pending.length > 0) throw new Error(`pending migrations: ${pending.join(', ')}`);
 }
 

@@ -1,7 +1,7 @@
 import knex, { type Knex } from 'knex';
 import type { Migration } from '../../../migrations/index.js';
 import { Unavailable } from '../errors/errors.js';
-import type { DatabaseSettings } from './database.js';
+import type { Database, DatabaseSettings } from './database.js';
 import { isFromServer, storageError } from './postgres-errors.js';
 
 /** Takes one line for the person who started the program. */
@@ -51,10 +51,18 @@ function isAway(error: unknown): boolean {
   return error instanceof Error && 'code' in error && /^E[A-Z_]+$/.test(String(error.code));
 }
 
+/** knex's own. */
+const APPLIED = 'knex_migrations';
+
 /** The names that were applied, oldest first. */
 export async function appliedNames(migrator: Knex): Promise<string[]> {
-  if (!(await migrator.schema.hasTable('knex_migrations'))) return [];
-  return migrator('knex_migrations').orderBy('id').pluck('name');
+  if (!(await migrator.schema.hasTable(APPLIED))) return [];
+  return migrator(APPLIED).orderBy('id').pluck('name');
+}
+
+/** The same of a database that is open, on its own connection. */
+export async function appliedIn({ sql, all }: Database): Promise<string[]> {
+  return (await all<{ name: string }>(sql(APPLIED).select('name').orderBy('id'))).map(({ name }) => name);
 }
 
 /** The explicit list, telling the person what is about to be run. */

@@ -22,7 +22,7 @@ export const renderStep = (step: Step): NativeStep => ({
 });
 
 /** Neither driver binds `undefined`; booleans are integers and times are milliseconds in every table. */
-export function bindable(value: unknown): unknown {
+function bindable(value: unknown): unknown {
   if (value === undefined) return null;
   if (typeof value === 'boolean') return value ? 1 : 0;
   if (value instanceof Date) return value.getTime();

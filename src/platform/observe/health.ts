@@ -44,9 +44,9 @@ async function inTime(check: HealthCheck, timeoutMs: number): Promise<void> {
 
 export function createHealth(deps: HealthDeps): Health {
   const { checks, draining, timeoutMs = DEFAULT_TIMEOUT_MS } = deps;
+  let looking: Promise<readonly string[]> | undefined;
 
-  async function failing(): Promise<readonly string[]> {
-    if (draining()) return ['draining'];
+  async function look(): Promise<readonly string[]> {
     const outcomes = await Promise.allSettled(checks.map((check) => inTime(check, timeoutMs)));
     return checks.flatMap(({ name }, index) => {
       const outcome = outcomes[index];
@@ -54,6 +54,15 @@ export function createHealth(deps: HealthDeps): Health {
       deps.onFailure?.(name, outcome.reason);
       return [name];
     });
+  }
+
+  /** Anybody may ask, as often as he likes: who comes during a look shares it. */
+  async function failing(): Promise<readonly string[]> {
+    if (draining()) return ['draining'];
+    looking ??= look().finally(() => {
+      looking = undefined;
+    });
+    return looking;
   }
 
   return {

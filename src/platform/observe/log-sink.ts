@@ -11,8 +11,6 @@ export interface SinkStream extends LogStream {
 export interface LogSink extends LogStream {
   /** Lines since the start. */
   dropped(): number;
-  /** Whether lines still wait for the reader. */
-  waiting(): boolean;
   /** Hands on what was written; milliseconds later that is done anyway. */
   flush(): void;
   /** Told how many lines are missing, once the reader has caught up. */
@@ -82,7 +80,6 @@ export function createLogSink(stream: SinkStream, mostWaiting = MOST_WAITING): L
       return false;
     },
     dropped: () => total,
-    waiting: () => waiting() > 0,
     flush,
     onCaughtUp(told) {
       listener = told;

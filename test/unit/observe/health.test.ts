@@ -46,6 +46,31 @@ test('a draining server takes no more requests but lives', async () => {
   expect(health.livez()).toEqual({ status: 200, body: { status: 'ok' } });
 });
 
+test('fifty who ask at once share one look; the next one looks anew', async () => {
+  let looks = 0;
+  let answer = () => {};
+  let stopping = false;
+  const check = () =>
+    new Promise<void>((resolve) => {
+      looks += 1;
+      answer = resolve;
+    });
+  const health = createHealth({ checks: [{ name: 'database', check }], draining: () => stopping });
+  const asked = Array.from({ length: 50 }, () => health.readyz());
+  expect(looks).toBe(1);
+
+  stopping = true;
+  expect((await health.readyz()).body.failing).toEqual(['draining']);
+  stopping = false;
+  answer();
+  expect((await Promise.all(asked)).map(({ status }) => status)).toEqual(Array(50).fill(200));
+
+  const later = health.configHealth();
+  expect(looks).toBe(2);
+  answer();
+  expect((await later).status).toBe(200);
+});
+
 test('livez asks nothing', () => {
   expect(createHealth({ checks: [fails('database')], draining: serving }).livez().status).toBe(200);
 });

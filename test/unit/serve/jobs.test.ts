@@ -68,6 +68,20 @@ describe('background jobs', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
+  test('stop does not wait for ever: what holds the run up may never end', async () => {
+    const jobs = jobsWith();
+    jobs.start({ name: 'sync', everyMs: 1000, work: () => new Promise(() => {}) });
+    await jest.advanceTimersByTimeAsync(1000);
+    let stopped = false;
+    void jobs.stop().then(() => {
+      stopped = true;
+    });
+    await jest.advanceTimersByTimeAsync(300);
+    expect(stopped).toBe(false);
+    await jest.advanceTimersByTimeAsync(200);
+    expect(stopped).toBe(true);
+  });
+
   test.each([
     [0, 900],
     [0.999, 1100],

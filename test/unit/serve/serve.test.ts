@@ -1,7 +1,8 @@
 import { EventEmitter, once } from 'node:events';
 import http, { type RequestListener, type ServerResponse } from 'node:http';
 import net, { type AddressInfo } from 'node:net';
-import { describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { openMetricsPort } from '../../../src/serve/metrics.js';
 import { type ServeOptions, serve } from '../../../src/serve/serve.js';
 
 const quiet = { info: () => {}, warn: () => {}, error: () => {} };
@@ -71,8 +72,39 @@ describe('listening', () => {
   });
 });
 
+describe('while it serves', () => {
+  const opened: http.Server[] = [];
+  beforeEach(() => {
+    const make = http.createServer.bind(http);
+    jest.spyOn(http, 'createServer').mockImplementation(((...given: Parameters<typeof make>) => {
+      const server = make(...given);
+      opened.push(server);
+      return server;
+    }) as typeof http.createServer);
+  });
+  afterEach(() => {
+    jest.restoreAllMocks();
+    opened.length = 0;
+  });
+
+  test('a connection that cannot be taken is logged, on the metrics port too, and the others are served', async () => {
+    const errors: object[] = [];
+    const log = { ...quiet, error: (fields: object) => void errors.push(fields) };
+    const { port, stop } = await serving({ log }).running;
+    const scrape = async () => 'figures';
+    const close = await openMetricsPort({ host: '127.0.0.1', port: 0, log }, { scrape, token: undefined });
+    expect(opened).toHaveLength(2);
+    const fault = new Error('accept EMFILE');
+    for (const server of opened) server.emit('error', fault);
+    expect(errors).toEqual([{ err: fault }, { err: fault }]);
+    expect((await get(port, new http.Agent())).status).toBe(200);
+    close();
+    expect(await stop('test')).toBe(0);
+  });
+});
+
 describe('stopping', () => {
-  test.each(['SIGTERM', 'SIGINT'])(
+  test.each(['SIGTERM', 'SIGINT', 'SIGHUP'])(
     '%s answers what is in flight, then closes, with exit code 0',
     async (name) => {
       const arrived = new EventEmitter();

@@ -163,6 +163,53 @@ describe('reloading', () => {
     settings.obedient = true;
     await supervisor.stop('test');
   });
+
+  test('a worker that was still starting with the old settings is exchanged as well', async () => {
+    const { supervisor, forked, settings, errors } = setUp();
+    await supervisor.start();
+    settings.obedient = false;
+    forked[0]?.exit(null, 'SIGKILL');
+    jest.advanceTimersByTime(100);
+    expect(forked).toHaveLength(3);
+    settings.obedient = true;
+    expect(await supervisor.reload()).toBe(true);
+    expect(forked).toHaveLength(5);
+    expect(forked.map(({ killed }) => killed)).toEqual([false, false, true, false, false]);
+    while (errors.length < 1) await turn();
+    jest.advanceTimersByTime(60_000);
+    // It was meant to go: nobody replaces it, and nothing is said of it.
+    expect(forked).toHaveLength(5);
+    expect(errors).toEqual(['a worker ended unexpectedly']);
+    expect(await supervisor.stop('test')).toBe(0);
+  });
+
+  test('asked for during the start, it follows it', async () => {
+    const { supervisor, forked } = setUp();
+    const started = supervisor.start();
+    const reloaded = supervisor.reload();
+    expect(forked).toHaveLength(1);
+    expect(await started).toBe(5000);
+    expect(await reloaded).toBe(true);
+    expect(forked).toHaveLength(4);
+    expect(forked.map(({ killed }) => killed)).toEqual([false, false, false, false]);
+    await supervisor.stop('test');
+  });
+
+  test('given up, it leaves the number of workers as it was', async () => {
+    const { supervisor, forked, settings } = setUp();
+    await supervisor.start();
+    settings.workers = 1;
+    settings.obedient = false;
+    const reloaded = supervisor.reload();
+    forked[2]?.exit(1);
+    expect(await reloaded).toBe(false);
+    settings.obedient = true;
+    forked[0]?.exit(null, 'SIGKILL');
+    jest.advanceTimersByTime(100);
+    expect(forked).toHaveLength(4);
+    await turn();
+    await supervisor.stop('test');
+  });
 });
 
 describe('stopping', () => {
