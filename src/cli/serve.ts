@@ -34,8 +34,11 @@ import {
 import { version } from './version.js';
 
 const MINUTE = 60_000;
-/** Well below the minute within which every node signs with a new key, or drops a withdrawn one. */
-const LOOK_FOR_KEYS_MS = 15_000;
+/**
+ * Well below the minute within which every node signs with a new key, or drops a withdrawn one. Workers on one SQLite
+ * file, whom nobody tells, look every second, so that none signs for long with a key that another does not publish.
+ */
+const LOOK_FOR_KEYS_MS = { sqlite: 1_000, postgres: 15_000 };
 /** For what still holds the process when all is over, and for the last lines of the log. */
 const LAST_MOMENT_MS = 500;
 
@@ -207,7 +210,7 @@ async function listen(
   // Every process looks for itself, told or not; what they find follows from dates, so they agree.
   jobs.start({
     name: 'look for new keys',
-    everyMs: LOOK_FOR_KEYS_MS,
+    everyMs: LOOK_FOR_KEYS_MS[config.database.dialect],
     work: () => container.keyring.refresh(),
   });
   return { serving, lead: () => startJobs(jobs, container) };
