@@ -45,11 +45,11 @@ export interface Issue {
     reason: 'login' | 'session',
     info?: RequestInfo,
   ): Promise<Issued>;
-  forPassword(account: Account, info?: RequestInfo): Promise<Issued>;
+  forPassword(account: Account, info: RequestInfo): Promise<Issued>;
   /** `undefined`: the key is not of the account that was named. */
-  forApiKey(key: ApiKey, username: string | undefined, info?: RequestInfo): Promise<Issued | undefined>;
+  forApiKey(key: ApiKey, username: string | undefined, info: RequestInfo): Promise<Issued | undefined>;
   /** The operator's key: any name, or any that is known here. */
-  forServerKey(username: string, info?: RequestInfo): Promise<Issued>;
+  forServerKey(username: string, info: RequestInfo): Promise<Issued>;
   /** By the operator at the terminal: it counts as their leave. */
   forOperator(account: Account, lifetime: MintOrder['lifetime']): Promise<Issued>;
 }
@@ -69,13 +69,17 @@ export interface IssueDeps {
   readonly settings: {
     readonly apiKeyUsers: 'any' | 'known';
     readonly defaultPermissions: readonly string[];
+    readonly issuer: string;
+    readonly audience: string;
     readonly expiryHours: number;
   };
   readonly clock: Clock;
 }
 
+const HOUR_MS = 3_600_000;
+
 export function createIssue(deps: IssueDeps): Issue {
-  const { mint, names, rights, clock } = deps;
+  const { mint, names, rights, settings, clock } = deps;
 
   async function credentialsOf(accountId: string) {
     const found = await deps.accounts.findCredentials({ id: accountId });
@@ -148,16 +152,22 @@ export function createIssue(deps: IssueDeps): Issue {
     }
   }
 
+  /** Half the life that tokens have now is left, and no more than all of it: it may have been made shorter. */
+  function isFresh(expiresAt: number): boolean {
+    const life = settings.expiryHours * HOUR_MS;
+    const left = expiresAt - clock.now();
+    return left >= life / 2 && left <= life;
+  }
+
   /**
-   * The token this session was given before, as long as it would be made the same way and has half its life
-   * left: pages ask often, and each token made is one more that works.
+   * The token this session was given before, as long as it would be made the same way and is fresh: pages ask
+   * often, and each token made is one more that works.
    */
   async function again(asked: Asked, sessionUid: string): Promise<Issued | undefined> {
     const kept = await deps.ledger.findOfSession(sessionUid, asked.accountId);
     const { claims, expiresAt } = kept ?? {};
-    if (!claims || !expiresAt || expiresAt - clock.now() < deps.settings.expiryHours * 1_800_000) {
-      return undefined;
-    }
+    if (!claims || !expiresAt || !isFresh(expiresAt)) return undefined;
+    if (claims.iss !== settings.issuer || claims.aud !== settings.audience) return undefined;
     const order = await prepare(asked);
     const { sub, email, name, permissions = [], provider, provider_user_id } = claims;
     const said = { email, name, permissions, provider, provider_user_id };
@@ -189,13 +199,13 @@ export function createIssue(deps: IssueDeps): Issue {
       if (fault !== undefined) throw new MintRefused('name_unusable', fault);
       const known = await names.find(username);
       if (known?.accountId !== undefined) await credentialsOf(known.accountId);
-      if (known?.accountId === undefined && deps.settings.apiKeyUsers === 'known') {
+      if (known?.accountId === undefined && settings.apiKeyUsers === 'known') {
         throw new MintRefused('unknown_name', 'This name is not known here.');
       }
       const accountId = known?.accountId;
       const own = accountId === undefined ? {} : await rights.of(accountId);
       if (own.allowed === false) throw new MintRefused('not_allowed', 'This name gets no tokens.');
-      const permissions = own.permissions ?? deps.settings.defaultPermissions;
+      const permissions = own.permissions ?? settings.defaultPermissions;
       // dserver tells upper from lower case, and the name is one person's: as it was written first.
       const subject = known?.name ?? username;
       const order: MintOrder = { subject, accountId, reason: 'server_key', facts: { permissions } };
