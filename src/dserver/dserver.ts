@@ -44,7 +44,7 @@ export interface Dserver {
   /** What is held here of an account, for the person. */
   exportOf(accountId: string): Promise<object>;
   /** The ledger, for the job that removes what has ended. */
-  readonly tokens: Pick<MintedTokenStore, 'prune' | 'insertSteps' | 'revoke'>;
+  readonly tokens: Pick<MintedTokenStore, 'prune' | 'revoke'>;
 }
 
 export interface DserverDeps {
