@@ -68,8 +68,15 @@ export function createDserver(deps: DserverDeps): Dserver {
   const rights = createRights({ store: stores.rights, granted: deps.granted, settings, audit, clock });
   const ledger = createLedger({ store: stores.tokens, audit, clock });
   const apiKeys = createApiKeys({ store: stores.apiKeys, audit, clock });
-  const { livingStep } = stores.rights;
-  const mint = createMint({ key, store: stores.tokens, livingStep, settings, audit, clock });
+  const mint = createMint({
+    key,
+    store: stores.tokens,
+    rights: stores.rights,
+    apiKeys: stores.apiKeys,
+    settings,
+    audit,
+    clock,
+  });
   const { accounts } = stores;
   const findAccount = async (id: string) => accounts.findById(id);
   const verify = createVerify({ key, find: ledger.find, findAccount, settings, clock });

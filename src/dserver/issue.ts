@@ -46,7 +46,7 @@ export interface Issue {
     info?: RequestInfo,
   ): Promise<Issued>;
   forPassword(account: Account, info: RequestInfo): Promise<Issued>;
-  /** `undefined`: the key is not of the account that was named. */
+  /** `undefined`: the key is not of the account that was named, or has ended meanwhile. */
   forApiKey(key: ApiKey, username: string | undefined, info: RequestInfo): Promise<Issued | undefined>;
   /** The operator's key: any name, or any that is known here. */
   forServerKey(username: string, info: RequestInfo): Promise<Issued>;
@@ -103,6 +103,8 @@ export function createIssue(deps: IssueDeps): Issue {
 
   interface Asked {
     readonly accountId: string;
+    /** The name it is asked for by, where one was said. */
+    readonly username?: string | undefined;
     readonly self?: UpstreamSelf | undefined;
     readonly reason: MintReason;
     readonly facts?: Partial<Facts>;
@@ -112,7 +114,10 @@ export function createIssue(deps: IssueDeps): Issue {
     readonly order?: Partial<MintOrder>;
   }
 
-  /** Rights first, then the name, then the token with both. */
+  /**
+   * Rights first, then the name, then the token with both.
+   * @throws {MintRefused} `other_name` where it would be for another name than the one asked for
+   */
   async function prepare(asked: Asked): Promise<MintOrder> {
     const { account, createdBy } = await credentialsOf(asked.accountId);
     const { self, only } = asked;
@@ -127,6 +132,9 @@ export function createIssue(deps: IssueDeps): Issue {
     const { name, steps } = asker.name
       ? { name: asker.name.name, steps: [] }
       : await names.settle(account.id, wantedName(account, createdBy, self));
+    if (asked.username !== undefined && usernameKey(asked.username) !== usernameKey(name)) {
+      throw new MintRefused('other_name', 'This account has another name at dserver.');
+    }
     const facts = self ? upstreamFacts(account, self.identity, self.upstream.id) : accountFacts(account);
     return {
       subject: name,
@@ -186,12 +194,16 @@ export function createIssue(deps: IssueDeps): Issue {
     forPassword: (account, info) => issue({ accountId: account.id, reason: 'password' }, info),
     async forApiKey(key, username, info) {
       const { id: apiKeyId, accountId, permissions: only } = key;
-      const asked: Asked = { accountId, reason: 'api_key', only, order: { apiKeyId } };
-      const { subject } = await prepare(asked);
-      if (username !== undefined && usernameKey(username) !== usernameKey(subject)) return undefined;
-      const issued = await issue(asked, info);
-      await deps.apiKeys.noteUse(apiKeyId);
-      return issued;
+      const asked: Asked = { accountId, username, reason: 'api_key', only, order: { apiKeyId } };
+      try {
+        const issued = await issue(asked, info);
+        await deps.apiKeys.noteUse(apiKeyId);
+        return issued;
+      } catch (error) {
+        if (!(error instanceof MintRefused)) throw error;
+        if (error.code === 'other_name' || !(await deps.apiKeys.findLiveById(apiKeyId))) return undefined;
+        throw error;
+      }
     },
     async forServerKey(username, info) {
       // First: PostgreSQL refuses a NUL even as a question.

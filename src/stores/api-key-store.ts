@@ -10,6 +10,8 @@ export interface ApiKeyStore {
   /** Not revoked, newest first. */
   listOf(accountId: string): Promise<ApiKey[]>;
   noteUse(id: string, at: number): Promise<void>;
+  /** A guard: the key is neither revoked nor ended. */
+  livingStep(id: string, now: number): Step;
   /** Ends the key and revokes the tokens got with it; `false`: the account has no such key. */
   revoke(accountId: string, id: string, at: number, also: readonly Step[]): Promise<boolean>;
 }
@@ -48,6 +50,11 @@ export function createApiKeyStore(database: Database): ApiKeyStore {
     async noteUse(id, at) {
       await database.run(table().where({ id }).update({ last_used_at: at }));
     },
+    livingStep: (id, now) => ({
+      // A write that changes nothing: on PostgreSQL it also waits for whoever revokes the key just now.
+      query: table().where({ id }).whereNull('revoked_at').where('expires_at', '>', now).update({ id }),
+      guard: true,
+    }),
     revoke: (accountId, id, at, also) =>
       database.write([
         {

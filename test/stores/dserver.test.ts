@@ -3,7 +3,9 @@ import type { MintedToken, TokenFamily } from '../../src/dserver/ledger.js';
 import { createRegister, type Register } from '../../src/accounts/register.js';
 import { createPasswords } from '../../src/accounts/passwords.js';
 import { createApiKeys } from '../../src/dserver/api-keys.js';
+import { createMint } from '../../src/dserver/mint.js';
 import { createNames } from '../../src/dserver/names.js';
+import type { DserverKey } from '../../src/keys/dserver-key.js';
 import { type Audit, createAudit } from '../../src/platform/audit/audit.js';
 import { type Database, UniqueViolation } from '../../src/platform/database/database.js';
 import { type AccountStore, createAccountStore } from '../../src/stores/account-store.js';
@@ -138,6 +140,46 @@ describeOnBothDatabases('dserver stores', (open) => {
       expect(await may()).toBe(false);
       expect(await tokens.write([rights.livingStep('nobody')])).toBe(false);
     });
+
+    test('the guard on what an administrator said holds unless tokens were ended', async () => {
+      const rights = createDserverRightsStore(database);
+      const { id } = await person('alice');
+      const may = () => tokens.write([rights.allowedStep(id)]);
+      expect(await may()).toBe(true);
+      await rights.set(id, { allowed: false }, clock.now(), []);
+      expect(await may()).toBe(false);
+      for (const allowed of [true, undefined]) {
+        await rights.set(id, { allowed }, clock.now(), []);
+        expect(await may()).toBe(true);
+      }
+    });
+
+    test('of a token being made while its key or its account is refused more, none is left alive', async () => {
+      const rights = createDserverRightsStore(database);
+      const keyStore = createApiKeyStore(database);
+      const apiKeys = createApiKeys({ store: keyStore, audit, clock });
+      const input = { label: 'at once', permissions: ['search'], days: 2, createdBy: 'cli' };
+      const settings = { issuer: 'i', audience: 'd', expiryHours: 1 };
+      const key = { sign: async () => 'signed' } as unknown as DserverKey;
+      const mint = createMint({ key, store: tokens, rights, apiKeys: keyStore, settings, audit, clock });
+      const { id } = await person('alice');
+      for (let round = 0; round < 10; round += 1) {
+        await rights.set(id, {}, clock.now(), []);
+        const { apiKey } = await apiKeys.create(id, input, ['search']);
+        const facts = { permissions: [] };
+        const order = { subject: 'alice', facts, reason: 'api_key', accountId: id } as const;
+        const deny = async () => {
+          await rights.set(id, { allowed: false }, clock.now(), []);
+          await tokens.revoke({ accountId: id }, clock.now());
+        };
+        await Promise.allSettled([
+          mint({ ...order, apiKeyId: apiKey.id }),
+          ...(round % 2 === 0 ? [apiKeys.revoke(id, apiKey.id, 'cli')] : [deny()]),
+        ]);
+        expect(await tokens.list({ accountId: id, liveAt: clock.now(), limit: 9 })).toEqual([]);
+        await apiKeys.revoke(id, apiKey.id, 'cli');
+      }
+    });
   });
 
   describe('names', () => {
@@ -250,6 +292,19 @@ describeOnBothDatabases('dserver stores', (open) => {
       clock.forward(2 * 86_400 + 1);
       expect(await use.findLive(secret)).toBeUndefined();
       expect(await use.findLiveById(apiKey.id)).toBeUndefined();
+    });
+
+    test('the guard on a key holds until it ends or is ended', async () => {
+      const store = createApiKeyStore(database);
+      const use = createApiKeys({ store, audit, clock });
+      const { apiKey } = await use.create('a', input, ['search']);
+      const holds = () => database.write([store.livingStep(apiKey.id, clock.now())]);
+      expect(await holds()).toBe(true);
+      clock.forward(2 * 86_400);
+      expect(await holds()).toBe(false);
+      const { apiKey: other } = await use.create('a', input, ['search']);
+      expect(await use.revoke('a', other.id, 'a')).toBe(true);
+      expect(await database.write([store.livingStep(other.id, clock.now())])).toBe(false);
     });
 
     test.each([
