@@ -1,9 +1,11 @@
 import type { ApiKey } from '../dserver/api-keys.js';
 import type { Database, Step } from '../platform/database/database.js';
+import { holdAccount } from './hold-account.js';
 
 /** API keys of accounts, by their SHA-256; the key itself is nowhere. */
 export interface ApiKeyStore {
-  insert(key: ApiKey, hash: string, also: readonly Step[]): Promise<void>;
+  /** `false`: the account has as many as `most` that are good. */
+  insert(key: ApiKey, hash: string, most: number, also: readonly Step[]): Promise<boolean>;
   /** Revoked and ended ones too. */
   findByHash(hash: string): Promise<ApiKey | undefined>;
   find(id: string): Promise<ApiKey | undefined>;
@@ -38,8 +40,20 @@ export function createApiKeyStore(database: Database): ApiKeyStore {
   };
 
   return {
-    async insert(key, hash, also) {
-      await database.write([{ query: table().insert({ ...toRow(key), hash }) }, ...also]);
+    insert(key, hash, most, also) {
+      const { accountId, createdAt } = key;
+      const good = table()
+        .count('*')
+        .where({ account_id: accountId })
+        .whereNull('revoked_at')
+        .where('expires_at', '>', createdAt);
+      return database.write([
+        // By itself, or two at once would count the same keys.
+        { query: holdAccount(sql, accountId), guard: true },
+        { query: holdAccount(sql, accountId).whereRaw('(?) < ?', [good, most]), guard: true },
+        { query: table().insert({ ...toRow(key), hash }) },
+        ...also,
+      ]);
     },
     findByHash: (hash) => one({ hash }),
     find: (id) => one({ id }),

@@ -1,6 +1,6 @@
 import type { DserverRights } from '../dserver/rights.js';
 import type { Database, Step } from '../platform/database/database.js';
-import { livingAccountStep } from './living-account.js';
+import { holdAccount, livingAccountStep } from './hold-account.js';
 
 /** What an administrator said of an account's dserver tokens. No row: nothing was said. */
 export interface DserverRightsStore {
@@ -20,8 +20,6 @@ interface RightsRow {
 export function createDserverRightsStore(database: Database): DserverRightsStore {
   const { sql } = database;
   const table = () => sql('dserver_rights');
-  /** A write that changes nothing. */
-  const held = (accountId: string) => sql('accounts').where({ id: accountId }).update({ id: accountId });
 
   return {
     async find(accountId) {
@@ -41,12 +39,12 @@ export function createDserverRightsStore(database: Database): DserverRightsStore
         .insert({ account_id: accountId, ...row })
         .onConflict('account_id')
         .merge(row);
-      // The account's row is held, so that on PostgreSQL a token is made before this or sees what is said here.
-      await database.write([{ query: held(accountId) }, { query }, ...also]);
+      // A token that is being made comes first, or sees what is said here.
+      await database.write([{ query: holdAccount(sql, accountId) }, { query }, ...also]);
     },
     livingStep: (accountId) => livingAccountStep(sql, accountId),
     allowedStep: (accountId) => ({
-      query: held(accountId).whereNotExists(
+      query: holdAccount(sql, accountId).whereNotExists(
         table().select('account_id').where({ account_id: accountId, allowed: 0 }),
       ),
       guard: true,

@@ -1,5 +1,5 @@
 import type { Database, Step } from '../platform/database/database.js';
-import { livingAccountStep } from './living-account.js';
+import { livingAccountStep } from './hold-account.js';
 
 /** A user token of the permission service; the token itself is nowhere. */
 export interface PermissionTokenRow {
