@@ -95,6 +95,21 @@ describe('a key', () => {
     expect(await ledger.list({ accountId: id, limit: 9 })).toEqual([]);
   });
 
+  test('asked with a name gives none for another, which a first sign-in settles at the same moment', async () => {
+    const { id } = await server.createAccount('gwen');
+    const { apiKeys, ledger, names } = server.container.dserver;
+    const input = { label: 'first', permissions: ['search'], days: 1, createdBy: 'cli' };
+    const { secret } = await apiKeys.create(id, input, ['search']);
+    const settle = async () => {
+      const { steps } = await names.settle(id, { name: 'gwen-there', source: 'upstream:x' });
+      await server.container.database.write(steps);
+    };
+    const answer = await whileSigning(server, settle, () => ask(secret, { username: 'gwen' }));
+    expect(answer).toMatchObject({ status: 401, body: { error: 'Invalid credentials' } });
+    expect(await ledger.list({ accountId: id, limit: 9 })).toEqual([]);
+    expect((await ask(secret, { username: 'gwen-there' })).status).toBe(200);
+  });
+
   test('of an account that is denied tokens while one is made gives none', async () => {
     const { id } = await server.createAccount('fred');
     const { apiKeys, ledger, rights } = server.container.dserver;
