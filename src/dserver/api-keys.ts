@@ -92,10 +92,6 @@ export function createApiKeys(deps: {
   return {
     async create(accountId, input, mayBe, info) {
       const faults = faultsOf(input, mayBe);
-      const { length } = await store.listOf(accountId);
-      if (length >= MAX_KEYS) {
-        faults.push({ field: '', message: `An account has at most ${MAX_KEYS} keys. End one first.` });
-      }
       if (faults.length > 0) throw new InvalidInput(faults);
       const secret = PREFIX + randomLetters(43);
       const now = clock.now();
@@ -117,8 +113,9 @@ export function createApiKeys(deps: {
         ...info,
         detail: { key: apiKey.id, permissions: apiKey.permissions, days: input.days },
       });
-      await store.insert(apiKey, sha256(secret), [step]);
-      return { apiKey, secret };
+      if (await store.insert(apiKey, sha256(secret), MAX_KEYS, [step])) return { apiKey, secret };
+      const message = `An account has at most ${MAX_KEYS} keys. End one first.`;
+      throw new InvalidInput([{ field: '', message }]);
     },
     findLive: async (secret) => live(await store.findByHash(sha256(secret))),
     findLiveById: async (id) => live(await store.find(id)),

@@ -22,7 +22,7 @@ export interface Delivery {
   /** The address asked for if it may be gone to, otherwise the usual one (seed row 3). */
   returnTo(next: string | undefined): string;
   /** Sends the browser on with its token, by fragment, session or cookie as configured. */
-  send(ctx: Context, issued: Issued, next: string | undefined): void;
+  send(ctx: Context, issued: Issued, next: string): void;
   fail(ctx: Context): void;
   toFrontend(ctx: Context): void;
   forgetCookie(ctx: Context): void;

@@ -44,7 +44,7 @@ export interface Dserver {
   /** What is held here of an account, for the person. */
   exportOf(accountId: string): Promise<object>;
   /** The ledger, for the job that removes what has ended. */
-  readonly tokens: Pick<MintedTokenStore, 'prune' | 'insertSteps' | 'revoke'>;
+  readonly tokens: Pick<MintedTokenStore, 'prune' | 'revoke'>;
 }
 
 export interface DserverDeps {
@@ -68,8 +68,15 @@ export function createDserver(deps: DserverDeps): Dserver {
   const rights = createRights({ store: stores.rights, granted: deps.granted, settings, audit, clock });
   const ledger = createLedger({ store: stores.tokens, audit, clock });
   const apiKeys = createApiKeys({ store: stores.apiKeys, audit, clock });
-  const { livingStep } = stores.rights;
-  const mint = createMint({ key, store: stores.tokens, livingStep, settings, audit, clock });
+  const mint = createMint({
+    key,
+    store: stores.tokens,
+    rights: stores.rights,
+    apiKeys: stores.apiKeys,
+    settings,
+    audit,
+    clock,
+  });
   const { accounts } = stores;
   const findAccount = async (id: string) => accounts.findById(id);
   const verify = createVerify({ key, find: ledger.find, findAccount, settings, clock });

@@ -45,11 +45,11 @@ export interface Issue {
     reason: 'login' | 'session',
     info?: RequestInfo,
   ): Promise<Issued>;
-  forPassword(account: Account, info?: RequestInfo): Promise<Issued>;
-  /** `undefined`: the key is not of the account that was named. */
-  forApiKey(key: ApiKey, username: string | undefined, info?: RequestInfo): Promise<Issued | undefined>;
+  forPassword(account: Account, info: RequestInfo): Promise<Issued>;
+  /** `undefined`: the key is not of the account that was named, or has ended meanwhile. */
+  forApiKey(key: ApiKey, username: string | undefined, info: RequestInfo): Promise<Issued | undefined>;
   /** The operator's key: any name, or any that is known here. */
-  forServerKey(username: string, info?: RequestInfo): Promise<Issued>;
+  forServerKey(username: string, info: RequestInfo): Promise<Issued>;
   /** By the operator at the terminal: it counts as their leave. */
   forOperator(account: Account, lifetime: MintOrder['lifetime']): Promise<Issued>;
 }
@@ -69,13 +69,17 @@ export interface IssueDeps {
   readonly settings: {
     readonly apiKeyUsers: 'any' | 'known';
     readonly defaultPermissions: readonly string[];
+    readonly issuer: string;
+    readonly audience: string;
     readonly expiryHours: number;
   };
   readonly clock: Clock;
 }
 
+const HOUR_MS = 3_600_000;
+
 export function createIssue(deps: IssueDeps): Issue {
-  const { mint, names, rights, clock } = deps;
+  const { mint, names, rights, settings, clock } = deps;
 
   async function credentialsOf(accountId: string) {
     const found = await deps.accounts.findCredentials({ id: accountId });
@@ -99,6 +103,8 @@ export function createIssue(deps: IssueDeps): Issue {
 
   interface Asked {
     readonly accountId: string;
+    /** The name it is asked for by, where one was said. */
+    readonly username?: string | undefined;
     readonly self?: UpstreamSelf | undefined;
     readonly reason: MintReason;
     readonly facts?: Partial<Facts>;
@@ -108,7 +114,10 @@ export function createIssue(deps: IssueDeps): Issue {
     readonly order?: Partial<MintOrder>;
   }
 
-  /** Rights first, then the name, then the token with both. */
+  /**
+   * Rights first, then the name, then the token with both.
+   * @throws {MintRefused} `other_name` where it would be for another name than the one asked for
+   */
   async function prepare(asked: Asked): Promise<MintOrder> {
     const { account, createdBy } = await credentialsOf(asked.accountId);
     const { self, only } = asked;
@@ -123,6 +132,9 @@ export function createIssue(deps: IssueDeps): Issue {
     const { name, steps } = asker.name
       ? { name: asker.name.name, steps: [] }
       : await names.settle(account.id, wantedName(account, createdBy, self));
+    if (asked.username !== undefined && usernameKey(asked.username) !== usernameKey(name)) {
+      throw new MintRefused('other_name', 'This account has another name at dserver.');
+    }
     const facts = self ? upstreamFacts(account, self.identity, self.upstream.id) : accountFacts(account);
     return {
       subject: name,
@@ -148,16 +160,22 @@ export function createIssue(deps: IssueDeps): Issue {
     }
   }
 
+  /** Half the life that tokens have now is left, and no more than all of it: it may have been made shorter. */
+  function isFresh(expiresAt: number): boolean {
+    const life = settings.expiryHours * HOUR_MS;
+    const left = expiresAt - clock.now();
+    return left >= life / 2 && left <= life;
+  }
+
   /**
-   * The token this session was given before, as long as it would be made the same way and has half its life
-   * left: pages ask often, and each token made is one more that works.
+   * The token this session was given before, as long as it would be made the same way and is fresh: pages ask
+   * often, and each token made is one more that works.
    */
   async function again(asked: Asked, sessionUid: string): Promise<Issued | undefined> {
     const kept = await deps.ledger.findOfSession(sessionUid, asked.accountId);
     const { claims, expiresAt } = kept ?? {};
-    if (!claims || !expiresAt || expiresAt - clock.now() < deps.settings.expiryHours * 1_800_000) {
-      return undefined;
-    }
+    if (!claims || !expiresAt || !isFresh(expiresAt)) return undefined;
+    if (claims.iss !== settings.issuer || claims.aud !== settings.audience) return undefined;
     const order = await prepare(asked);
     const { sub, email, name, permissions = [], provider, provider_user_id } = claims;
     const said = { email, name, permissions, provider, provider_user_id };
@@ -176,12 +194,16 @@ export function createIssue(deps: IssueDeps): Issue {
     forPassword: (account, info) => issue({ accountId: account.id, reason: 'password' }, info),
     async forApiKey(key, username, info) {
       const { id: apiKeyId, accountId, permissions: only } = key;
-      const asked: Asked = { accountId, reason: 'api_key', only, order: { apiKeyId } };
-      const { subject } = await prepare(asked);
-      if (username !== undefined && usernameKey(username) !== usernameKey(subject)) return undefined;
-      const issued = await issue(asked, info);
-      await deps.apiKeys.noteUse(apiKeyId);
-      return issued;
+      const asked: Asked = { accountId, username, reason: 'api_key', only, order: { apiKeyId } };
+      try {
+        const issued = await issue(asked, info);
+        await deps.apiKeys.noteUse(apiKeyId);
+        return issued;
+      } catch (error) {
+        if (!(error instanceof MintRefused)) throw error;
+        if (error.code === 'other_name' || !(await deps.apiKeys.findLiveById(apiKeyId))) return undefined;
+        throw error;
+      }
     },
     async forServerKey(username, info) {
       // First: PostgreSQL refuses a NUL even as a question.
@@ -189,13 +211,13 @@ export function createIssue(deps: IssueDeps): Issue {
       if (fault !== undefined) throw new MintRefused('name_unusable', fault);
       const known = await names.find(username);
       if (known?.accountId !== undefined) await credentialsOf(known.accountId);
-      if (known?.accountId === undefined && deps.settings.apiKeyUsers === 'known') {
+      if (known?.accountId === undefined && settings.apiKeyUsers === 'known') {
         throw new MintRefused('unknown_name', 'This name is not known here.');
       }
       const accountId = known?.accountId;
       const own = accountId === undefined ? {} : await rights.of(accountId);
       if (own.allowed === false) throw new MintRefused('not_allowed', 'This name gets no tokens.');
-      const permissions = own.permissions ?? deps.settings.defaultPermissions;
+      const permissions = own.permissions ?? settings.defaultPermissions;
       // dserver tells upper from lower case, and the name is one person's: as it was written first.
       const subject = known?.name ?? username;
       const order: MintOrder = { subject, accountId, reason: 'server_key', facts: { permissions } };

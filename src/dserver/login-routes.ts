@@ -56,11 +56,11 @@ const wantsJson = (ctx: Context): boolean => !ctx.accepts('html') && Boolean(ctx
 export function createLoginRoutes(deps: LoginRoutesDeps): { router: Router; end: DoorEnd } {
   const { delivery, upstreams, sessions, audit, requestInfo } = deps;
 
-  const here = (provider: string, next: string | undefined): string =>
-    `/auth/login?${new URLSearchParams({ provider, ...(next === undefined ? {} : { next }) })}`;
+  const here = (provider: string, next: string): string =>
+    `/auth/login?${new URLSearchParams({ provider, next })}`;
 
   /** To our own sign-in form, and from there back here. */
-  function toOwnSignIn(ctx: Context, next: string | undefined): void {
+  function toOwnSignIn(ctx: Context, next: string): void {
     ctx.set('Cache-Control', 'no-store');
     ctx.redirect(`/login?${new URLSearchParams({ local: '1', next: here(LOCAL, next) })}`);
   }
@@ -95,7 +95,7 @@ export function createLoginRoutes(deps: LoginRoutesDeps): { router: Router; end:
     }
   }
 
-  async function giveToSignedIn(ctx: Context, next: string | undefined): Promise<void> {
+  async function giveToSignedIn(ctx: Context, next: string): Promise<void> {
     const session = await sessions.current(ctx);
     const account = session && (await deps.findAccount(session.accountId));
     if (!session || !account || account.disabled) return toOwnSignIn(ctx, next);
@@ -106,7 +106,7 @@ export function createLoginRoutes(deps: LoginRoutesDeps): { router: Router; end:
     });
   }
 
-  function choose(ctx: Context, next: string | undefined): void {
+  function choose(ctx: Context, next: string): void {
     const choices = upstreams.visible().filter(isConfigured);
     if (!acceptsHtml(ctx)) {
       ctx.status = 400;

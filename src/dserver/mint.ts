@@ -4,6 +4,7 @@ import type { Audit, RequestInfo } from '../platform/audit/audit.js';
 import type { Clock } from '../platform/crypto/clock.js';
 import { newId } from '../platform/crypto/ids.js';
 import { type Step, UniqueViolation } from '../platform/database/database.js';
+import type { ApiKeyStore } from '../stores/api-key-store.js';
 import type { DserverRightsStore } from '../stores/dserver-rights-store.js';
 import type { MintedTokenStore } from '../stores/minted-token-store.js';
 import { type Facts, tokenClaims } from './claims.js';
@@ -34,7 +35,8 @@ export interface Minted {
 
 /**
  * Makes one dserver token and notes it, in one unit with whatever it rests on.
- * @throws {MintRefused} where the account was disabled, the family revoked or the name taken meanwhile
+ * @throws {MintRefused} where the account was shut, the API key ended, the family revoked or the name taken
+ * meanwhile
  * @throws {KeyUnavailable}
  */
 export type Mint = (order: MintOrder, info?: RequestInfo) => Promise<Minted>;
@@ -45,7 +47,8 @@ export const DSERVER_KIND = 'dserver';
 export interface MintDeps {
   readonly key: DserverKey;
   readonly store: MintedTokenStore;
-  readonly livingStep: DserverRightsStore['livingStep'];
+  readonly rights: Pick<DserverRightsStore, 'livingStep' | 'allowedStep'>;
+  readonly apiKeys: Pick<ApiKeyStore, 'livingStep'>;
   readonly settings: { readonly issuer: string; readonly audience: string; readonly expiryHours: number };
   readonly audit: Audit;
   readonly clock: Clock;
@@ -53,7 +56,8 @@ export interface MintDeps {
 
 const NAMES_TAKEN = /^dserver_names_/;
 
-export function createMint({ key, store, livingStep, settings, audit, clock }: MintDeps): Mint {
+export function createMint(deps: MintDeps): Mint {
+  const { key, store, rights, apiKeys, settings, audit, clock } = deps;
   const usual = settings.expiryHours * 3600;
 
   function familyOf(order: MintOrder, now: number, endsAt: number | undefined): TokenFamily {
@@ -67,7 +71,8 @@ export function createMint({ key, store, livingStep, settings, audit, clock }: M
     minted: MintedToken,
     info: RequestInfo | undefined,
   ): Promise<boolean> {
-    const { accountId, subject, reason } = { ...order, ...minted, accountId: order.accountId };
+    const { accountId, subject, reason } = order;
+    const { apiKeyId } = minted.family;
     const event = audit.step({
       event: 'dserver.minted',
       outcome: 'success',
@@ -77,7 +82,8 @@ export function createMint({ key, store, livingStep, settings, audit, clock }: M
       detail: { jti: minted.jti, name: subject, reason, audience: minted.audience },
     });
     return store.write([
-      ...(accountId === undefined ? [] : [livingStep(accountId)]),
+      ...(accountId === undefined ? [] : [rights.livingStep(accountId), rights.allowedStep(accountId)]),
+      ...(apiKeyId === undefined ? [] : [apiKeys.livingStep(apiKeyId, minted.createdAt)]),
       ...guardsFirst([...(order.steps ?? []), ...store.insertSteps(minted, order.family ? 'there' : 'new')]),
       event,
     ]);

@@ -38,7 +38,7 @@ const isMadeByAdministrator = (createdBy: string): boolean =>
   createdBy === 'cli' || createdBy === 'bootstrap' || /^[0-9a-f]{8}-[0-9a-f-]{27}$/.test(createdBy);
 
 export function createRights(deps: {
-  readonly store: DserverRightsStore;
+  readonly store: Pick<DserverRightsStore, 'find' | 'set'>;
   /** What the permission service grants the account, or its roles, in the service `dserver`. */
   readonly granted: (accountId: string) => Promise<readonly string[] | undefined>;
   readonly settings: {

@@ -5,7 +5,7 @@ import { toServiceUser, verifiedEmail } from './profile.js';
 import type { Profiles } from './profiles.js';
 import type { UserTokens } from './user-tokens.js';
 
-/** The user token of somebody who came through an upstream; `undefined`: nobody whose address is proven. */
+/** The user token of somebody who came through an upstream; `undefined`: shut out, or no address is proven. */
 export type SignIn = (
   arrival: Pick<Arrival, 'account' | 'identity' | 'upstream'>,
   info: RequestInfo,

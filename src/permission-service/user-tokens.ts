@@ -21,12 +21,12 @@ export interface Bearer {
 }
 
 export interface UserTokens {
-  /** @throws when the key is gone */
+  /** `undefined`: the account has been shut meanwhile. @throws when the key is gone */
   mint(
     of: { readonly accountId: string; readonly userId: string },
     info: RequestInfo,
     detail: AuditDetail,
-  ): Promise<string>;
+  ): Promise<string | undefined>;
   /** `undefined`: not one of ours, or ended. */
   findBearer(token: string): Promise<Bearer | undefined>;
   /** `false`: it had ended already. */
@@ -60,7 +60,7 @@ export function createUserTokens(deps: {
         },
         USER_TOKEN_TYP,
       );
-      await store.insert(row, [
+      const noted = await store.insert(row, [
         audit.step({
           event: 'permission.signed_in',
           accountId,
@@ -68,7 +68,7 @@ export function createUserTokens(deps: {
           detail: { ...detail, jti: row.jti },
         }),
       ]);
-      return token;
+      return noted ? token : undefined;
     },
     async findBearer(token) {
       const verified = await verify(token, { typ: USER_TOKEN_TYP, audience: USER_AUDIENCE });

@@ -8,7 +8,7 @@ import type {
   FederatedIdentityStore,
   LinkedBy,
 } from '../stores/federated-identity-store.js';
-import { notAllowed } from './failed-login.js';
+import { notAllowed, unknownLogin } from './failed-login.js';
 import type { FillName } from './fill-name.js';
 import type { GroupRoles } from './group-roles.js';
 import type { Handlers } from './handlers.js';
@@ -22,7 +22,7 @@ import type { Vault } from './vault.js';
 export interface Arrivals {
   /**
    * Somebody who is known here.
-   * @throws {UpstreamError} `not_allowed` where the account is shut
+   * @throws {UpstreamError} `not_allowed` where the account is shut, `state` where the identity is not its any more
    */
   known(login: ProvenLogin, identity: FederatedIdentity, info: RequestInfo): Promise<Completed>;
   /** The row that ties the identity to an account, and its tokens: steps of the unit that makes the tie. */
@@ -122,8 +122,13 @@ export function createArrivals(deps: Dependencies): Arrivals {
       }
       const at = clock.now();
       const { attributes } = proven.identity;
-      await identities.touch(identity.id, { upstreamId: upstream.id, attributes, at });
-      await vault.keep(account.id, upstream.id, proven.tokens);
+      const touch = identities.touchStep(identity.id, account.id, {
+        upstreamId: upstream.id,
+        attributes,
+        at,
+      });
+      const kept = await vault.keep(account.id, upstream.id, proven.tokens, [touch]);
+      if (!kept) throw unknownLogin('disconnected meanwhile');
       return arrive(login, identity.id, account, { created: false, linked: false }, info);
     },
     async tie(login, accountId, linkedBy) {

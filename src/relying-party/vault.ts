@@ -21,9 +21,15 @@ export interface Vault {
   /**
    * After a sign-in of somebody who is known. Where it brought no refresh token, the one that is kept stays with
    * the new access token, unless it is good no more or reaches further than what was allowed this time.
+   * `false`: the guards it goes behind held nothing.
    * @throws {Unavailable}
    */
-  keep(accountId: string, upstreamId: string, tokens: UpstreamTokens): Promise<void>;
+  keep(
+    accountId: string,
+    upstreamId: string,
+    tokens: UpstreamTokens,
+    guards?: readonly Step[],
+  ): Promise<boolean>;
   /**
    * The tokens with an access token that is good for some seconds more; refreshed first where it is not, by
    * one of all processes while the others wait for what it got.
@@ -147,23 +153,27 @@ export function createVault(deps: Dependencies): Vault {
     store.putStep(fresh({ accountId, upstreamId }, tokens)),
   ];
 
-  async function keep(key: UpstreamTokenKey, tokens: UpstreamTokens): Promise<void> {
+  async function keep(
+    key: UpstreamTokenKey,
+    tokens: UpstreamTokens,
+    guards: readonly Step[],
+  ): Promise<boolean> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       const row = await store.find(key);
       const former = row?.deadAt === undefined ? row && seal.open(row) : undefined;
       const refreshToken = former && remaining(former, tokens);
       if (row === undefined || refreshToken === undefined) {
-        await deps.write([store.putStep(fresh(key, tokens))]);
-        return;
+        return deps.write([...guards, store.putStep(fresh(key, tokens))]);
       }
-      if (await store.replaceIdle(row.revision, fresh(key, { ...tokens, refreshToken }))) return;
+      if (await store.replaceIdle(row.revision, fresh(key, { ...tokens, refreshToken }), guards)) return true;
     }
     // Somebody is renewing the pair: what they bring is as new, and has the refresh token that counts from now on.
+    return deps.write(guards);
   }
 
   return {
     keepSteps,
-    keep: (accountId, upstreamId, tokens) => keep({ accountId, upstreamId }, tokens),
+    keep: (accountId, upstreamId, tokens, guards = []) => keep({ accountId, upstreamId }, tokens, guards),
     tokenFor(accountId, upstreamId) {
       const name = JSON.stringify([accountId, upstreamId]);
       const known = underWay.get(name);

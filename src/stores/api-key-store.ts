@@ -1,15 +1,19 @@
 import type { ApiKey } from '../dserver/api-keys.js';
 import type { Database, Step } from '../platform/database/database.js';
+import { holdAccount } from './hold-account.js';
 
 /** API keys of accounts, by their SHA-256; the key itself is nowhere. */
 export interface ApiKeyStore {
-  insert(key: ApiKey, hash: string, also: readonly Step[]): Promise<void>;
+  /** `false`: the account has as many as `most` that are good. */
+  insert(key: ApiKey, hash: string, most: number, also: readonly Step[]): Promise<boolean>;
   /** Revoked and ended ones too. */
   findByHash(hash: string): Promise<ApiKey | undefined>;
   find(id: string): Promise<ApiKey | undefined>;
   /** Not revoked, newest first. */
   listOf(accountId: string): Promise<ApiKey[]>;
   noteUse(id: string, at: number): Promise<void>;
+  /** A guard: the key is neither revoked nor ended. */
+  livingStep(id: string, now: number): Step;
   /** Ends the key and revokes the tokens got with it; `false`: the account has no such key. */
   revoke(accountId: string, id: string, at: number, also: readonly Step[]): Promise<boolean>;
 }
@@ -36,8 +40,20 @@ export function createApiKeyStore(database: Database): ApiKeyStore {
   };
 
   return {
-    async insert(key, hash, also) {
-      await database.write([{ query: table().insert({ ...toRow(key), hash }) }, ...also]);
+    insert(key, hash, most, also) {
+      const { accountId, createdAt } = key;
+      const good = table()
+        .count('*')
+        .where({ account_id: accountId })
+        .whereNull('revoked_at')
+        .where('expires_at', '>', createdAt);
+      return database.write([
+        // By itself, or two at once would count the same keys.
+        { query: holdAccount(sql, accountId), guard: true },
+        { query: holdAccount(sql, accountId).whereRaw('(?) < ?', [good, most]), guard: true },
+        { query: table().insert({ ...toRow(key), hash }) },
+        ...also,
+      ]);
     },
     findByHash: (hash) => one({ hash }),
     find: (id) => one({ id }),
@@ -48,6 +64,11 @@ export function createApiKeyStore(database: Database): ApiKeyStore {
     async noteUse(id, at) {
       await database.run(table().where({ id }).update({ last_used_at: at }));
     },
+    livingStep: (id, now) => ({
+      // A write that changes nothing: on PostgreSQL it also waits for whoever revokes the key just now.
+      query: table().where({ id }).whereNull('revoked_at').where('expires_at', '>', now).update({ id }),
+      guard: true,
+    }),
     revoke: (accountId, id, at, also) =>
       database.write([
         {

@@ -1,5 +1,6 @@
 import type { DserverRights } from '../dserver/rights.js';
 import type { Database, Step } from '../platform/database/database.js';
+import { holdAccount, livingAccountStep } from './hold-account.js';
 
 /** What an administrator said of an account's dserver tokens. No row: nothing was said. */
 export interface DserverRightsStore {
@@ -7,6 +8,8 @@ export interface DserverRightsStore {
   set(accountId: string, rights: DserverRights, at: number, also: readonly Step[]): Promise<void>;
   /** A guard: the account is there, enabled, and not about to be deleted. */
   livingStep(accountId: string): Step;
+  /** A guard behind that one: no administrator has ended the account's tokens. */
+  allowedStep(accountId: string): Step;
 }
 
 interface RightsRow {
@@ -36,15 +39,14 @@ export function createDserverRightsStore(database: Database): DserverRightsStore
         .insert({ account_id: accountId, ...row })
         .onConflict('account_id')
         .merge(row);
-      await database.write([{ query }, ...also]);
+      // A token that is being made comes first, or sees what is said here.
+      await database.write([{ query: holdAccount(sql, accountId) }, { query }, ...also]);
     },
-    livingStep: (accountId) => ({
-      // A write that changes nothing: on PostgreSQL it also waits for whoever disables the account just now.
-      query: sql('accounts')
-        .where({ id: accountId })
-        .whereNull('disabled_at')
-        .whereNull('delete_at')
-        .update({ id: accountId }),
+    livingStep: (accountId) => livingAccountStep(sql, accountId),
+    allowedStep: (accountId) => ({
+      query: holdAccount(sql, accountId).whereNotExists(
+        table().select('account_id').where({ account_id: accountId, allowed: 0 }),
+      ),
       guard: true,
     }),
   };

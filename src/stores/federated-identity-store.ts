@@ -32,15 +32,16 @@ export interface FederatedIdentityStore {
   list(page: { readonly after?: string | undefined; readonly limit: number }): Promise<FederatedIdentity[]>;
   /** The unit ends in `UniqueViolation` of `federated_identities_issuer_subject_unique` where it is known. */
   insertStep(identity: FederatedIdentity): Step;
-  /** Notes a sign-in and what the upstream said at it. */
-  touch(
+  /** A guard: the account has it. Notes a sign-in and what the upstream said at it. */
+  touchStep(
     id: string,
+    accountId: string,
     seen: {
       readonly upstreamId: string;
       readonly attributes: FederatedIdentity['attributes'];
       readonly at: number;
     },
-  ): Promise<void>;
+  ): Step;
   setExtraStep(id: string, extra: FederatedIdentity['extra'], at: number): Step;
   /** A guard: the account has it. */
   removeStep(id: string, accountId: string): Step;
@@ -89,14 +90,14 @@ export function createFederatedIdentityStore(database: Database): FederatedIdent
       return (await database.all<IdentityRow>(page)).map(toIdentity);
     },
     insertStep: (identity) => ({ query: table().insert(toRow(identity)) }),
-    async touch(id, { upstreamId, attributes, at }) {
+    touchStep(id, accountId, { upstreamId, attributes, at }) {
       const row = {
         upstream_id: upstreamId,
         attributes: JSON.stringify(attributes),
         updated_at: at,
         last_used_at: at,
       };
-      await database.run(table().where({ id }).update(row));
+      return { query: table().where({ id, account_id: accountId }).update(row), guard: true };
     },
     setExtraStep: (id, extra, at) => ({
       query: table()

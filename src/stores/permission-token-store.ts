@@ -1,4 +1,5 @@
 import type { Database, Step } from '../platform/database/database.js';
+import { livingAccountStep } from './hold-account.js';
 
 /** A user token of the permission service; the token itself is nowhere. */
 export interface PermissionTokenRow {
@@ -9,7 +10,8 @@ export interface PermissionTokenRow {
 }
 
 export interface PermissionTokenStore {
-  insert(row: PermissionTokenRow, also: readonly Step[]): Promise<void>;
+  /** `false`: the account has been shut. */
+  insert(row: PermissionTokenRow, also: readonly Step[]): Promise<boolean>;
   /** The account whose live token this is. */
   findOwner(jti: string, now: number): Promise<string | undefined>;
   /** `false`: it had ended already. */
@@ -22,9 +24,13 @@ export interface PermissionTokenStore {
 export function createPermissionTokenStore(database: Database): PermissionTokenStore {
   const table = () => database.sql('permission_tokens');
   return {
-    async insert({ jti, accountId, createdAt, expiresAt }, also) {
+    insert({ jti, accountId, createdAt, expiresAt }, also) {
       const row = { jti, account_id: accountId, created_at: createdAt, expires_at: expiresAt };
-      await database.write([{ query: table().insert(row) }, ...also]);
+      return database.write([
+        livingAccountStep(database.sql, accountId),
+        { query: table().insert(row) },
+        ...also,
+      ]);
     },
     async findOwner(jti, now) {
       const live = table().select('account_id').where({ jti }).whereNull('revoked_at');

@@ -46,8 +46,8 @@ export interface UpstreamTokenStore {
   endLease(key: UpstreamTokenKey, holder: string): Promise<void>;
   /** The refreshed pair in place of `former`, whose lease ends; `false`: that pair is gone. */
   replace(former: string, token: FreshUpstreamToken, also: readonly Step[]): Promise<boolean>;
-  /** The same for one who refreshed nothing: nor may anybody hold a lease on it. */
-  replaceIdle(former: string, token: FreshUpstreamToken): Promise<boolean>;
+  /** The same for one who refreshed nothing, behind these: nor may anybody hold a lease on it. */
+  replaceIdle(former: string, token: FreshUpstreamToken, guards: readonly Step[]): Promise<boolean>;
   /** Marks the pair as refused; `false`: it is not `revision` any more. */
   bury(
     key: UpstreamTokenKey & Pick<StoredUpstreamToken, 'revision'>,
@@ -117,9 +117,9 @@ export function createUpstreamTokenStore(database: Database): UpstreamTokenStore
         ...also,
       ]);
     },
-    async replaceIdle(former, token) {
-      const query = idle(token, former, token.at);
-      return (await database.run(query.update({ ...pairOf(token), ...UNLOCKED }))) === 1;
+    replaceIdle(former, token, guards) {
+      const query = idle(token, former, token.at).update({ ...pairOf(token), ...UNLOCKED });
+      return database.write([...guards, { query, guard: true }]);
     },
     bury(key, at, also) {
       const query = one(key).where({ revision: key.revision });

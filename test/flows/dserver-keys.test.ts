@@ -5,6 +5,7 @@ import { type Browser, createBrowser } from '../support/browser.js';
 import { signIn } from '../support/flow.js';
 import { postJson } from '../support/json-calls.js';
 import { PASSWORD, startServer, type TestServer } from '../support/server.js';
+import { whileSigning } from '../support/while-signing.js';
 
 let server: TestServer;
 beforeAll(async () => {
@@ -81,6 +82,46 @@ describe('a key', () => {
     expect((await ask(key)).status).toBe(401);
     expect((await postJson(server, '/auth/verify', { token })).status).toBe(401);
     expect((await postJson(server, '/auth/refresh', { token })).status).toBe(401);
+  });
+
+  test('ended while a token is made with it gives none', async () => {
+    const { id } = await server.createAccount('erin');
+    const { apiKeys, ledger } = server.container.dserver;
+    const input = { label: 'at once', permissions: ['search'], days: 1, createdBy: 'cli' };
+    const { apiKey, secret } = await apiKeys.create(id, input, ['search']);
+    const end = () => apiKeys.revoke(id, apiKey.id, 'cli');
+    const answer = await whileSigning(server, end, () => ask(secret));
+    expect(answer).toMatchObject({ status: 401, body: { error: 'Invalid credentials' } });
+    expect(await ledger.list({ accountId: id, limit: 9 })).toEqual([]);
+  });
+
+  test('asked with a name gives none for another, which a first sign-in settles at the same moment', async () => {
+    const { id } = await server.createAccount('gwen');
+    const { apiKeys, ledger, names } = server.container.dserver;
+    const input = { label: 'first', permissions: ['search'], days: 1, createdBy: 'cli' };
+    const { secret } = await apiKeys.create(id, input, ['search']);
+    const settle = async () => {
+      const { steps } = await names.settle(id, { name: 'gwen-there', source: 'upstream:x' });
+      await server.container.database.write(steps);
+    };
+    const answer = await whileSigning(server, settle, () => ask(secret, { username: 'gwen' }));
+    expect(answer).toMatchObject({ status: 401, body: { error: 'Invalid credentials' } });
+    expect(await ledger.list({ accountId: id, limit: 9 })).toEqual([]);
+    expect((await ask(secret, { username: 'gwen-there' })).status).toBe(200);
+  });
+
+  test('of an account that is denied tokens while one is made gives none', async () => {
+    const { id } = await server.createAccount('fred');
+    const { apiKeys, ledger, rights } = server.container.dserver;
+    const input = { label: 'denied', permissions: ['search'], days: 1, createdBy: 'cli' };
+    const { secret } = await apiKeys.create(id, input, ['search']);
+    const deny = () => rights.set(id, { allowed: false }, 'cli');
+    expect((await whileSigning(server, deny, () => ask(secret))).status).toBe(403);
+    expect(await ledger.list({ accountId: id, limit: 9 })).toEqual([]);
+    // As it is refused from now on.
+    expect((await ask(secret)).status).toBe(403);
+    await rights.set(id, {}, 'cli');
+    expect((await ask(secret)).status).toBe(200);
   });
 
   test('of a disabled account works no more', async () => {

@@ -1,10 +1,12 @@
 /** The doors of the web application with accounts of this server: delivery, `next`, session, CORS, sign-out. */
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { decodeJwt } from 'jose';
 import { createBrowser, type Browser, type Page } from '../support/browser.js';
 import { signIn } from '../support/flow.js';
+import { temporaryFolder } from '../support/folder.js';
 import { getJson, postJson } from '../support/json-calls.js';
-import { PASSWORD, startServer, type TestServer } from '../support/server.js';
+import { freePort, PASSWORD, startServer, type TestServer } from '../support/server.js';
 
 const FRONTEND = 'https://lookup.example';
 const ORIGIN = 'https://allowed.example';
@@ -153,6 +155,30 @@ describe('row 10: GET /auth/token', () => {
     server.clock.advance(13 * 3600);
     const later = await ask();
     expect(decodeJwt(later.token).exp).toBeGreaterThan(server.clock.now() / 1000 + 20 * 3600);
+  });
+
+  test.each([
+    ['another audience', { JWT_AUDIENCE: 'lookup' }],
+    ['another issuer', { JWT_ISSUER: 'lookup' }],
+    ['a shorter life', { JWT_TOKEN_EXPIRY_HOURS: '13' }],
+  ])('after a restart with %s a session is given a token that is good by it', async (_what, change) => {
+    const folder = temporaryFolder();
+    const kept = { ...ENV, DATABASE_URL: `sqlite:${join(folder, 'postern.sqlite')}`, KEYS_DIR: folder };
+    const port = await freePort();
+    const browser = createBrowser();
+    const ask = async (on: TestServer): Promise<string> =>
+      JSON.parse((await browser.get(on.url('/auth/token'))).text).token;
+    const before = await startServer(kept, port);
+    await before.createAccount('alice');
+    await signIn(before, browser);
+    const old = await ask(before);
+    await before.close();
+    const after = await startServer({ ...kept, ...change }, port);
+    const token = await ask(after);
+    expect(token).not.toBe(old);
+    expect((await postJson(after, '/auth/verify', { token })).status).toBe(200);
+    expect(await ask(after)).toBe(token);
+    await after.close();
   });
 });
 

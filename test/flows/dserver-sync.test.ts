@@ -13,6 +13,10 @@ interface DserverUser {
 
 let users: Map<string, DserverUser>;
 let down: boolean;
+/** Hangs up before it answers. */
+let away: boolean;
+/** What it does before it answers. */
+let before: () => Promise<unknown>;
 let seen: string[];
 let dserver: Server;
 let server: TestServer;
@@ -26,6 +30,8 @@ async function bodyOf(req: IncomingMessage): Promise<string> {
 beforeEach(async () => {
   users = new Map([['admin', { is_admin: true }]]);
   down = false;
+  away = false;
+  before = async () => {};
   seen = [];
   let pem = '';
   dserver = createServer(async (req, res) => {
@@ -33,6 +39,8 @@ beforeEach(async () => {
     const name = decodeURIComponent((req.url ?? '').split('/').at(-1) ?? '');
     const token = (req.headers.authorization ?? '').replace('Bearer ', '');
     seen.push(`${req.method} ${name}`);
+    if (away) return req.socket.destroy();
+    await before();
     if (down) return res.writeHead(500).end();
     const by = acceptedByDserver(token, pem, server.clock.now());
     if (!users.get(by)?.is_admin) return res.writeHead(403).end();
@@ -49,6 +57,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await server.close();
+  dserver.closeAllConnections();
   await new Promise((resolve) => dserver.close(resolve));
 });
 
@@ -56,7 +65,17 @@ const firstToken = async (username: string, more: object = {}) => {
   await server.createAccount(username, more);
   return postJson(server, '/token', { username, password: PASSWORD });
 };
-const run = () => server.container.dserver.sync.run();
+const run = (signal?: AbortSignal) => server.container.dserver.sync.run(signal);
+/** Of the ledger and of the audit trail. */
+async function tokensOfSync(): Promise<[number, number]> {
+  const { dserver: ours, auditStore } = server.container;
+  const noted = await ours.ledger.list({ limit: 100 });
+  const told = await auditStore.list({ limit: 100 });
+  return [
+    noted.filter(({ reason }) => reason === 'sync').length,
+    told.filter(({ event, detail }) => event === 'dserver.minted' && detail?.reason === 'sync').length,
+  ];
+}
 
 test('a new name becomes a user, once, without rights and with the name people see', async () => {
   await firstToken('ada', { displayName: 'Ada Lovelace' });
@@ -84,6 +103,38 @@ test('a dserver that is away delays no login and is asked again later', async ()
   down = false;
   server.clock.advance(301);
   expect(await run()).toEqual([{ name: 'late', outcome: 'created' }]);
+});
+
+test('of a dserver that cannot be reached nothing more is asked, and one token was made', async () => {
+  for (const username of ['ada', 'bea', 'cyd']) await firstToken(username);
+  away = true;
+  expect(await run()).toMatchObject([{ outcome: 'failed', reason: expect.stringContaining('reached') }]);
+  expect(seen).toHaveLength(1);
+  expect(await tokensOfSync()).toEqual([1, 1]);
+  away = false;
+  expect(await run()).toMatchObject([{ outcome: 'created' }, { outcome: 'created' }]);
+  server.clock.advance(301);
+  expect(await run()).toMatchObject([{ outcome: 'created' }]);
+});
+
+test('one token does for all names of a run, and none is made where no name is new', async () => {
+  for (const username of ['ada', 'bea', 'cyd']) await firstToken(username);
+  expect(await run()).toHaveLength(3);
+  expect(await tokensOfSync()).toEqual([1, 1]);
+  expect(await run()).toEqual([]);
+  expect(await tokensOfSync()).toEqual([1, 1]);
+});
+
+test('a server that stops waits for no answer, and puts nothing off', async () => {
+  await firstToken('ada');
+  const halt = new AbortController();
+  before = async () => {
+    halt.abort();
+    await new Promise(() => {});
+  };
+  expect(await run(halt.signal)).toEqual([]);
+  before = async () => {};
+  expect(await run()).toEqual([{ name: 'ada', outcome: 'created' }]);
 });
 
 test('a name with a slash in it is one segment of the address', async () => {

@@ -237,6 +237,27 @@ describe('row 96: disconnecting', () => {
     expect(await signedInAs()).toBe(`linked${count}`);
   });
 
+  test('while somebody signs in through it: they are refused, and no token is kept of what has ended', async () => {
+    await linked();
+    const { identities, upstreamSide } = world.server.container;
+    const { find } = identities;
+    const { accountId = '' } = (await identityOf(other)) ?? {};
+    Object.assign(identities, {
+      async find(...of: Parameters<typeof find>) {
+        Object.assign(identities, { find });
+        const found = await find(...of);
+        await disconnect();
+        return found;
+      },
+    });
+    const late = await loginThrough(world, '/oauth/login/other/', createBrowser());
+    expect(late.status).toBe(403);
+    expect(late.text).toContain('not known here any more');
+    expect(await identityOf(other)).toBeUndefined();
+    const kept = upstreamSide.access.vault.tokenFor(accountId, 'other');
+    await expect(kept).rejects.toMatchObject({ reason: 'none' });
+  });
+
   test('a sign-in of long ago asks for the password', async () => {
     await linked();
     world.server.clock.advance(601);

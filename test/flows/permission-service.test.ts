@@ -14,6 +14,7 @@ import { temporaryFolder } from '../support/folder.js';
 import { getWith, introspect, post } from '../support/flow.js';
 import { comeIn, newUser } from '../support/permission-login.js';
 import { PASSWORD, startServer, type TestServer } from '../support/server.js';
+import { whileSigning } from '../support/while-signing.js';
 
 const APP = 'https://app.example';
 const DAY = 86_400;
@@ -425,6 +426,16 @@ describe('row 49: authorize', () => {
     expect(JSON.parse((await cook(body.token)).stdout)).toEqual(body.permissions);
     await expect(cook(token)).rejects.toThrow(/typ/);
   });
+});
+
+test('an account disabled while its user token is made gets none', async () => {
+  const { id } = await newUser(server, 'hugo');
+  const { disableAccounts } = server.container;
+  const disable = () => disableAccounts.disable(id, { actorId: 'cli' });
+  const { token } = await whileSigning(server, disable, () => comeIn(server, { id }, { username: 'hugo' }));
+  expect(token).toBeUndefined();
+  await disableAccounts.enable(id, { actorId: 'cli' });
+  expect((await comeIn(server, { id }, { username: 'hugo' })).token).toBeDefined();
 });
 
 describe('row 51: update', () => {

@@ -3,7 +3,9 @@ import type { MintedToken, TokenFamily } from '../../src/dserver/ledger.js';
 import { createRegister, type Register } from '../../src/accounts/register.js';
 import { createPasswords } from '../../src/accounts/passwords.js';
 import { createApiKeys } from '../../src/dserver/api-keys.js';
+import { createMint } from '../../src/dserver/mint.js';
 import { createNames } from '../../src/dserver/names.js';
+import type { DserverKey } from '../../src/keys/dserver-key.js';
 import { type Audit, createAudit } from '../../src/platform/audit/audit.js';
 import { type Database, UniqueViolation } from '../../src/platform/database/database.js';
 import { type AccountStore, createAccountStore } from '../../src/stores/account-store.js';
@@ -138,6 +140,46 @@ describeOnBothDatabases('dserver stores', (open) => {
       expect(await may()).toBe(false);
       expect(await tokens.write([rights.livingStep('nobody')])).toBe(false);
     });
+
+    test('the guard on what an administrator said holds unless tokens were ended', async () => {
+      const rights = createDserverRightsStore(database);
+      const { id } = await person('alice');
+      const may = () => tokens.write([rights.allowedStep(id)]);
+      expect(await may()).toBe(true);
+      await rights.set(id, { allowed: false }, clock.now(), []);
+      expect(await may()).toBe(false);
+      for (const allowed of [true, undefined]) {
+        await rights.set(id, { allowed }, clock.now(), []);
+        expect(await may()).toBe(true);
+      }
+    });
+
+    test('of a token being made while its key or its account is refused more, none is left alive', async () => {
+      const rights = createDserverRightsStore(database);
+      const keyStore = createApiKeyStore(database);
+      const apiKeys = createApiKeys({ store: keyStore, audit, clock });
+      const input = { label: 'at once', permissions: ['search'], days: 2, createdBy: 'cli' };
+      const settings = { issuer: 'i', audience: 'd', expiryHours: 1 };
+      const key = { sign: async () => 'signed' } as unknown as DserverKey;
+      const mint = createMint({ key, store: tokens, rights, apiKeys: keyStore, settings, audit, clock });
+      const { id } = await person('alice');
+      for (let round = 0; round < 10; round += 1) {
+        await rights.set(id, {}, clock.now(), []);
+        const { apiKey } = await apiKeys.create(id, input, ['search']);
+        const facts = { permissions: [] };
+        const order = { subject: 'alice', facts, reason: 'api_key', accountId: id } as const;
+        const deny = async () => {
+          await rights.set(id, { allowed: false }, clock.now(), []);
+          await tokens.revoke({ accountId: id }, clock.now());
+        };
+        await Promise.allSettled([
+          mint({ ...order, apiKeyId: apiKey.id }),
+          ...(round % 2 === 0 ? [apiKeys.revoke(id, apiKey.id, 'cli')] : [deny()]),
+        ]);
+        expect(await tokens.list({ accountId: id, liveAt: clock.now(), limit: 9 })).toEqual([]);
+        await apiKeys.revoke(id, apiKey.id, 'cli');
+      }
+    });
   });
 
   describe('names', () => {
@@ -216,10 +258,14 @@ describeOnBothDatabases('dserver stores', (open) => {
 
   describe('API keys', () => {
     const input = { label: 'nightly run', permissions: ['search'], days: 2, createdBy: 'cli' };
+    let id: string;
+    beforeEach(async () => {
+      ({ id } = await person('alice'));
+    });
 
     test('a key is known by its hash, until it ends or is ended; its tokens go with it', async () => {
       const use = createApiKeys({ store: createApiKeyStore(database), audit, clock });
-      const { apiKey, secret } = await use.create('a', input, ['search', 'retrieve']);
+      const { apiKey, secret } = await use.create(id, input, ['search', 'retrieve']);
       expect(secret).toMatch(/^pdk_[A-Za-z0-9]{43}$/);
       expect(JSON.stringify(await database.all(database.sql('api_keys')))).not.toContain(secret);
       expect((await use.findLive(secret))?.id).toBe(apiKey.id);
@@ -237,19 +283,62 @@ describeOnBothDatabases('dserver stores', (open) => {
       await tokens.write(tokens.insertSteps(minted, 'new'));
       expect(await use.revoke('somebody-else', apiKey.id, 'x')).toBe(false);
       expect((await tokens.find('1'))?.family.revokedAt).toBeUndefined();
-      expect(await use.revoke('a', apiKey.id, 'a')).toBe(true);
+      expect(await use.revoke(id, apiKey.id, 'a')).toBe(true);
       expect((await tokens.find('1'))?.family.revokedAt).toBe(clock.now());
       expect(await use.findLive(secret)).toBeUndefined();
-      expect(await use.listOf('a')).toEqual([]);
-      expect(await use.revoke('a', apiKey.id, 'a')).toBe(false);
+      expect(await use.listOf(id)).toEqual([]);
+      expect(await use.revoke(id, apiKey.id, 'a')).toBe(false);
     });
 
     test('a key ends by itself', async () => {
       const use = createApiKeys({ store: createApiKeyStore(database), audit, clock });
-      const { secret, apiKey } = await use.create('a', input, ['search']);
+      const { secret, apiKey } = await use.create(id, input, ['search']);
       clock.forward(2 * 86_400 + 1);
       expect(await use.findLive(secret)).toBeUndefined();
       expect(await use.findLiveById(apiKey.id)).toBeUndefined();
+    });
+
+    describe('an account has at most 20', () => {
+      test('however many are asked for at once, and leaves no trace of the others', async () => {
+        const use = createApiKeys({ store: createApiKeyStore(database), audit, clock });
+        const asked = Array.from({ length: 30 }, () => use.create(id, input, ['search']));
+        const done = await Promise.allSettled(asked);
+        const refused = done.filter(({ status }) => status === 'rejected') as PromiseRejectedResult[];
+        expect(refused).toHaveLength(10);
+        expect(refused[0]?.reason).toMatchObject({
+          faults: [{ field: '', message: 'An account has at most 20 keys. End one first.' }],
+        });
+        expect(await use.listOf(id)).toHaveLength(20);
+        const events = await createAuditStore(database).list({ accountId: id, limit: 99 });
+        expect(events.filter(({ event }) => event === 'api_key.created')).toHaveLength(20);
+      });
+
+      test('that are good: neither one that ran out counts, nor one that was ended', async () => {
+        const use = createApiKeys({ store: createApiKeyStore(database), audit, clock });
+        const one = () => use.create(id, input, ['search']);
+        for (let count = 0; count < 20; count += 1) await one();
+        await expect(one()).rejects.toThrow(/at most 20/);
+        await use.create((await person('bob')).id, input, ['search']);
+        const [first] = await use.listOf(id);
+        expect(await use.revoke(id, first?.id ?? '', id)).toBe(true);
+        await one();
+        await expect(one()).rejects.toThrow(/at most 20/);
+        clock.forward(2 * 86_400);
+        await one();
+      });
+    });
+
+    test('the guard on a key holds until it ends or is ended', async () => {
+      const store = createApiKeyStore(database);
+      const use = createApiKeys({ store, audit, clock });
+      const { apiKey } = await use.create(id, input, ['search']);
+      const holds = () => database.write([store.livingStep(apiKey.id, clock.now())]);
+      expect(await holds()).toBe(true);
+      clock.forward(2 * 86_400);
+      expect(await holds()).toBe(false);
+      const { apiKey: other } = await use.create(id, input, ['search']);
+      expect(await use.revoke(id, other.id, 'a')).toBe(true);
+      expect(await database.write([store.livingStep(other.id, clock.now())])).toBe(false);
     });
 
     test.each([
@@ -262,7 +351,7 @@ describeOnBothDatabases('dserver stores', (open) => {
       [{ days: Number.NaN }, 'days'],
     ])('%j is refused', async (change, field) => {
       const use = createApiKeys({ store: createApiKeyStore(database), audit, clock });
-      await expect(use.create('a', { ...input, ...change }, ['search'])).rejects.toMatchObject({
+      await expect(use.create(id, { ...input, ...change }, ['search'])).rejects.toMatchObject({
         faults: [expect.objectContaining({ field })],
       });
     });

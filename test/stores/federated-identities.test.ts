@@ -82,7 +82,11 @@ describeOnBothDatabases('federated identities', (open) => {
   test('a sign-in is noted, extra data is kept', async () => {
     const made = identity();
     await add(made);
-    await store.touch(made.id, { upstreamId: 'renamed', attributes: { user_id: '2' }, at: NOW + 5 });
+    const seen = { upstreamId: 'renamed', attributes: { user_id: '2' }, at: NOW + 5 };
+    const touch = (accountId: string) => store.write([store.touchStep(made.id, accountId, seen)]);
+    expect(await touch('bob')).toBe(false);
+    expect(await store.findById(made.id)).toEqual(made);
+    expect(await touch('alice')).toBe(true);
     await store.write([store.setExtraStep(made.id, { login: 'a' }, NOW + 6)]);
     expect(await store.findById(made.id)).toEqual({
       ...made,

@@ -216,20 +216,31 @@ describeOnBothDatabases('the permission service', (open) => {
       expiresAt: NOW + 1000,
     });
 
+    test('are for an account that is there and not shut', async () => {
+      const tokens = createPermissionTokenStore(database);
+      const { id } = await account('a');
+      await createAccountStore(database).setDisabled(id, true, NOW, []);
+      for (const shut of [row(id), row(newId())]) {
+        expect(await tokens.insert(shut, [])).toBe(false);
+        expect(await tokens.findOwner(shut.jti, NOW)).toBeUndefined();
+      }
+    });
+
     test('have an owner until they end or are ended', async () => {
       const tokens = createPermissionTokenStore(database);
-      const [one, two, other] = [row('a'), row('a'), row('b')];
-      for (const each of [one, two, other]) await tokens.insert(each, []);
-      expect(await tokens.findOwner(one.jti, NOW)).toBe('a');
+      const [{ id: a }, { id: b }] = [await account('a'), await account('b')];
+      const [one, two, other] = [row(a), row(a), row(b)];
+      for (const each of [one, two, other]) expect(await tokens.insert(each, [])).toBe(true);
+      expect(await tokens.findOwner(one.jti, NOW)).toBe(a);
       expect(await tokens.findOwner(one.jti, NOW + 1000)).toBeUndefined();
       expect(await tokens.findOwner(newId(), NOW)).toBeUndefined();
       const ends = await Promise.all([1, 2].map(() => tokens.revoke(one.jti, NOW, [])));
       expect(ends.toSorted()).toEqual([false, true]);
       expect(await tokens.findOwner(one.jti, NOW)).toBeUndefined();
-      expect(await tokens.findOwner(two.jti, NOW)).toBe('a');
-      await tokens.revokeAll('a', NOW);
+      expect(await tokens.findOwner(two.jti, NOW)).toBe(a);
+      await tokens.revokeAll(a, NOW);
       expect(await tokens.findOwner(two.jti, NOW)).toBeUndefined();
-      expect(await tokens.findOwner(other.jti, NOW)).toBe('b');
+      expect(await tokens.findOwner(other.jti, NOW)).toBe(b);
       expect(await tokens.prune(NOW + 1000, 10)).toBe(0);
       expect(await tokens.prune(NOW + 1001, 2)).toBe(2);
       expect(await tokens.prune(NOW + 1001, 2)).toBe(1);

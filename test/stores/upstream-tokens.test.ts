@@ -129,6 +129,11 @@ describe.each(DIALECTS)('upstream tokens on %s', (dialect) => {
       () => 'none',
       (error: unknown) => (error instanceof NoUpstreamToken ? error.reason : String(error)),
     );
+  /** A guard that holds nothing. */
+  const gone = (database: Database) => ({
+    query: database.sql('federated_identities').where({ id: 'gone' }).update({ extra: '{}' }),
+    guard: true,
+  });
   const stored = (database: Database) =>
     database.all<{ sealed: string }>(database.sql('upstream_tokens').select('*'));
   const events = async (auditStore: { list(filter: object): Promise<{ event: string }[]> }) =>
@@ -247,6 +252,23 @@ describe.each(DIALECTS)('upstream tokens on %s', (dialect) => {
     open();
     expect(await refreshed).toMatchObject({ accessToken: 'access-token-1' });
     expect(await held(store)).toMatchObject({ refreshToken: 'refresh-token-1' });
+  });
+
+  test('behind a guard that holds nothing, nothing is kept: neither first, nor later, nor during a refresh', async () => {
+    const { vault, store, database } = await world();
+    const behind = (holds: boolean) => [{ ...gone(database), guard: !holds }];
+    expect(await vault.keep(ACCOUNT, LAB, SIGN_IN, behind(false))).toBe(false);
+    expect(await store.find(key)).toBeUndefined();
+    expect(await vault.keep(ACCOUNT, LAB, EXPIRED, behind(true))).toBe(true);
+    const before = await store.find(key);
+    expect(await vault.keep(ACCOUNT, LAB, SIGN_IN, behind(false))).toBe(false);
+    expect(await store.find(key)).toEqual(before);
+    const { revision = '' } = before ?? {};
+    const lease = { holder: 'another', until: START + LEASE_MS, now: START };
+    expect(await store.takeLease({ ...key, revision }, lease)).toBe(true);
+    expect(await vault.keep(ACCOUNT, LAB, SIGN_IN, behind(false))).toBe(false);
+    expect(await vault.keep(ACCOUNT, LAB, SIGN_IN, behind(true))).toBe(true);
+    expect(await held(store)).toEqual(EXPIRED);
   });
 
   test('row 99: no refresh token, no way to refresh, an upstream taken away: a clear error, nothing changed', async () => {

@@ -4,7 +4,7 @@
  */
 import { canParse } from '../net/can-parse.js';
 import { ConfigFault, type SettingFault } from './config-fault.js';
-import { dserverOf } from './dserver-settings.js';
+import { dserverAdvice, dserverOf } from './dserver-settings.js';
 import { judgeNamedKeys } from './named-keys.js';
 import { operationOf } from './operation.js';
 import { permissionAdvice, permissionSettings } from './permission-settings.js';
@@ -157,7 +157,7 @@ function contradictions(values: SettingValues, sources: ReadonlyMap<string, Sett
 }
 
 function advice(values: SettingValues, config: Config): string[] {
-  const warnings = permissionAdvice(values);
+  const warnings = [...permissionAdvice(values), ...dserverAdvice(values, config.production)];
   const port = new URL(config.issuer).port || (config.issuer.startsWith('https:') ? '443' : '80');
   if (config.loopback && values.ISSUER !== undefined && values.PORT !== 0 && port !== String(values.PORT)) {
     warnings.push(

@@ -13,6 +13,17 @@ function keyOf(values: SettingValues) {
   };
 }
 
+/** Nothing says whether there are several machines; a database they could share says that there may be. */
+export const dserverAdvice = (values: SettingValues, production: boolean): string[] =>
+  production &&
+  values.DATABASE_URL.dialect === 'postgres' &&
+  values.PRIVATE_KEY === undefined &&
+  values.JWT_PRIVATE_KEY_FILE === undefined
+    ? [
+        'JWT_PRIVATE_KEY_FILE is not set: name one dserver key for all machines at this database, or each makes its own in KEYS_DIR and refuses the tokens of the others.',
+      ]
+    : [];
+
 /** The settings of dserver tokens and of the doors they are given out at. */
 export function dserverOf(values: SettingValues, issuer: URL) {
   return {

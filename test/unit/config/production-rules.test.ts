@@ -196,3 +196,18 @@ test('a good production configuration passes', () => {
   expect(faultsOf(good)).toEqual([]);
   expect(faultsOf({ ...good, NODE_ENV: 'production' })).toEqual([]);
 });
+
+describe('machines that could share a database are told that each makes a dserver key', () => {
+  const { privateKey } = pair();
+  test.each<[string, Environment, boolean]>([
+    ['none is named', {}, true],
+    ['a file is named', { JWT_PRIVATE_KEY_FILE: '/key' }, false],
+    ['its text is named', { PRIVATE_KEY: privateKey }, false],
+    ['the database is a file', { DATABASE_URL: 'sqlite:/data/postern.sqlite' }, false],
+    ['nobody else reaches the server', { ISSUER: 'http://localhost:5000' }, false],
+  ])('%s', (_what, change, told) => {
+    const env = { ...good, DATABASE_URL: 'postgres://db.example/postern', ...change };
+    const { warnings } = parseConfig(env, { readFile: () => privateKey });
+    expect(warnings.some((one) => one.startsWith('JWT_PRIVATE_KEY_FILE is not set: '))).toBe(told);
+  });
+});

@@ -6,7 +6,7 @@ const account = { id: 'a', username: 'ada' } as Account;
 
 const rightsOf = (localAccounts: boolean) =>
   createRights({
-    store: { find: async () => ({}), set: async () => {}, livingStep: () => ({}) as never },
+    store: { find: async () => ({}), set: async () => {} },
     granted: async () => undefined,
     settings: { localAccounts, defaultPermissions: ['search'] },
     audit: { row: () => ({}) as never, step: () => ({}) as never, record: async () => {} },
