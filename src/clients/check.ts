@@ -9,7 +9,7 @@ import type { ServerRules } from './server-rules.js';
 
 /** A client as somebody asks for it, new or changed. */
 export interface Draft {
-  /** RFC 7591 members; unknown ones are ignored, never stored (A105). */
+  /** RFC 7591 members; unknown ones are ignored, never stored. */
   readonly metadata: unknown;
   readonly options?: ClientOptions;
   readonly resourceServer?: boolean;

@@ -18,7 +18,7 @@ export const GRANT_TYPES: readonly string[] = [
   DEVICE_CODE,
 ];
 
-/** In the library's normal form: words sorted. Bare `token` cannot be offered (library-notes 20). */
+/** In the library's normal form: words sorted. Bare `token` cannot be offered. */
 export const RESPONSE_TYPES: readonly string[] = [
   'code',
   'id_token',

@@ -72,7 +72,7 @@ const FORM_FIELDS: Readonly<Record<string, string>> = {
 /** Grants that send the browser to the authorization endpoint: only with these a response type means something. */
 const WITH_BROWSER = new Set(['authorization_code', 'implicit']);
 
-/** Reads a posted form. Fields it does not know are not looked at (A105). */
+/** Reads a posted form. Fields it does not know are not looked at. */
 export function readClientForm(body: Readonly<Record<string, unknown>>): ClientForm {
   const text = (field: string): string => {
     const value = body[field];

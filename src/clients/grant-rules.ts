@@ -117,7 +117,7 @@ function legacyFaults(metadata: ClientMetadata, rules: ServerRules): FieldFault[
 
 /**
  * What of a stored client is on today. A client made while a flow was on would otherwise make the library
- * refuse every request of it (library-notes 25).
+ * refuse every request of it.
  */
 export function allowedNow(metadata: ClientMetadata, rules: ServerRules): ClientMetadata {
   const legacy = (name: 'password' | 'implicit') => rules.legacyFlows.includes(name);

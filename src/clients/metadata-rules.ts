@@ -41,7 +41,7 @@ export function metadataFaults(
   ];
 }
 
-/** The consent page shows the name: it must be what it looks like (A27). */
+/** The consent page shows the name: it must be what it looks like. */
 function nameFaults(name: string | undefined): FieldFault[] {
   if (name === undefined) return [];
   if (name === '') return [fault('client_name', 'The name is empty.')];

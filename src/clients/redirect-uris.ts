@@ -1,7 +1,7 @@
 import { canParse } from '../platform/net/can-parse.js';
 import { quoted } from './quoted.js';
 
-/** Schemes that run or read something in the browser that follows them (A08). */
+/** Schemes that run or read something in the browser that follows them. */
 const DANGEROUS = new Set([
   'javascript',
   'data',
@@ -28,7 +28,7 @@ export const isCustomScheme = (uri: string): boolean => !['', 'http', 'https'].i
 
 /**
  * Why a redirect URI cannot be registered, or `undefined`. Stricter than the library: what a browser and
- * a parser could read differently is refused here, so that comparing strings is enough later (A02, A08).
+ * a parser could read differently is refused here, so that comparing strings is enough later.
  */
 export function redirectUriFault(uri: string, applicationType: 'web' | 'native'): string | undefined {
   const reason = textFault(uri) ?? (isCustomScheme(uri) ? customFault(uri, applicationType) : webFault(uri));

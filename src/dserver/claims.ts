@@ -25,7 +25,7 @@ export interface Times {
   readonly lifetime?: number | undefined;
 }
 
-/** The claims of seed table 1.4, with `jti`, `type` and `fresh`, which dserver's own library knows. */
+/** The claims of the originals, with `jti`, `type` and `fresh`, which dserver's own library knows. */
 export function tokenClaims(
   settings: { readonly issuer: string; readonly audience: string },
   { subject, jti, facts }: { readonly subject: string; readonly jti: string; readonly facts: Facts },
@@ -68,7 +68,7 @@ export const accountFacts = (account: Account): Pick<Facts, 'email' | 'name'> =>
   name: nameOf(account),
 });
 
-/** What the account says first, then what the upstream does; the address as the upstream gave it (seed 1.3). */
+/** What the account says first, then what the upstream does; the address as the upstream gave it. */
 export const upstreamFacts = (
   account: Account,
   identity: NamedIdentity,

@@ -19,7 +19,7 @@ interface Settings {
 
 /** How a browser is handed its token, and where it goes with it. */
 export interface Delivery {
-  /** The address asked for if it may be gone to, otherwise the usual one (seed row 3). */
+  /** The address asked for if it may be gone to, otherwise the usual one. */
   returnTo(next: string | undefined): string;
   /** Sends the browser on with its token, by fragment, session or cookie as configured. */
   send(ctx: Context, issued: Issued, next: string): void;

@@ -85,7 +85,7 @@ export function createLoginRoutes(deps: LoginRoutesDeps): { router: Router; end:
     delivery.fail(ctx);
   }
 
-  /** Whatever goes wrong here is one redirect for the browser (seed rows 6 and 29). */
+  /** Whatever goes wrong here is one redirect for the browser. */
   async function orFail(ctx: Context, work: () => Promise<void>): Promise<void> {
     try {
       await work();
@@ -173,7 +173,7 @@ export function createLoginRoutes(deps: LoginRoutesDeps): { router: Router; end:
     else delivery.toFrontend(ctx);
   }
 
-  /** A link on another site must not sign anybody out (contract §8): it gets the question instead. */
+  /** A link on another site must not sign anybody out: it gets the question instead. */
   async function getLogout(ctx: Context): Promise<void> {
     const site = ctx.get('Sec-Fetch-Site');
     const followedHere = site === '' || site === 'same-origin' || site === 'none' || deps.cors.isAllowed(ctx);

@@ -10,7 +10,7 @@ import type { VerifiedToken, Verify } from './verify.js';
 
 /**
  * A new token for one that is still good; `undefined`: none. What it says of the person stays, what it may do
- * is read anew (A75), and the chain ends `JWT_REFRESH_MAX_DAYS` after its sign-in.
+ * is read anew, and the chain ends `JWT_REFRESH_MAX_DAYS` after its sign-in.
  */
 export type Refresh = (token: unknown, info: RequestInfo) => Promise<Minted | undefined>;
 

@@ -100,7 +100,7 @@ export function createTokenRoutes(deps: TokenRoutesDeps): Router {
     answer(ctx, 200, { status: 'success', token: issued.token, username: issued.username, ...BEARER });
   }
 
-  /** By the members that are there (seed 6.2): a key first, then a password. */
+  /** By the members that are there: a key first, then a password. */
   async function take(ctx: Context): Promise<void> {
     const body = await readJson(ctx);
     const inHeader = ctx.get(KEY_HEADER) || undefined;

@@ -10,7 +10,7 @@ export type NamedIdentity = Pick<
   'issuer' | 'subject' | 'claims' | 'email' | 'emailVerified' | 'displayName' | 'givenName' | 'familyName'
 >;
 
-/** After the configured field, in this order (seed row 37). */
+/** After the configured field, in this order. */
 const FALLBACKS = ['user_id', 'email', 'username', 'provider_user_id'] as const;
 
 const textOf = (value: unknown): string | undefined => {

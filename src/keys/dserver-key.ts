@@ -5,7 +5,7 @@ import { PosternError } from '../platform/errors/errors.js';
 import { generatedDserverKey } from './generated-dserver-key.js';
 
 /**
- * The dserver key (contract §7): one key that signs dserver and permission-service tokens and nothing else.
+ * The dserver key: one key that signs dserver and permission-service tokens and nothing else.
  * The authorization server never has it, so no ID Token or access token is ever signed by it; JWKS only
  * publishes its public half. Consumers such as dserver hold that half as a PEM file.
  */

@@ -1,7 +1,7 @@
 import type { JWK } from 'jose';
 import type { PrivateSigningKey } from './signing-keys.js';
 
-/** A list of what may leave, not of what may not (A76). */
+/** A list of what may leave, not of what may not. */
 const PUBLIC_MEMBERS = new Set(['kty', 'n', 'e', 'crv', 'x', 'y']);
 
 export function publicJwk({ jwk, kid, alg, use }: PrivateSigningKey): JWK {

@@ -5,7 +5,7 @@ import type { SessionChoice } from './session-fact-store.js';
 /**
  * The one table of oidc-provider's expiring objects: sessions, interactions, grants, codes, tokens.
  * Rows are found by the SHA-256 of the bearer value, never by the value itself.
- * `apply` is the only way to change rows that a unit of work decides about (`storage-design.md`).
+ * `apply` is the only way to change rows that a unit of work decides about.
  */
 export interface PayloadRow {
   /** `sha256(raw id)`, base64url. */

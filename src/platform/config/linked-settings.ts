@@ -1,5 +1,5 @@
 /**
- * Settings of the linked-account doors under the names Invenio gave them (seed §4.6). What was Python there (forms,
+ * Settings of the linked-account doors under the names Invenio gave them. What was Python there (forms,
  * handlers, application dictionaries) has another place here, which the warning names.
  */
 import { addOptions, type Gathering } from './upstream-drafts.js';

@@ -1,7 +1,7 @@
 /**
- * What may pass on a developer's own machine but not where others reach the server (contract §3,
- * "Production rules"). Every rule is one line that names the setting and the way out. What needs the
- * machine is refused elsewhere: unreadable keys in `named-keys.ts`, a newer schema by the migrations.
+ * What may pass on a developer's own machine but not where others reach the server. Every rule is one line
+ * that names the setting and the way out. What needs the machine is refused elsewhere: unreadable keys in
+ * `named-keys.ts`, a newer schema by the migrations.
  */
 import type { Config } from './config.js';
 import type { SettingFault } from './config-fault.js';

@@ -482,14 +482,14 @@ export type SettingValues = z.output<ReturnType<typeof settingsSchema>>;
 export const settingRows = (): readonly (readonly [SettingName, Setting])[] =>
   Object.entries(settings) as [SettingName, Setting][];
 
-/** Names of the seed systems that go on working, each with the setting it has become. */
+/** Names of the originals that go on working, each with the setting it has become. */
 export const oldNames: Readonly<Record<string, SettingName>> = {
   SQLALCHEMY_DATABASE_URI: 'DATABASE_URL',
   OAUTH2_JWT_ISS: 'ISSUER',
   OAUTH2_JWT_EXP: 'ID_TOKEN_TTL',
 };
 
-/** Names of the seed systems that need nothing any more, each with the reason. */
+/** Names of the originals that need nothing any more, each with the reason. */
 export const droppedNames: Readonly<Record<string, string>> = {
   OAUTH2_JWT_ENABLED: 'ID Tokens are always signed',
   OAUTH2_JWT_ALG: 'the algorithm is chosen per client',

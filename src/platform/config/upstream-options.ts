@@ -65,7 +65,7 @@ const whole = (min: number, max: number) =>
 
 type Pair = readonly [string, string];
 
-/** `a:b,c:d`, split at the first colon; parts without one are passed over, as the plugin did (seed row 35). */
+/** `a:b,c:d`, split at the first colon; parts without one are passed over, as the plugin did. */
 export const readPairs = (given: string): Pair[] =>
   given.split(',').flatMap((part): Pair[] => {
     const cut = part.indexOf(':');

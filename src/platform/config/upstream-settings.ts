@@ -99,7 +99,7 @@ const toId = (name: string): string =>
     .replace(/^[-_]+|[-_]+$/g, '')
     .slice(0, 63) || 'oauth2';
 
-/** The dserver token plugin: one upstream by `OAUTH2_*` (seed §1.5), or by `OAUTH2_PRESET` and a client. */
+/** The dserver token plugin: one upstream by `OAUTH2_*`, or by `OAUTH2_PRESET` and a client. */
 function addPlugin(to: Gathering): string | undefined {
   const set = chosen(to);
   const said = (['OAUTH2_PRESET', 'OAUTH2_AUTHORIZATION_URL', 'OAUTH2_CLIENT_ID'] as const).find((name) =>
