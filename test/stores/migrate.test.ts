@@ -55,7 +55,10 @@ describe.each(DIALECTS)('migrations on %s', (dialect) => {
   test('readiness asks the open database itself what was applied to it', async () => {
     const settings = await fixture.settingsOf(dialect);
     const database = await fixture.open(settings);
-    await expect(requireMigrated(database)).rejects.toThrow('knex_migrations');
+    // SQLite's error may be of another realm than jest's.
+    await expect(requireMigrated(database)).rejects.toMatchObject({
+      message: expect.stringContaining('knex_migrations'),
+    });
     await migrateUp(settings, () => {}, { list: earlier });
     const pending = names.slice(earlier.length).join(', ');
     await expect(requireMigrated(database)).rejects.toThrow(`pending migrations: ${pending}`);
