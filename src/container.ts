@@ -92,6 +92,7 @@ export interface Container {
   readonly authenticate: Authenticate;
   readonly setPassword: SetPassword;
   readonly disableAccounts: DisableAccounts;
+  readonly endAccess: (accountId: string) => Promise<void>;
   readonly editProfile: EditProfile;
   readonly exportAccount: ExportAccount;
   readonly ownSessions: OwnSessions;
@@ -330,6 +331,7 @@ async function assemble(
     register,
     authenticate,
     setPassword,
+    endAccess,
     disableAccounts: createDisableAccounts({ store: accounts, endAccess, audit, clock }),
     editProfile: createEditProfile({ store: accounts, audit, clock }),
     exportAccount: createExportAccount({

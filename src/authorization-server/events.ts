@@ -86,8 +86,9 @@ export function watchEvents(
     provider.on(event, (ctx) => grants.abandon(ctx));
   }
   provider.on('grant.error', (ctx, error) => {
-    // Only of clients that have shown their secret, for the same reason.
-    if (ctx.oidc.client && error.error !== 'invalid_client') note(ctx, refused('grant.refused', error));
+    // Only of clients that have shown their secret, for the same reason: then the grant's handler has begun.
+    const shown = ctx.state.grantHandled === true && ctx.oidc.client?.clientAuthMethod !== 'none';
+    if (shown) note(ctx, refused('grant.refused', error));
   });
   provider.on('grant.revoked', (ctx) => note(ctx, { event: 'grant.revoked', outcome: 'success' }));
   provider.on('end_session.success', (ctx) => {

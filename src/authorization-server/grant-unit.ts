@@ -109,6 +109,7 @@ export function createGrantUnits(deps: Dependencies) {
           await handler(ctx);
         } catch (error) {
           writes.grant = undefined;
+          ctx.state.grantHandled = true;
           if (error instanceof SameAnswer) return answerAgain(ctx);
           // Writes are dropped with the failed handler; what it revoked stays revoked.
           if (unit.kill.size > 0) await store.apply({ ...newUnit(), kill: unit.kill, notes: unit.notes });

@@ -2,6 +2,7 @@ import type { ParameterizedContext } from 'koa';
 import { errors, type Grant, type Interaction, type Provider } from 'oidc-provider';
 import type { Account } from '../accounts/account.js';
 import type { ClientRecord } from '../clients/client.js';
+import type { Clock } from '../platform/crypto/clock.js';
 import type { MaybeLater } from '../platform/database/maybe-later.js';
 import { PageError } from '../platform/errors/errors.js';
 import { explain } from '../platform/web/explain-error.js';
@@ -56,6 +57,7 @@ interface Dependencies {
   readonly fromConsent: GrantLoader['fromConsent'];
   readonly restarts: Restarts;
   readonly findAccount: (id: string) => MaybeLater<Account | undefined>;
+  readonly clock: Clock;
 }
 
 interface Params {
@@ -120,6 +122,12 @@ export function createInteractions(deps: Dependencies): Interactions {
     };
   }
 
+  /** A scope that a resource names too is agreed to for both, so it is shown by itself as well. */
+  const withOwn = (asked: Agreed, { scopes }: Agreed): Agreed => ({
+    ...asked,
+    scopes: [...new Set([...asked.scopes, ...scopes])],
+  });
+
   /** Scopes are shown with the resource they belong to, or by themselves. */
   async function askedOf(params: Params): Promise<Agreed> {
     const scopes = words(params.scope);
@@ -164,7 +172,7 @@ export function createInteractions(deps: Dependencies): Interactions {
         loginHint: params.login_hint,
         missing,
         reasons: interaction.prompt.reasons,
-        asked: await askedOf(params),
+        asked: withOwn(await askedOf(params), missing),
       };
     },
     async login(ctx, accountId, { amr, upstream, authTime, transient = false } = BY_PASSWORD) {
@@ -174,7 +182,8 @@ export function createInteractions(deps: Dependencies): Interactions {
         amr: [...amr],
         remember: !transient,
         ...(upstream ? { upstream } : {}),
-        ...(authTime === undefined ? {} : { ts: authTime }),
+        // Else the library would take the moment at which the last of its pages is answered.
+        ts: authTime ?? Math.floor(deps.clock.now() / 1000),
         epoch: (await deps.findAccount(accountId))?.accessEpoch,
       };
       return finish(ctx, { login });

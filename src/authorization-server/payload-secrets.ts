@@ -30,8 +30,9 @@ function stripSession(payload: AdapterPayload): Stripped {
 }
 
 function stripDeviceCode(payload: AdapterPayload): Stripped {
-  const { jti, userCode, ...rest } = payload;
-  return { payload: rest, secret: { jti, userCode } };
+  const { jti, userCode, params, ...rest } = payload;
+  // It may name an ID Token as hint.
+  return { payload: rest, secret: { jti, userCode, params } };
 }
 
 function stripInteraction(payload: AdapterPayload): Stripped {

@@ -377,6 +377,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
       fromConsent: grants.fromConsent,
       restarts,
       findAccount: deps.findAccount,
+      clock,
     }),
     tokens: createTokens(current),
     clientTests: testRunner.tests({ current, askToken: ownTokenEndpoint }),

@@ -17,7 +17,8 @@ export function installReplayDetection(provider: Provider, store: PayloadStore):
       userCode: null,
       accountId: null,
       clientId: null,
-      expiresAt: exp * 1000,
+      // RFC 7519 §2 allows fractions of a second, and no largest number.
+      expiresAt: Math.min(Math.ceil(exp * 1000), Number.MAX_SAFE_INTEGER),
       payload: '{}',
       sealed: null,
     });

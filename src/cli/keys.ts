@@ -71,7 +71,9 @@ async function revoke(cli: Cli, kid: string, yes: boolean | undefined): Promise<
     const key = (await signingKeys.list()).find((one) => one.kid === kid && one.state !== 'revoked');
     if (key === undefined) throw new CliFault(`There is no living key ${kid}.`);
     await confirm(cli.terminal, `Withdraw the ${key.alg} key ${kid}, and all it signed?`, yes);
-    await signingKeys.revoke(kid, BY_CLI.actorId);
+    if (!(await signingKeys.revoke(kid, BY_CLI.actorId))) {
+      throw new CliFault(`The key ${kid} could not be withdrawn: somebody else has done it meanwhile.`);
+    }
     const after = (await signingKeys.list()).filter(({ alg }) => alg === key.alg);
     cli.print(after.map(documentOf), [
       'Withdrawn. Every node follows within a minute.',

@@ -10,6 +10,9 @@ import type { ClientMetadata, ClientRecord, ClientSecret, ClientTtl } from './cl
 import { type ClientSecrets, isLive, needsSecret } from './secrets.js';
 import type { ServerRules } from './server-rules.js';
 
+/** A former secret may be kept for so long. */
+export const MAX_KEEP_DAYS = 30;
+
 /** Lengths of the originals. */
 const ID_LENGTH = 24;
 const SECRET_LENGTH = 48;

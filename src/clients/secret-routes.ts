@@ -2,11 +2,11 @@ import type Router from '@koa/router';
 import { InvalidInput } from '../platform/errors/errors.js';
 import type { ClientPages, PageDependencies } from './client-pages.js';
 import { MAX_LEASE_DAYS } from './leases.js';
+import { MAX_KEEP_DAYS } from './register.js';
 
 /** What comes and goes while the client stays: its secrets and its redirect leases. */
 
 const DAY_MS = 86_400_000;
-const MAX_KEEP_DAYS = 30;
 
 function keepDays(text = '0'): number {
   const days = /^\d{1,3}$/.test(text) ? Number(text) : Number.NaN;

@@ -98,14 +98,15 @@ export function createPostgresPayloadStore(db: PostgresDatabase, clock: Clock): 
       return rows.map(([clientId]) => clientId);
     },
     async endSessions(accountId, { only, except } = {}) {
+      const uid = only ?? except;
+      const which = uid === undefined ? '' : `AND session_uid ${only === undefined ? '<>' : '='} $3`;
       // In the order in which units lock them.
       const text = `UPDATE oidc_payloads SET revoked_at = $1 WHERE key IN (SELECT key FROM oidc_payloads
-        WHERE kind = 'Session' AND account_id = $2 AND revoked_at IS NULL
-        AND ($3::text IS NULL OR session_uid = $3) AND ($4::text IS NULL OR session_uid <> $4)
+        WHERE kind = 'Session' AND account_id = $2 AND revoked_at IS NULL ${which}
         ORDER BY key FOR UPDATE) RETURNING consumed_at IS NULL`;
       // Again, since a unit that was waited for may have renewed an id: its row shows only now.
       for (let ended = 0; ; ) {
-        const values = [clock.now(), accountId, only ?? null, except ?? null];
+        const values = [clock.now(), accountId, ...(uid === undefined ? [] : [uid])];
         const rows = await db.query<readonly [counts: boolean]>({ text, values });
         if (rows.length === 0) return ended;
         ended += rows.filter(([counts]) => counts).length;

@@ -53,11 +53,15 @@ export function createSqlitePayloadStore(db: SqliteDatabase, clock: Clock): Payl
   const note = db.prepare(
     `INSERT INTO audit_events (${AUDIT_COLUMNS.join(', ')}) VALUES (${AUDIT_COLUMNS.map(() => '?').join(', ')})`,
   );
-  const endSessions = db.prepare(
-    `UPDATE oidc_payloads SET revoked_at = ? WHERE kind = 'Session' AND account_id = ? AND revoked_at IS NULL
-     AND (? IS NULL OR session_uid = ?) AND (? IS NULL OR session_uid <> ?)
-     RETURNING consumed_at IS NULL AS counts`,
-  );
+  /** Texts of their own: behind an `OR` SQLite would not find one session by the index of its uid. */
+  const endingSessions = (which: string) =>
+    db.prepare(
+      `UPDATE oidc_payloads SET revoked_at = ? WHERE kind = 'Session' AND account_id = ? AND revoked_at IS NULL
+       ${which} RETURNING consumed_at IS NULL AS counts`,
+    );
+  const endAllSessions = endingSessions('');
+  const endThisSession = endingSessions('AND session_uid = ?');
+  const endOtherSessions = endingSessions('AND session_uid <> ?');
   const grantedClients = db
     .prepare(
       `SELECT DISTINCT client_id FROM oidc_payloads WHERE kind = 'Grant' AND account_id = ?
@@ -131,11 +135,13 @@ export function createSqlitePayloadStore(db: SqliteDatabase, clock: Clock): Payl
       db.reading();
       return grantedClients.all(accountId, clock.now()) as string[];
     },
-    endSessions: (accountId, { only = null, except = null } = {}) =>
+    endSessions: (accountId, { only, except } = {}) =>
       db.submit(() => {
-        const values = [clock.now(), accountId, only, only, except, except];
-        const ended = endSessions.all(...values) as { counts: number }[];
-        return ended.filter(({ counts }) => counts === 1).length;
+        const uid = only ?? except;
+        const which = only === undefined ? endOtherSessions : endThisSession;
+        const values = [clock.now(), accountId];
+        const ended = uid === undefined ? endAllSessions.all(...values) : which.all(...values, uid);
+        return (ended as { counts: number }[]).filter(({ counts }) => counts === 1).length;
       }),
     prune: (before, limit) => db.tidy(() => prune.run(before, limit).changes),
   };

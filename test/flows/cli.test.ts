@@ -200,16 +200,23 @@ describe('user', () => {
     expect(listed.json()).toContainEqual(expect.objectContaining({ id: made.id }));
   });
 
-  test('passwd ends the browser sessions of whoever knew the old one', async () => {
+  test('passwd ends the browser sessions of whoever knew the old one, and the tokens of applications', async () => {
     const name = newName();
     await server.createAccount(name);
     const browser = createBrowser();
-    await getCode(server, await server.createClient(), {}, { username: name, browser });
+    const client = await server.createClient();
+    const scope = 'openid offline_access';
+    const { body } = await redeem(
+      server,
+      client,
+      await getCode(server, client, { scope }, { username: name, browser }),
+    );
     const done = await place.run(`user passwd ${name} --password-stdin --json`, {
       stdin: 'another pine wood hut',
     });
     expect(done.json()).toMatchObject({ username: name, ended_sessions: 1 });
     expect((await browser.get(server.url('/'))).text).not.toContain(name);
+    expect((await refresh(server, client, body.refresh_token)).body.error).toBe('invalid_grant');
   });
 
   test('list says who is to be deleted, and when', async () => {
@@ -394,6 +401,9 @@ describe('client', () => {
         .status === 200;
     const rotate = async (more = '') =>
       (await place.run(`client rotate-secret ${client.clientId} --json${more}`)).json().client_secret;
+    const tooLong = await place.run(`client rotate-secret ${client.clientId} --keep-old 31d`);
+    expect([tooLong.code, tooLong.stderr]).toEqual([1, expect.stringContaining('at most 30 days')]);
+    expect(await works(client.secret)).toBe(true);
     const second = await rotate(' --keep-old 1h');
     expect([await works(client.secret), await works(second)]).toEqual([true, true]);
     const third = await rotate();

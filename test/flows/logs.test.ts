@@ -291,6 +291,22 @@ describe('the audit trail (A126)', () => {
     expect(server.logs.some((line) => line.includes(String(failure?.request_id)))).toBe(true);
   });
 
+  test('strangers who know a client’s name fill it with nothing', async () => {
+    const open = await server.createClient({ token_endpoint_auth_method: 'none' });
+    const closed = await server.createClient();
+    const before = (await rows()).length;
+    const form = {
+      grant_type: 'authorization_code',
+      code: 'made up',
+      redirect_uri: 'https://app.example/cb',
+    };
+    expect((await post(server, '/oauth/token', form, open)).status).toBe(400);
+    await post(server, '/oauth/token', { ...form, client_id: closed.clientId }, undefined, {
+      origin: 'https://evil.example',
+    });
+    expect((await rows()).length).toBe(before);
+  });
+
   test('holds none of the secrets', async () => {
     const text = JSON.stringify(await rows());
     expect([...secrets].filter(([value]) => text.includes(value)).map(([, kind]) => kind)).toEqual([]);

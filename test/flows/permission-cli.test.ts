@@ -50,7 +50,10 @@ describe('service and role', () => {
     const again = await place.run('service grant editor write publish --user bob');
     expect(again.stdout).toMatch(/write, publish granted to the user bob/);
     expect((await place.run('service grant editor publish --user bob')).stdout).toMatch(/As before/);
+    // One name that cannot be: nothing is done.
+    expect((await place.run('service grant editor draft b@d --user bob')).code).toBe(1);
     const listed = (await place.run('service list --json')).json();
+    expect(JSON.stringify(listed)).not.toContain('draft');
     expect(listed.services).toEqual([
       expect.objectContaining({
         name: 'editor',

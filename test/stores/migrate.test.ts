@@ -186,7 +186,7 @@ describe('migrations of a SQLite file', () => {
     const settings = newFile();
     await migrateUp(settings, () => {}, { list: earlier });
     await migrateUp(settings, () => {}, { list: migrations.slice(0, 3), clock });
-    await expect(migrateUp(settings, () => {}, { clock })).rejects.toMatchObject({ code: 'EEXIST' });
+    await expect(migrateUp(settings, () => {}, { clock })).rejects.toThrow('is there already');
     expect((await migrationStatus(settings)).applied).toHaveLength(3);
   });
 

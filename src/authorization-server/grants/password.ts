@@ -3,6 +3,7 @@ import * as grantHelpers from 'oidc-provider/lib/helpers/grants.js';
 import { issueTokens } from 'oidc-provider/lib/helpers/grant_common.js';
 import type { Authenticate } from '../../accounts/authenticate.js';
 import { TooManyAttempts } from '../../platform/errors/errors.js';
+import { UPSTREAM_TOKEN_SCOPE } from '../../platform/web/scope-texts.js';
 import type { GrantHandler } from '../grant-unit.js';
 
 /**
@@ -58,7 +59,8 @@ export function createPasswordGrant(provider: Provider, deps: PasswordGrantDepen
     await helpers.resolveRequestedResources(ctx);
     const accountId = await accountOf(ctx, deps);
 
-    const scopes = [...ctx.oidc.requestParamScopes];
+    // What only the person can give is not given with their password by somebody else.
+    const scopes = [...ctx.oidc.requestParamScopes].filter((scope) => scope !== UPSTREAM_TOKEN_SCOPE);
     const grant = new provider.Grant({ accountId, clientId: client.clientId });
     grant.addOIDCScope(scopes.filter((scope) => ctx.oidc.requestParamOIDCScopes.has(scope)).join(' '));
     for (const [resource, server] of Object.entries(ctx.oidc.resourceServers)) {

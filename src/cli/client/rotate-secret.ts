@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
 import { BY_CLI, type Cli } from '../desk.js';
+import { MAX_KEEP_DAYS } from '../../clients/register.js';
+import { CliFault } from '../faults.js';
 import { duration } from '../duration.js';
 import { facts, time } from '../table.js';
 import { requireClient } from './client.js';
@@ -13,6 +15,9 @@ export function addClientRotateSecret(client: Command, cli: Cli): void {
 }
 
 async function rotate(cli: Cli, clientId: string, keepOld: number): Promise<void> {
+  if (keepOld > MAX_KEEP_DAYS * 86_400) {
+    throw new CliFault(`The old secret can be kept for at most ${MAX_KEEP_DAYS} days.`);
+  }
   await cli.withContainer(async (container) => {
     await requireClient(container, clientId);
     const endOldAt = container.clock.now() + keepOld * 1000;

@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
+import { permissionFault } from '../../permission-service/service.js';
 import { BY_CLI, type Cli } from '../desk.js';
+import { CliFault } from '../faults.js';
 import { type GranteeOptions, requireGrantee, requireService } from './service.js';
 
 export function addServiceGrants(service: Command, cli: Cli): void {
@@ -27,6 +29,9 @@ async function change(
   permissions: readonly string[],
   options: GranteeOptions,
 ): Promise<void> {
+  // All of them first: what is refused shall not have been done in part.
+  const fault = permissions.map(permissionFault).find((one) => one !== undefined);
+  if (fault !== undefined) throw new CliFault(fault);
   await cli.withContainer(async (container) => {
     await requireService(container, name);
     const { grantee, words } = await requireGrantee(container, options);

@@ -13,7 +13,9 @@ import { requireAccount } from './user.js';
 export function addUserPasswd(user: Command, cli: Cli): void {
   const command = user
     .command('passwd <name>')
-    .description('give an account another password and sign its browsers out');
+    .description(
+      'give an account another password and end its sessions and the tokens given to applications',
+    );
   withPasswordOptions(command).action((name: string, options: PasswordOptions) => passwd(cli, name, options));
 }
 
@@ -27,8 +29,9 @@ async function passwd(cli: Cli, name: string, options: PasswordOptions): Promise
       mustChange: given.mustChange,
       expiresAt: given.expiresAt,
     });
-    // Whoever knew the old one may still be signed in.
+    // Whoever knew the old one may still be signed in, or have tokens. First, to know how many there were.
     const ended = await container.payloads.endSessions(id);
+    await container.endAccess(id);
     cli.print({ id, username, ended_sessions: ended, ...shownPassword(given) }, [
       `The password of ${username} was changed; ${ended} browser ${ended === 1 ? 'session' : 'sessions'} ended.`,
       ...passwordLines(given),

@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import BetterSqlite3 from 'better-sqlite3';
 
@@ -10,10 +10,14 @@ export function copySqliteFile(file: string, now: number): string {
   const folder = join(dirname(file), 'backups');
   const time = new Date(now).toISOString().replace(/[-:.]/g, '');
   const path = join(folder, `${basename(file, extname(file))}-${time}.sqlite`);
+  if (existsSync(path)) throw new Error(`${path} is there already.`);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
+  // Under its name only when it is whole: the process may be ended in the middle.
+  const draft = `${path}.part`;
   // Made first, and empty, so that it is readable for the owner alone from the first byte.
-  closeSync(openSync(path, 'wx', 0o600));
-  vacuumInto(file, path);
+  closeSync(openSync(draft, 'wx', 0o600));
+  vacuumInto(file, draft);
+  renameSync(draft, path);
   return path;
 }
 
