@@ -181,6 +181,7 @@ function pages(container: Container): Record<string, Router> {
     signUpPages,
     currentAccount,
     upstreams: upstreamPages.ways,
+    leadsTo: dserver.leadsTo,
     forgotHref,
     csrf,
     flash,

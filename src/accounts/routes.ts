@@ -21,6 +21,8 @@ interface Dependencies {
   readonly currentAccount: (ctx: Context) => Promise<Account | undefined>;
   /** Signing in through others. */
   readonly upstreams: UpstreamWays;
+  /** Addresses elsewhere that a path here leads on to: Chrome holds a form to where its redirects end. */
+  readonly leadsTo: (path: string) => readonly string[];
   /** Left out where no mail can be sent. */
   readonly forgotHref: string | undefined;
   readonly csrf: Csrf;
@@ -78,6 +80,7 @@ export function createAccountPages(deps: Dependencies): AccountPages {
     ...(signUpPages.isOpen ? { signUpHref: `/signup?next=${encodeURIComponent(next)}` } : {}),
     ...(deps.forgotHref ? { forgotHref: deps.forgotHref } : {}),
     upstreams: deps.upstreams.links(next),
+    formTargets: deps.leadsTo(next),
   });
 
   function seeOther(ctx: Context, path: string): void {
@@ -100,6 +103,7 @@ export function createAccountPages(deps: Dependencies): AccountPages {
     hidden: { next },
     loginHref: `/login?next=${encodeURIComponent(next)}`,
     upstreams: deps.upstreams.links(next),
+    formTargets: deps.leadsTo(next),
   });
 
   async function takeSignUp(ctx: Context): Promise<void> {

@@ -21,6 +21,8 @@ interface Settings {
 export interface Delivery {
   /** The address asked for if it may be gone to, otherwise the usual one. */
   returnTo(next: string | undefined): string;
+  /** Origins that a form which leads to one of our doors may end at. */
+  readonly origins: readonly string[];
   /** Sends the browser on with its token, by fragment, session or cookie as configured. */
   send(ctx: Context, issued: Issued, next: string): void;
   fail(ctx: Context): void;
@@ -70,6 +72,7 @@ export function createDelivery(
 
   return {
     returnTo,
+    origins,
     send(ctx, { token }, next) {
       // Looked at again: what was approved at the beginning may have come another way.
       const address = returnTo(next).replace(/#.*$/s, '');

@@ -58,6 +58,8 @@ export interface DserverRoutesDeps {
 export function createDserverRoutes(deps: DserverRoutesDeps): {
   readonly routers: Readonly<Record<string, Router>>;
   readonly end: DoorEnd;
+  /** Where a path here leads a browser that has just signed in, for the policy of the form it signs in with. */
+  readonly leadsTo: (path: string) => readonly string[];
 } {
   const { config, dserver, accounts, sessions, upstreams, web } = deps;
   const { dserver: settings, allowedOrigins } = config;
@@ -74,13 +76,14 @@ export function createDserverRoutes(deps: DserverRoutesDeps): {
   }
   const cors = createCredentialedCors(allowedOrigins);
   const shared = { ...dserver, ...settings, sessions, findAccount, selfOfSession, cors, requestInfo };
+  const delivery = createDelivery(settings, {
+    allowedOrigins,
+    ownOrigins: ownOrigins(config.issuer, config.http.acceptedHosts),
+    secure,
+  });
   const login = createLoginRoutes({
     ...shared,
-    delivery: createDelivery(settings, {
-      allowedOrigins,
-      ownOrigins: ownOrigins(config.issuer, config.http.acceptedHosts),
-      secure,
-    }),
+    delivery,
     pluginId: config.upstreams.pluginId,
     upstreams,
     doors: deps.doors,
@@ -109,5 +112,6 @@ export function createDserverRoutes(deps: DserverRoutesDeps): {
       }),
     },
     end: login.end,
+    leadsTo: (path) => (path.startsWith('/auth/login') ? delivery.origins : []),
   };
 }

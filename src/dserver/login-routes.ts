@@ -180,11 +180,12 @@ export function createLoginRoutes(deps: LoginRoutesDeps): { router: Router; end:
     const session = followedHere ? undefined : await sessions.current(ctx);
     const account = session && (await deps.findAccount(session.accountId));
     if (!account) return signOut(ctx);
-    deps.renderView(ctx, 'logout', {
-      action: '/auth/logout',
-      accountName: account.username,
-      stayHref: '/',
-    });
+    deps.renderView(
+      ctx,
+      'logout',
+      { action: '/auth/logout', accountName: account.username, stayHref: '/' },
+      { formTargets: delivery.origins },
+    );
   }
 
   async function postLogout(ctx: Context): Promise<void> {

@@ -48,6 +48,21 @@ test('row 19: GET /auth/info', async () => {
 });
 
 describe('row 7, 8, 9: how the token is handed over', () => {
+  test('the form lets itself be redirected to the frontend, and to nowhere else', async () => {
+    const formsOf = (page: Page) =>
+      /form-action ([^;]+)/
+        .exec(page.headers.get('content-security-policy') ?? '')?.[1]
+        ?.split(' ')
+        .sort();
+    const browser = createBrowser();
+    const form = await browser.follow(await browser.get(server.url('/auth/login')), server.issuer);
+    expect(formsOf(form)).toEqual(["'self'", server.issuer, FRONTEND, ORIGIN].sort());
+    // A wrong password shows it again.
+    const again = await browser.submit(form, '/login', { username: 'alice', password: 'wrong' });
+    expect(formsOf(again)).toEqual(["'self'", server.issuer, FRONTEND, ORIGIN].sort());
+    expect(formsOf(await createBrowser().get(server.url('/login?next=/account')))).toEqual(["'self'"]);
+  });
+
   test('in the fragment, and nowhere else', async () => {
     const browser = createBrowser();
     const page = await login(browser);

@@ -34,9 +34,19 @@ describe.each([
   const visit = () => watch(browser, [server.issuer, app.origin], { javaScriptEnabled });
 
   beforeAll(async () => {
-    server = await startServer({ SIGN_UP: 'open' });
+    server = await startServer({ SIGN_UP: 'open', OAUTH2_LOGIN_SUCCESS_REDIRECT: `${app.origin}/welcome` });
   });
   afterAll(() => server.close());
+
+  test('signing in for dserver ends at its frontend, which is another origin', async () => {
+    await server.createAccount('reader');
+    const { page, complaints, context } = await visit();
+    await page.goto(server.url('/auth/login'));
+    await signIn(page, 'reader');
+    await page.waitForURL(`${app.origin}/welcome#token=*`);
+    expect(complaints.filter((text) => !text.includes('404'))).toEqual([]);
+    await context.close();
+  });
 
   test('consent with a box emptied, as somebody else than was signed in; taken back on the account page', async () => {
     await server.createAccount('first', { email: 'first@example.org' });
