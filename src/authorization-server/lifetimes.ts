@@ -29,7 +29,7 @@ export function lifetimes(config: Config, recordOf: (client: Client) => ClientRe
     DeviceCode: DEVICE_CODE_TTL,
     Interaction: INTERACTION_TTL,
     Session: (_ctx, session) => (session.accountId ? ttl.session : anonymousSession(config)),
-    // Prolonged when a client's own refresh tokens live longer (`load-grant.ts`).
-    Grant: ttl.refreshTokenMax + ttl.session,
+    // Prolonged when a client's own tokens live longer (`load-grant.ts`).
+    Grant: Math.max(ttl.refreshTokenMax, ttl.accessToken) + ttl.session,
   } satisfies Configuration['ttl'];
 }

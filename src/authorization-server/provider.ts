@@ -202,7 +202,11 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     consents,
     units,
     isRevoked: async (grantId) => ((await payloads.find(sha256(grantId)))?.revokedAt ?? null) !== null,
-    neededBy: (client) => cache.recordOf(client).ttl.refreshTokenMax ?? config.ttl.refreshTokenMax,
+    neededBy(client) {
+      const { ttl } = cache.recordOf(client);
+      const refresh = ttl.refreshTokenMax ?? config.ttl.refreshTokenMax;
+      return Math.max(refresh, ttl.accessToken ?? config.ttl.accessToken);
+    },
     slack: config.ttl.session,
     names: createSecretBox(secrets, 'session-grant'),
   });

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { copyBetween, restoreBackup, takeBackup } from '../platform/database/backup.js';
+import { copyBetween, prepareTarget, restoreBackup, takeBackup } from '../platform/database/backup.js';
 import type { CopiedTable } from '../platform/database/copy.js';
 import type { DatabaseSettings } from '../platform/database/database.js';
 import { migrateUp, requireCurrentSchema } from '../platform/database/migrate.js';
@@ -50,7 +50,8 @@ async function copy(cli: Cli, { to, replace, yes }: CopyOptions): Promise<void> 
   if (isSame(source, target)) throw new UsageFault('--to is DATABASE_URL itself.');
   await requireCurrentSchema(source);
   if (replace) await confirm(cli.terminal, 'Replace all that is in the target?', yes);
-  await migrateUp(target, cli.progress);
+  if (replace) await migrateUp(target, cli.progress);
+  else await prepareTarget(target, cli.progress);
   tell(cli, 'Copied', await copyBetween(source, target, cli.progress, { replace: replace === true }));
 }
 

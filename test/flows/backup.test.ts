@@ -7,7 +7,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import BetterSqlite3 from 'better-sqlite3';
 import pg from 'pg';
+import { migrations } from '../../migrations/index.js';
+import { migrateUp, migrationStatus } from '../../src/platform/database/migrate.js';
 import { newPlace, type Place } from '../support/command-line.js';
+import { sqliteSettings } from '../support/databases.js';
 import { type CodeGrant, getCode, introspect, redeem, refresh } from '../support/flow.js';
 import { freshPostgres } from '../support/postgres.js';
 import { startServer, type TestClient, type TestServer } from '../support/server.js';
@@ -146,6 +149,20 @@ describe('db copy', () => {
     const backup = await place.run(`backup ${inPlace('of-postgres.backup')} --json`, { env: onPostgres });
     expect(backup.json().tables).toEqual(there.json().tables);
     await expectPromisesKept(postgres);
+  });
+
+  test('a target of an older version that has rows is refused, and is not even migrated', async () => {
+    const older = sqlite('older.sqlite');
+    const settings = sqliteSettings(inPlace('older.sqlite'));
+    await migrateUp(settings, () => {}, { list: migrations.slice(0, 5) });
+    await run(older, `INSERT INTO roles (name, created_at) VALUES ('theirs', 1)`);
+    const before = await migrationStatus(settings);
+    const done = await place.run(`db copy --to ${older}`);
+    expect([done.code, done.stderr]).toEqual([
+      1,
+      expect.stringMatching(/not empty: there are rows in roles/),
+    ]);
+    expect(await migrationStatus(settings)).toEqual(before);
   });
 
   test.each([

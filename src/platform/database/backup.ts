@@ -7,7 +7,15 @@ import { closeSync, existsSync, openSync, renameSync, rmSync } from 'node:fs';
 import BetterSqlite3 from 'better-sqlite3';
 import { type Clock, systemClock } from '../crypto/clock.js';
 import { newId } from '../crypto/ids.js';
-import { type CopiedTable, CopyFault, type CopyOptions, copyTables, measureAll, openEnd } from './copy.js';
+import {
+  type CopiedTable,
+  CopyFault,
+  type CopyOptions,
+  copyTables,
+  measureAll,
+  openEnd,
+  requireEmpty,
+} from './copy.js';
 import { MANIFEST_TABLE } from './copy-end.js';
 import type { DatabaseSettings } from './database.js';
 import { migrateUp, migrationStatus, requireCurrentSchema } from './migrate.js';
@@ -104,8 +112,20 @@ export async function restoreBackup(
         `(${[...unknown, ...pending].join(', ')}). Restore it with that version, then migrate.`,
     );
   }
-  await migrateUp(settings, report);
+  await prepareTarget(settings, report);
   return copyBetween(place(file), settings, report, { expected });
+}
+
+/**
+ * Brings the target to this program's version; one that has rows, which may be another server's, stays as it is.
+ * @throws {CopyFault}
+ */
+export async function prepareTarget(settings: DatabaseSettings, report: Report): Promise<void> {
+  if ((await migrationStatus(settings)).applied.length > 0) {
+    const target = await openEnd(settings, 'read');
+    await requireEmpty(target).finally(() => target.close());
+  }
+  await migrateUp(settings, report);
 }
 
 /** From one database into another of this program's version, which is empty or is to be replaced. */

@@ -82,7 +82,8 @@ async function requireSameShape(source: CopyEnd, target: CopyEnd): Promise<void>
   }
 }
 
-async function requireEmpty(target: CopyEnd): Promise<void> {
+/** @throws {CopyFault} */
+export async function requireEmpty(target: CopyEnd): Promise<void> {
   const filled: string[] = [];
   for (const table of await target.tables()) {
     for await (const _ of target.rows(table, await target.columns(table))) {
