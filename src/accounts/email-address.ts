@@ -129,14 +129,16 @@ export function createEmailAddress(deps: Dependencies): EmailAddress {
       }
     },
     async undoChange(token = '', info) {
-      const { accountId, email, detail } = await require('undo_email_change', token);
+      const { accountId, email, detail, createdAt } = await require('undo_email_change', token);
       const account = await store.findById(accountId);
       const verified = detail.formerVerified === true;
       const done = await write([
         links.consumeStep('undo_email_change', token),
         // Whatever the address is now: a thief may have changed it twice.
         store.setEmailStep(accountId, { email, verified, at: clock.now() }),
-        links.endStep(accountId, ['undo_email_change', 'verify_email', 'change_email', 'reset_password']),
+        links.endStep(accountId, ['verify_email', 'change_email', 'reset_password']),
+        // Never an older one: whoever had the address before may take it back from whoever has this link.
+        links.endStep(accountId, ['undo_email_change'], createdAt),
         step('account.email_change_undone', accountId, info),
       ]);
       if (!done || !account) throw linkEnded('undo_email_change');

@@ -420,6 +420,37 @@ describe('changing the address', () => {
     );
   });
 
+  test('the undo link of a thief who changed it twice ends none that is older: the owner comes after', async () => {
+    const { browser, email, id } = await signedIn();
+    await change(browser, 'steals@example.org');
+    await use(linkIn(mail.to('steals@example.org')));
+    await sent();
+    const owners = linkIn(mail.to(email));
+    await change(browser, 'steals-on@example.org');
+    await use(linkIn(mail.to('steals-on@example.org')));
+    await sent();
+    const thiefs = linkIn(mail.to('steals@example.org'));
+    expect(headingOf(await use(thiefs))).toBe('The former address is back');
+    expect(await accountOf(id)).toMatchObject({ email: 'steals@example.org' });
+    expect(headingOf(await use(owners))).toBe('The former address is back');
+    expect(await accountOf(id)).toMatchObject({ email, emailVerified: true });
+    expect((await createBrowser().get(owners)).status).toBe(410);
+  });
+
+  test('the owner’s undo link ends those of the thief, who was told of a later change', async () => {
+    const { browser, email, id } = await signedIn();
+    await change(browser, 'steals2@example.org');
+    await use(linkIn(mail.to('steals2@example.org')));
+    await sent();
+    const owners = linkIn(mail.to(email));
+    await change(browser, 'steals2-on@example.org');
+    await use(linkIn(mail.to('steals2-on@example.org')));
+    await sent();
+    await use(owners);
+    expect((await createBrowser().get(linkIn(mail.to('steals2@example.org')))).status).toBe(410);
+    expect(await accountOf(id)).toMatchObject({ email });
+  });
+
   test('a reset of the password ends a change that was asked for before: it may have been a thief', async () => {
     const { browser, email, id } = await signedIn();
     await change(browser, 'waiting@example.org');

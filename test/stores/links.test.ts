@@ -226,6 +226,22 @@ describeOnBothDatabases('links', (open) => {
     expect((await find('proven@example.org')).toSorted()).toEqual(['proven', 'twin']);
   });
 
+  test('those of a moment and later end, older ones go on', async () => {
+    const older = await issue('undo_email_change', { accountId: 'a' });
+    clock.forward(1);
+    const at = clock.now();
+    const same = await issue('undo_email_change', { accountId: 'a' });
+    clock.forward(1);
+    const younger = await issue('undo_email_change', { accountId: 'a' });
+    const others = await issue('undo_email_change', { accountId: 'b' });
+    await store.write([store.endStep('a', ['undo_email_change'], at)]);
+    for (const token of [same, younger]) {
+      await expect(links.require('undo_email_change', token)).rejects.toMatchObject({ status: 410 });
+    }
+    await links.require('undo_email_change', older);
+    await links.require('undo_email_change', others);
+  });
+
   test('an account’s links of a kind end together, and the ended are pruned in batches', async () => {
     const one = await issue('reset_password', { accountId: 'a' });
     const other = await issue('reset_password', { accountId: 'b' });
