@@ -180,7 +180,8 @@ async function assemble(
   const accounts = createAccountStore(database);
   const passwords = createPasswords(argon2);
   const register = createRegister({ store: accounts, passwords, audit, clock });
-  const setPassword = createSetPassword({ store: accounts, passwords, audit, clock });
+  const links = createLinkStore(database);
+  const setPassword = createSetPassword({ store: accounts, links, passwords, audit, clock });
   const authenticate = createAuthenticate({
     store: accounts,
     passwords,
@@ -274,7 +275,6 @@ async function assemble(
   });
 
   const endAccess = createEndAccess({ accounts, payloads, dserver, permissionService, clock });
-  const links = createLinkStore(database);
   const postman = openPostman({ config, viewsDirs: web.viewsDirs, log, audit });
   const byMail = createByMail({
     accounts,

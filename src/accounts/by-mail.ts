@@ -11,6 +11,7 @@ import { createLinks, type Links } from './links.js';
 import { createMailLimits, MAILS_BY_ADDRESS, MAILS_BY_RECIPIENT, type MailLimits } from './mail-limits.js';
 import { createRecovery, type Recovery } from './recovery.js';
 import type { SetPassword } from './set-password.js';
+import { createTellPasswordChanged, type TellPasswordChanged } from './tell-password-changed.js';
 
 /** What rests on a mailbox: recovery, addresses, invitations. They share the links and the limits. */
 export interface ByMail {
@@ -21,6 +22,7 @@ export interface ByMail {
   readonly saveLinks: LinkStore['write'];
   /** Where a mail leads its reader. */
   readonly accountAddress: string;
+  readonly tellPasswordChanged: TellPasswordChanged;
   readonly recovery: Recovery;
   readonly emailAddress: EmailAddress;
   readonly invitations: Invitations;
@@ -57,12 +59,14 @@ export function createByMail(deps: Dependencies): ByMail {
     address: throttle(MAILS_BY_ADDRESS),
   });
   const { write } = linkStore;
+  const tellPasswordChanged = createTellPasswordChanged({ postman, issuer });
   return {
     postman,
     limits,
     links,
     saveLinks: write,
     accountAddress: `${issuer}/account`,
+    tellPasswordChanged,
     recovery: createRecovery({
       store,
       links,
@@ -71,7 +75,7 @@ export function createByMail(deps: Dependencies): ByMail {
       setPassword,
       endAccess,
       saveLink: write,
-      issuer,
+      tellPasswordChanged,
       audit,
     }),
     emailAddress: createEmailAddress({ store, write, links, limits, postman, endAccess, audit, clock }),

@@ -6,6 +6,7 @@ import type { Account } from './account.js';
 import { type Links, linkEnded } from './links.js';
 import type { MailLimits } from './mail-limits.js';
 import type { SetPassword } from './set-password.js';
+import type { TellPasswordChanged } from './tell-password-changed.js';
 import { cleanUsername, usernameFault, usernameKey } from './usernames.js';
 
 /** Getting back into an account by a mail to its proven address. */
@@ -37,7 +38,7 @@ interface Dependencies {
   /** Ends the account's sessions and revokes its grants. */
   readonly endAccess: (accountId: string) => Promise<unknown>;
   readonly saveLink: (steps: Parameters<AccountStore['insert']>[1]) => Promise<unknown>;
-  readonly issuer: string;
+  readonly tellPasswordChanged: TellPasswordChanged;
   readonly audit: Audit;
 }
 
@@ -100,23 +101,17 @@ export function createRecovery(deps: Dependencies): Recovery {
     open: async (token) => (await owner(token)).account,
     async reset(token = '', password, info) {
       const { link, account } = await owner(token);
-      // An address that a thief asked for would be a way back in.
-      const endLinks = links.endStep(account.id, ['reset_password', 'change_email']);
       try {
         await deps.setPassword(account.id, password, info, {
           formerSetAt: link.detail.passwordSetAt,
-          also: [links.consumeStep('reset_password', token), endLinks],
+          also: [links.consumeStep('reset_password', token)],
         });
       } catch (error) {
         if (!(error instanceof InvalidInput)) throw error;
         throw new InvalidInput(error.faults.map(({ message }) => ({ field: 'new_password', message })));
       }
       await deps.endAccess(account.id);
-      const { email, username } = account;
-      if (email && account.emailVerified) {
-        const again = { username, link: `${deps.issuer}/forgot-password` };
-        postman.post('password-changed', email, again, { accountId: account.id, ...info });
-      }
+      deps.tellPasswordChanged(account, info);
       return account;
     },
   };

@@ -216,8 +216,7 @@ describe('a lost password', () => {
     const changed = await newPerson();
     await ask(changed.username);
     await server.container.setPassword(changed.id, 'set by an administrator');
-    const replaced = await use(linkIn(mail.to(changed.email)), { new_password: NEW_PASSWORD });
-    expect(replaced.status).toBe(409);
+    expect((await createBrowser().get(linkIn(mail.to(changed.email)))).status).toBe(410);
     expect(await canSignIn(changed.username, 'set by an administrator')).toBe(true);
     const gone = await newPerson();
     await ask(gone.username);
@@ -475,6 +474,56 @@ describe('changing the address', () => {
     expect((await createBrowser().get(undo)).status).toBe(200);
     server.clock.advance(86_400);
     expect((await createBrowser().get(undo)).status).toBe(410);
+  });
+});
+
+describe('another password, however it is set', () => {
+  const ways: [string, (browser: Browser, id: string) => Promise<unknown>][] = [
+    [
+      'on the account’s own page',
+      async (browser) => {
+        const form = await browser.get(server.url('/account/password'));
+        const fields = { password: PASSWORD, new_password: NEW_PASSWORD };
+        expect((await browser.submit(form, '/account/password', fields)).status).toBe(303);
+      },
+    ],
+    [
+      'by an administrator',
+      (_browser, id) => server.container.setPassword(id, NEW_PASSWORD, undefined, { actorId: 'cli' }),
+    ],
+  ];
+  test.each(ways)('%s ends what a thief asked for before', async (_where, set) => {
+    server.clock.advance(3601);
+    const { browser, email, id, username } = await signedIn();
+    const form = await browser.get(server.url('/account/email'));
+    const thiefs = `thief-of-${username}@example.org`;
+    await browser.submit(form, '/account/email', { email: thiefs, password: PASSWORD });
+    await ask(username);
+    const links = [linkIn(mail.to(thiefs)), linkIn(mail.to(email))];
+    for (const link of links) expect((await createBrowser().get(link)).status).toBe(200);
+    await set(browser, id);
+    for (const link of links) expect((await createBrowser().get(link)).status).toBe(410);
+    expect(await accountOf(id)).toMatchObject({ email });
+  });
+
+  test('on the account’s own page is told to a proven address, and to no other', async () => {
+    const change = async (more: object) => {
+      const person = await signedIn(more);
+      const form = await person.browser.get(server.url('/account/password'));
+      await person.browser.submit(form, '/account/password', {
+        password: PASSWORD,
+        new_password: NEW_PASSWORD,
+      });
+      await sent();
+      return person;
+    };
+    const unproven = await change({ emailVerified: false });
+    expect(() => mail.to(unproven.email)).toThrow('no mail');
+    const { email, username } = await change({});
+    const told = mail.to(email);
+    expect(told.headers.subject).toBe('Your password was changed (Postern)');
+    expect(told.text).toContain(username);
+    expect(linkIn(told)).toBe(server.url('/forgot-password'));
   });
 });
 

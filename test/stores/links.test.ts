@@ -114,12 +114,18 @@ describeOnBothDatabases('links', (open) => {
       links,
       limits,
       postman,
-      setPassword: createSetPassword({ store: accounts, passwords: createPasswords(argon2), audit, clock }),
+      setPassword: createSetPassword({
+        store: accounts,
+        links: store,
+        passwords: createPasswords(argon2),
+        audit,
+        clock,
+      }),
       endAccess: async () => {
         ended += 1;
       },
       saveLink: store.write,
-      issuer: 'http://localhost:5000',
+      tellPasswordChanged: () => {},
       audit,
     });
     await recovery.request('ANNA@example.org', INFO);

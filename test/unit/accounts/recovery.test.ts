@@ -52,7 +52,7 @@ function counted() {
     setPassword: async () => {},
     endAccess: async () => {},
     saveLink: async () => void work.push('saved'),
-    issuer: 'http://localhost:5000',
+    tellPasswordChanged: () => {},
     audit: listeningAudit(movingClock()),
   });
   return { recovery, work, jobs };
