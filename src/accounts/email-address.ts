@@ -132,6 +132,8 @@ export function createEmailAddress(deps: Dependencies): EmailAddress {
       const { accountId, email, detail, createdAt } = await require('undo_email_change', token);
       const account = await store.findById(accountId);
       const verified = detail.formerVerified === true;
+      // Before the link is used up: where this fails, the person can try again.
+      await deps.endAccess(accountId);
       const done = await write([
         links.consumeStep('undo_email_change', token),
         // Whatever the address is now: a thief may have changed it twice.
@@ -142,6 +144,7 @@ export function createEmailAddress(deps: Dependencies): EmailAddress {
         step('account.email_change_undone', accountId, info),
       ]);
       if (!done || !account) throw linkEnded('undo_email_change');
+      // Once more, for what began in between.
       await deps.endAccess(accountId);
       return { ...account, email, emailVerified: verified };
     },

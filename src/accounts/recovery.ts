@@ -101,8 +101,11 @@ export function createRecovery(deps: Dependencies): Recovery {
     open: async (token) => (await owner(token)).account,
     async reset(token = '', password, info) {
       const { link, account } = await owner(token);
+      const endAccess = () => deps.endAccess(account.id);
       try {
         await deps.setPassword(account.id, password, info, {
+          // Before the link is used up: where this fails, the person can try again.
+          first: endAccess,
           formerSetAt: link.detail.passwordSetAt,
           also: [links.consumeStep('reset_password', token)],
         });
@@ -110,7 +113,8 @@ export function createRecovery(deps: Dependencies): Recovery {
         if (!(error instanceof InvalidInput)) throw error;
         throw new InvalidInput(error.faults.map(({ message }) => ({ field: 'new_password', message })));
       }
-      await deps.endAccess(account.id);
+      // Once more, for what began in between.
+      await endAccess();
       deps.tellPasswordChanged(account, info);
       return account;
     },

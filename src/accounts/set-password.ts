@@ -15,6 +15,8 @@ export interface SetPasswordOptions {
    */
   readonly formerSetAt?: number | undefined;
   readonly mustChange?: boolean | undefined;
+  /** Done once the password is found fit, before it is written. */
+  readonly first?: (() => Promise<unknown>) | undefined;
   /** Guards and steps of the same unit, such as using up the link that allows it. */
   readonly also?: readonly Step[] | undefined;
   /** Milliseconds since the epoch. */
@@ -73,6 +75,7 @@ export function createSetPassword(deps: SetPasswordDeps): SetPassword {
     };
     const actorId = options.actorId ?? accountId;
     const step = audit.step({ event: 'account.password_changed', ...info, accountId, actorId });
+    await options.first?.();
     const endLinks = links.endStep(accountId, ['change_email', 'reset_password']);
     const also = [...(options.also ?? []), endLinks, step];
     if (!(await store.setPassword(accountId, fresh, former?.setAt, also))) throw stale();

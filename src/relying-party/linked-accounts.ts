@@ -153,6 +153,8 @@ export function createLinkedAccounts(deps: Dependencies): LinkedAccounts {
       const identity = await identities.findById(detail.identityId ?? '');
       if (identity === undefined || identity.accountId !== accountId) throw linkEnded('undo_link');
       await cleanUp(identity);
+      // Before the link is used up, so that it can be tried again where this fails, and after.
+      await deps.endAccess(accountId);
       const done = await identities.write([
         links.consumeStep('undo_link', token),
         identities.removeStep(identity.id, accountId),
