@@ -283,6 +283,7 @@ async function assemble(
     throttle,
     setPassword,
     endAccess,
+    disconnectSince: (...asked) => upstreamSide.login.linkedAccounts.disconnectSince(...asked),
     issuer: config.issuer,
     audit,
     clock,

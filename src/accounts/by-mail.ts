@@ -5,7 +5,7 @@ import type { Postman } from '../platform/mail/postman.js';
 import type { Throttle, ThrottleRule } from '../platform/throttle/throttle.js';
 import type { AccountStore } from '../stores/account-store.js';
 import type { LinkStore } from '../stores/link-store.js';
-import { createEmailAddress, type EmailAddress } from './email-address.js';
+import { createEmailAddress, type EmailAddress, type DisconnectSince } from './email-address.js';
 import { createInvitations, type Invitations } from './invitations.js';
 import { createLinks, type Links } from './links.js';
 import { createMailLimits, MAILS_BY_ADDRESS, MAILS_BY_RECIPIENT, type MailLimits } from './mail-limits.js';
@@ -36,6 +36,7 @@ interface Dependencies {
   readonly setPassword: SetPassword;
   /** Ends the account's sessions and revokes its grants. */
   readonly endAccess: (accountId: string) => Promise<unknown>;
+  readonly disconnectSince: DisconnectSince;
   readonly issuer: string;
   readonly audit: Audit;
   readonly clock: Clock;
@@ -78,7 +79,7 @@ export function createByMail(deps: Dependencies): ByMail {
       tellPasswordChanged,
       audit,
     }),
-    emailAddress: createEmailAddress({ store, write, links, limits, postman, endAccess, audit, clock }),
+    emailAddress: createEmailAddress({ ...deps, store, write, links, limits }),
     invitations: createInvitations({ store: linkStore, links, postman, audit, clock }),
   };
 }

@@ -26,11 +26,17 @@ export interface EmailAddress {
    */
   requestChange(account: Account, email: string, info: RequestInfo): Promise<void>;
   confirmChange(token: string | undefined, info: RequestInfo): Promise<void>;
-  /** Restores the former address and ends the account's sessions and grants. */
+  /**
+   * Restores the former address, ends the account's sessions and grants, and takes away the identities that were
+   * connected since: whoever changed the address may have left themselves a way in.
+   */
   undoChange(token: string | undefined, info: RequestInfo): Promise<Account>;
   /** What a page says before its button is pressed. @throws {PageError} 410 */
   open(purpose: LinkPurpose, token: string | undefined): Promise<Link>;
 }
+
+/** Steps that take away what was connected to the account at `since` (ms) and later. */
+export type DisconnectSince = (accountId: string, since: number, info: RequestInfo) => Promise<Step[]>;
 
 interface Dependencies {
   readonly store: Pick<AccountStore, 'findById' | 'proveEmailStep' | 'setEmailStep'>;
@@ -39,6 +45,7 @@ interface Dependencies {
   readonly limits: MailLimits;
   readonly postman: Postman;
   readonly endAccess: (accountId: string) => Promise<unknown>;
+  readonly disconnectSince: DisconnectSince;
   readonly audit: Audit;
   readonly clock: Clock;
 }
@@ -141,6 +148,7 @@ export function createEmailAddress(deps: Dependencies): EmailAddress {
         links.endStep(accountId, ['verify_email', 'change_email', 'reset_password']),
         // Never an older one: whoever had the address before may take it back from whoever has this link.
         links.endStep(accountId, ['undo_email_change'], createdAt),
+        ...(await deps.disconnectSince(accountId, createdAt, info)),
         step('account.email_change_undone', accountId, info),
       ]);
       if (!done || !account) throw linkEnded('undo_email_change');

@@ -10,6 +10,7 @@ import type { Account } from './account.js';
 import type { Authenticate } from './authenticate.js';
 import type { EmailAddress } from './email-address.js';
 import { type LinkPurpose, linkPath } from './links.js';
+import { LOOK_AROUND } from './look-around.js';
 import { tokenOf } from './recovery-routes.js';
 
 /** `/account/email`, and the pages that links about an address open. */
@@ -35,7 +36,12 @@ interface LinkPage {
   readonly text: string;
   readonly label: string;
   readonly note?: string;
-  readonly done: { readonly title: string; readonly text: string };
+  readonly done: {
+    readonly title: string;
+    readonly text: string;
+    readonly note?: string;
+    readonly waysOn: readonly { readonly label: string; readonly href: string }[];
+  };
 }
 
 const NOT_YOU = 'If you did not ask for this, close the page: nothing happens.';
@@ -48,7 +54,11 @@ const LINK_PAGES: Readonly<Record<AddressPurpose, LinkPage>> = {
     text: 'It will count as yours, and can bring you back in when you lose your password.',
     label: 'Confirm the address',
     note: NOT_YOU,
-    done: { title: 'The address is confirmed', text: 'Thank you. There is nothing more to do.' },
+    done: {
+      title: 'The address is confirmed',
+      text: 'Thank you. There is nothing more to do.',
+      waysOn: [ACCOUNT],
+    },
   },
   change_email: {
     title: 'Use this e-mail address?',
@@ -58,6 +68,7 @@ const LINK_PAGES: Readonly<Record<AddressPurpose, LinkPage>> = {
     done: {
       title: 'The address was changed',
       text: 'Mails about your account come here from now on. The former address was told.',
+      waysOn: [ACCOUNT],
     },
   },
   undo_email_change: {
@@ -67,6 +78,8 @@ const LINK_PAGES: Readonly<Record<AddressPurpose, LinkPage>> = {
     done: {
       title: 'The former address is back',
       text: 'Everybody was signed out. If it was not you who changed it, choose a new password now.',
+      note: LOOK_AROUND.note,
+      waysOn: [{ label: 'Choose a new password', href: '/forgot-password' }, LOGIN, ...LOOK_AROUND.waysOn],
     },
   },
 };
@@ -183,13 +196,7 @@ export function createEmailRoutes(deps: Dependencies): Router {
       await use(form.token, requestInfo(ctx));
       seeOther(ctx, `${path}/done`);
     });
-    router.get(`${path}/done`, (ctx) => {
-      const waysOn =
-        purpose === 'undo_email_change'
-          ? [{ label: 'Choose a new password', href: '/forgot-password' }, LOGIN]
-          : [ACCOUNT];
-      renderView(ctx, 'told', { ...done, waysOn }, { title: done.title });
-    });
+    router.get(`${path}/done`, (ctx) => renderView(ctx, 'told', done, { title: done.title }));
   }
   addLinkPages('verify_email', emailAddress.verify);
   addLinkPages('change_email', emailAddress.confirmChange);

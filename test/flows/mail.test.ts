@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Browser, createBrowser, formOf, type Page } from '../support/browser.js';
+import type { LinkedBy } from '../../src/stores/federated-identity-store.js';
 import { authorizeUrl, getCode, redeem, signIn } from '../support/flow.js';
 import { linkIn, type MailServer, startMailServer } from '../support/mail-server.js';
 import { PASSWORD, startServer, type TestServer } from '../support/server.js';
@@ -186,6 +187,10 @@ describe('a lost password', () => {
       .map((one) => linkIn(one));
     const done = await use(second, { new_password: NEW_PASSWORD });
     expect([done.status, headingOf(done)]).toEqual([200, 'Your password was changed']);
+    for (const path of ['/account/settings/linkedaccounts/', '/account/api-keys']) {
+      expect(done.text).toContain(`href="${path}"`);
+    }
+    expect(done.text).toContain('whether everything there is yours');
     await sent();
     expect(mail.to(email).headers.subject).toBe('Your password was changed (Postern)');
     expect(await isSignedIn(browser)).toBe(false);
@@ -448,6 +453,48 @@ describe('changing the address', () => {
     await use(owners);
     expect((await createBrowser().get(linkIn(mail.to('steals2@example.org')))).status).toBe(410);
     expect(await accountOf(id)).toMatchObject({ email });
+  });
+
+  test('undoing it takes away what was connected since, its tokens included, and nothing else', async () => {
+    const { browser, email, id } = await signedIn();
+    const { identities, upstreamSide, database, clock } = server.container;
+    const connect = async (upstreamId: string, linkedBy: LinkedBy) => {
+      const at = { createdAt: clock.now(), updatedAt: clock.now() };
+      const who = { id: `${upstreamId} of ${id}`, accountId: id, upstreamId, linkedBy, ...at };
+      const known = { issuer: `https://${upstreamId}.example`, subject: id, attributes: {}, extra: {} };
+      await identities.write([
+        identities.insertStep({ ...who, ...known }),
+        ...upstreamSide.access.vault.keepSteps(id, upstreamId, { accessToken: `token-${upstreamId}` }),
+      ]);
+    };
+    const tokens = async () =>
+      (await database.all<{ upstream_id: string }>(database.sql('upstream_tokens').where({ account_id: id })))
+        .map(({ upstream_id }) => upstream_id)
+        .toSorted();
+    await connect('older', 'link');
+    await change(browser, 'connects@example.org');
+    await use(linkIn(mail.to('connects@example.org')));
+    await sent();
+    server.clock.advance(1);
+    await connect('thiefs', 'link');
+    await connect('thiefs-desk', 'link_desk');
+    await connect('operators', 'cli');
+    const page = await use(linkIn(mail.to(email)));
+    expect((await identities.listOf(id)).map(({ upstreamId }) => upstreamId).toSorted()).toEqual([
+      'older',
+      'operators',
+    ]);
+    expect(await tokens()).toEqual(['older', 'operators']);
+    const trail = await server.container.auditStore.list({ accountId: id, limit: 100 });
+    expect(
+      trail
+        .flatMap(({ event, detail }) => (event === 'account.link_undone' ? [detail?.upstream] : []))
+        .toSorted(),
+    ).toEqual(['thiefs', 'thiefs-desk']);
+    for (const path of ['/account/settings/linkedaccounts/', '/account/api-keys']) {
+      expect(page.text).toContain(`href="${path}"`);
+    }
+    expect(page.text).toContain('whether everything there is yours');
   });
 
   test('a reset of the password ends a change that was asked for before: it may have been a thief', async () => {

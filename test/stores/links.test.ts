@@ -201,6 +201,7 @@ describeOnBothDatabases('links', (open) => {
         limits,
         postman,
         endAccess,
+        disconnectSince: async () => [],
         audit,
         clock,
       });
@@ -222,6 +223,7 @@ describeOnBothDatabases('links', (open) => {
       limits,
       postman,
       endAccess: async () => {},
+      disconnectSince: async () => [],
       audit,
       clock,
     });
