@@ -5,6 +5,7 @@ import type { Postman } from '../platform/mail/postman.js';
 import type { Throttle, ThrottleRule } from '../platform/throttle/throttle.js';
 import type { AccountStore } from '../stores/account-store.js';
 import type { LinkStore } from '../stores/link-store.js';
+import { SIGN_IN_BY_ACCOUNT } from './authenticate.js';
 import { createEmailAddress, type EmailAddress, type DisconnectSince } from './email-address.js';
 import { createInvitations, type Invitations } from './invitations.js';
 import { createLinks, type Links } from './links.js';
@@ -74,6 +75,7 @@ export function createByMail(deps: Dependencies): ByMail {
       limits,
       postman,
       setPassword,
+      signInThrottle: throttle(SIGN_IN_BY_ACCOUNT),
       endAccess,
       saveLink: write,
       tellPasswordChanged,

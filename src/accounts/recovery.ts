@@ -1,6 +1,7 @@
 import type { Audit, RequestInfo } from '../platform/audit/audit.js';
 import { InvalidInput } from '../platform/errors/errors.js';
 import type { Postman } from '../platform/mail/postman.js';
+import type { Throttle } from '../platform/throttle/throttle.js';
 import type { AccountStore, Credentials } from '../stores/account-store.js';
 import type { Account } from './account.js';
 import { type Links, linkEnded } from './links.js';
@@ -35,6 +36,8 @@ interface Dependencies {
   readonly limits: MailLimits;
   readonly postman: Postman;
   readonly setPassword: SetPassword;
+  /** Made from `SIGN_IN_BY_ACCOUNT`. */
+  readonly signInThrottle: Pick<Throttle, 'clear'>;
   /** Ends the account's sessions and revokes its grants. */
   readonly endAccess: (accountId: string) => Promise<unknown>;
   readonly saveLink: (steps: Parameters<AccountStore['insert']>[1]) => Promise<unknown>;
@@ -115,6 +118,8 @@ export function createRecovery(deps: Dependencies): Recovery {
       }
       // Once more, for what began in between.
       await endAccess();
+      // Whoever guessed at the former password must not keep its owner waiting with the new one.
+      await deps.signInThrottle.clear(usernameKey(account.username));
       deps.tellPasswordChanged(account, info);
       return account;
     },

@@ -214,6 +214,19 @@ describe('a lost password', () => {
     );
   });
 
+  test('whoever guessed too often has to wait, with a refused choice too, and not after a reset', async () => {
+    const { username, email } = await newPerson();
+    await ask(username);
+    const link = linkIn(mail.to(email));
+    for (let turn = 0; turn < 10; turn += 1) expect(await canSignIn(username, 'no')).toBe(false);
+    expect(await canSignIn(username, PASSWORD)).toBe(false);
+    expect((await use(link, { new_password: 'short' })).status).toBe(400);
+    expect(await canSignIn(username, PASSWORD)).toBe(false);
+    await use(link, { new_password: NEW_PASSWORD });
+    expect(await canSignIn(username, NEW_PASSWORD)).toBe(true);
+    server.clock.advance(3601);
+  });
+
   test('a link ends after 30 minutes, with another change of the password, and with the account’s end', async () => {
     const late = await newPerson();
     await ask(late.username);

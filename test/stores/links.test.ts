@@ -125,6 +125,7 @@ describeOnBothDatabases('links', (open) => {
       endAccess: async () => {
         ended += 1;
       },
+      signInThrottle: never,
       saveLink: store.write,
       tellPasswordChanged: () => {},
       audit,
@@ -175,6 +176,7 @@ describeOnBothDatabases('links', (open) => {
           clock,
         }),
         endAccess,
+        signInThrottle: never,
         saveLink: store.write,
         tellPasswordChanged: () => {},
         audit,

@@ -50,6 +50,7 @@ function counted() {
     limits: { check: async () => {}, count: async () => void work.push('limit') },
     postman,
     setPassword: async () => {},
+    signInThrottle: { clear: async () => {} },
     endAccess: async () => {},
     saveLink: async () => void work.push('saved'),
     tellPasswordChanged: () => {},
