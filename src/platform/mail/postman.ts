@@ -8,7 +8,7 @@ import { setImmediate } from 'node:timers/promises';
 import { PageError, PosternError, Unavailable } from '../errors/errors.js';
 import type { Mail, MailModels, MailName } from './mails.js';
 import type { RenderMail } from './render-mail.js';
-import type { MailTransport } from './transport.js';
+import { type MailTransport, UnfitMail } from './transport.js';
 
 export interface Postman {
   /** Whether mails can leave at all: false in production without a mail server. */
@@ -77,7 +77,11 @@ const AT_ONCE = 3;
 
 /** 5xx: the server will not take it, however often it is asked (RFC 5321 §4.2.1). */
 const isFinal = (error: unknown): boolean =>
-  typeof error === 'object' && error !== null && 'responseCode' in error && Number(error.responseCode) >= 500;
+  error instanceof UnfitMail ||
+  (typeof error === 'object' &&
+    error !== null &&
+    'responseCode' in error &&
+    Number(error.responseCode) >= 500);
 
 function reasonOf(error: unknown): string {
   const of = (name: string): unknown =>

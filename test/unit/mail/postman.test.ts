@@ -90,6 +90,18 @@ describe('the postman', () => {
     expect(JSON.stringify([second.given, third.given])).not.toMatch(/example\.org/);
   });
 
+  test('what no server was asked for, since it can go nowhere, is given up at once', async () => {
+    const outbox = createOutbox('/nonexistent/never-made', 'us@example.org');
+    const { postman, pauses, given } = postmanOver(outbox);
+    postman.post('invitation', 'a\u200d@example.org', MODEL);
+    await postman.idle();
+    expect([pauses, given]).toEqual([[], [{ mail: 'invitation', attempts: 1, reason: 'unfit_mail' }]]);
+    await expect(postman.send('invitation', 'a\u00ad@example.org', MODEL)).rejects.toMatchObject({
+      code: 'mail_not_sent',
+    });
+    expect(pauses).toEqual([]);
+  });
+
   test('a mail that rests holds nobody else up; what still rests at a stop is audited once', async () => {
     const sent: string[] = [];
     const given: Undelivered[] = [];
