@@ -82,7 +82,7 @@ export function createEmailAddress(deps: Dependencies): EmailAddress {
     open: require,
     async sendVerification({ id, email, emailVerified }, info) {
       if (email === undefined || emailVerified) return;
-      postman.require();
+      postman.requireRoom();
       await limits.count(email, info);
       await mailLink('verify_email', id, email, info);
     },
@@ -98,7 +98,7 @@ export function createEmailAddress(deps: Dependencies): EmailAddress {
       if (!done) throw linkEnded('verify_email');
     },
     async requestChange(account, given, info) {
-      postman.require();
+      postman.requireRoom();
       const email = given.trim();
       const fault =
         emailFault(email) ??

@@ -659,6 +659,49 @@ describe('invitations', () => {
   });
 });
 
+describe('where no more mails can wait', () => {
+  test('what was confirmed stays done, its notice is audited; a mail to wait for is refused first', async () => {
+    const own = await startServer({ SMTP_URL: mail.url });
+    try {
+      const { id, username } = await own.createAccount('full', {
+        email: 'full@example.org',
+        emailVerified: true,
+      });
+      const browser = createBrowser();
+      await signIn(own, browser, username);
+      const form = await browser.get(own.url('/account/email'));
+      const change = (email: string) => browser.submit(form, '/account/email', { email, password: PASSWORD });
+      await change('first@example.org');
+      await sent(own);
+      const { postman } = own.container.byMail;
+      let release = () => {};
+      const held = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      for (let count = 0; count < 503; count += 1) postman.later(() => held);
+
+      const asked = (await own.container.auditStore.list({ accountId: id, limit: 100 })).length;
+      expect((await change('second@example.org')).status).toBe(503);
+      // But for the password, which was checked.
+      expect((await own.container.auditStore.list({ accountId: id, limit: 100 })).length).toBe(asked + 1);
+
+      const link = linkIn(mail.to('first@example.org'));
+      const guest = createBrowser();
+      expect((await guest.submit(await guest.get(link), '/confirm-email')).status).toBe(303);
+      expect(await own.container.accounts.findById(id)).toMatchObject({ email: 'first@example.org' });
+      release();
+      await sent(own);
+      const trail = await own.container.auditStore.list({ accountId: id, limit: 100 });
+      expect(trail.find(({ event }) => event === 'mail.not_sent')).toMatchObject({
+        outcome: 'failure',
+        detail: { mail: 'email-changed', attempts: 0, reason: 'temporarily_unavailable' },
+      });
+    } finally {
+      await own.close();
+    }
+  });
+});
+
 describe('without a mail server', () => {
   test('in development each mail is a file beside the database that nobody else can read, and a line', async () => {
     const own = await startServer({ SIGN_UP: 'open' });

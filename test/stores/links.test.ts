@@ -30,6 +30,7 @@ function collectingPostman() {
   const postman: Postman = {
     available: true,
     require: () => {},
+    requireRoom: () => {},
     async send(_name, to, model) {
       keep(to, model);
       return {};

@@ -12,6 +12,7 @@ function counted() {
   const postman: Postman = {
     available: true,
     require: () => {},
+    requireRoom: () => {},
     send: async () => ({}),
     post: () => {},
     later: (job) => void jobs.push(job),

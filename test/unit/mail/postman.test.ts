@@ -152,6 +152,39 @@ describe('the postman', () => {
     await postman.close(10);
     expect(lines).toEqual(['the server stopped before every mail was sent']);
   });
+
+  test('where nothing more can wait, a mail a person waits for is refused beforehand; a notice is audited', async () => {
+    const { postman, given, lines } = postmanOver(failing());
+    postman.requireRoom();
+    for (let count = 0; count < 503; count += 1) postman.later(() => new Promise<void>(() => {}));
+    expect(() => postman.requireRoom()).toThrow(Unavailable);
+    postman.post('invitation', 'a@example.org', MODEL, { accountId: 'anna' });
+    expect(given).toEqual([
+      { accountId: 'anna', mail: 'invitation', attempts: 0, reason: 'temporarily_unavailable' },
+    ]);
+    expect(lines).toEqual(['a mail was not sent']);
+    await postman.close(10);
+  });
+
+  test('neither no mail server nor a view that fails nor the trail makes a notice throw', async () => {
+    const without = postmanOver(undefined);
+    expect(() => without.postman.requireRoom()).toThrow(expect.objectContaining({ status: 503 }));
+    without.postman.post('invitation', 'a@example.org', MODEL);
+    expect(without.given).toEqual([{ mail: 'invitation', attempts: 0, reason: 'mail_unavailable' }]);
+    const lines: string[] = [];
+    const postman = createPostman({
+      transport: failing(),
+      renderMail: () => {
+        throw new TypeError('no such view');
+      },
+      log: { info: () => {}, error: (_f, line) => void lines.push(line) },
+      undelivered: () => Promise.reject(new Error('the database is away')),
+      pause: async () => {},
+    });
+    postman.post('invitation', 'a@example.org', MODEL);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(lines).toEqual(['a mail was not sent', 'a mail that was not sent could not be audited']);
+  });
 });
 
 describe('a transport', () => {
