@@ -65,8 +65,8 @@ interface PostmanDeps {
   readonly log: PostmanLog;
   /** Tells the audit trail. */
   readonly undelivered: (mail: Undelivered) => Promise<unknown>;
-  /** Waits so many milliseconds. */
-  readonly pause: (ms: number) => Promise<unknown>;
+  /** Waits so many milliseconds; the process goes on meanwhile where it is held. */
+  readonly pause: (ms: number, held: boolean) => Promise<unknown>;
 }
 
 /** Of the two seconds that closing may take. */
@@ -176,7 +176,7 @@ export function createPostman({ transport, renderMail, log, undelivered, pause }
         throw notSent(error);
       }
       resting.add(given);
-      void pause(wait).then(() => {
+      void pause(wait, false).then(() => {
         // Told already, where the server is stopping.
         if (!resting.delete(given)) return;
         waiting.push(() => attempt(mail, about, attempts + 1));
@@ -217,7 +217,8 @@ export function createPostman({ transport, renderMail, log, undelivered, pause }
         } catch (error) {
           const wait = AGAIN_MS[attempt];
           if (wait === undefined || isFinal(error)) throw notSent(error);
-          await pause(wait);
+          // A command that waits for this has nothing else to go on for.
+          await pause(wait, true);
         }
       }
     },
@@ -234,7 +235,7 @@ export function createPostman({ transport, renderMail, log, undelivered, pause }
     later,
     idle,
     async close(ms = LAST_MAILS_MS) {
-      await Promise.race([idle(), pause(ms)]);
+      await Promise.race([idle(), pause(ms, false)]);
       const left = running + waiting.length + resting.size;
       if (left > 0) log.error({ left }, 'the server stopped before every mail was sent');
       const told = [...resting].map((mail) => undelivered({ ...mail, reason: 'stopped' }));

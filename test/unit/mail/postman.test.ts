@@ -21,15 +21,19 @@ const MODEL = { link: 'https://id.example.org/x', validFor: '1 day' };
 function postmanOver(transport: MailTransport | undefined) {
   const lines: string[] = [];
   const pauses: number[] = [];
+  const held: boolean[] = [];
   const given: Undelivered[] = [];
   const postman = createPostman({
     transport,
     renderMail: (name, to) => ({ ...MAIL, name, to }),
     log: { info: (_f, line) => void lines.push(line), error: (_f, line) => void lines.push(line) },
     undelivered: async (mail) => void given.push(mail),
-    pause: async (ms) => void pauses.push(ms),
+    async pause(ms, hold) {
+      pauses.push(ms);
+      held.push(hold);
+    },
   });
-  return { postman, lines, pauses, given };
+  return { postman, lines, pauses, held, given };
 }
 
 const failing = (...codes: number[]): MailTransport & { tries: number } => ({
@@ -52,9 +56,11 @@ describe('the postman', () => {
 
   test('tries again what the server refuses for now, not what it refuses for good', async () => {
     const busy = failing(451, 421);
-    const { postman, pauses } = postmanOver(busy);
+    const { postman, pauses, held } = postmanOver(busy);
     await postman.send('invitation', 'a@example.org', MODEL);
     expect([busy.tries, pauses]).toEqual([3, [1000, 5000]]);
+    // Somebody waits: a command must not end in between.
+    expect(held).toEqual([true, true]);
     const refusing = failing(550);
     await expect(
       postmanOver(refusing).postman.send('invitation', 'a@example.org', MODEL),
@@ -74,6 +80,8 @@ describe('the postman', () => {
     first.postman.post('invitation', 'a@example.org', MODEL, about);
     await first.postman.idle();
     expect([busy.tries, first.pauses, first.given]).toEqual([6, [1000, 5000, 30_000, 120_000, 600_000], []]);
+    // A server that stops is not kept for a quarter of an hour.
+    expect(first.held).toEqual(Array(5).fill(false));
     const down = failing(421, 421, 421, 421, 421, 421);
     const second = postmanOver(down);
     second.postman.post('invitation', 'a@example.org', MODEL, about);
