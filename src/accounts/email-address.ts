@@ -10,8 +10,8 @@ import type { MailLimits } from './mail-limits.js';
 import { emailFault } from './profile-rules.js';
 
 /**
- * The address of an account: proven, and changed, by nothing but a link mailed to it. The former address is
- * told of a change and can undo it for some days, whatever was changed after.
+ * The address of an account: proven, and changed, by nothing but a link mailed to it. The former address, where it
+ * was proven, is told of a change and can undo it for some days, whatever was changed after.
  */
 export interface EmailAddress {
   /**
@@ -111,15 +111,10 @@ export function createEmailAddress(deps: Dependencies): EmailAddress {
       const { accountId, email } = await require('change_email', token);
       const account = await store.findById(accountId);
       if (!account || account.disabled) throw linkEnded('change_email');
-      const former = account.email === email ? undefined : account.email;
+      // An address that nobody proved may be a stranger's: it must not bring the account with it.
+      const former = account.email === email || !account.emailVerified ? undefined : account.email;
       const undo =
-        former === undefined
-          ? undefined
-          : links.issue('undo_email_change', {
-              accountId,
-              email: former,
-              detail: { formerVerified: account.emailVerified },
-            });
+        former === undefined ? undefined : links.issue('undo_email_change', { accountId, email: former });
       const done = await write([
         links.consumeStep('change_email', token),
         store.setEmailStep(accountId, { email, verified: true, at: clock.now() }, { email: account.email }),
@@ -136,15 +131,14 @@ export function createEmailAddress(deps: Dependencies): EmailAddress {
       }
     },
     async undoChange(token = '', info) {
-      const { accountId, email, detail, createdAt } = await require('undo_email_change', token);
+      const { accountId, email, createdAt } = await require('undo_email_change', token);
       const account = await store.findById(accountId);
-      const verified = detail.formerVerified === true;
       // Before the link is used up: where this fails, the person can try again.
       await deps.endAccess(accountId);
       const done = await write([
         links.consumeStep('undo_email_change', token),
         // Whatever the address is now: a thief may have changed it twice.
-        store.setEmailStep(accountId, { email, verified, at: clock.now() }),
+        store.setEmailStep(accountId, { email, verified: true, at: clock.now() }),
         links.endStep(accountId, ['verify_email', 'change_email', 'reset_password']),
         // Never an older one: whoever had the address before may take it back from whoever has this link.
         links.endStep(accountId, ['undo_email_change'], createdAt),
@@ -154,7 +148,7 @@ export function createEmailAddress(deps: Dependencies): EmailAddress {
       if (!done || !account) throw linkEnded('undo_email_change');
       // Once more, for what began in between.
       await deps.endAccess(accountId);
-      return { ...account, email, emailVerified: verified };
+      return { ...account, email, emailVerified: true };
     },
   };
 }

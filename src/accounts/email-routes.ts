@@ -67,7 +67,7 @@ const LINK_PAGES: Readonly<Record<AddressPurpose, LinkPage>> = {
     note: NOT_YOU,
     done: {
       title: 'The address was changed',
-      text: 'Mails about your account come here from now on. The former address was told.',
+      text: 'Mails about your account come here from now on. An address that was confirmed before was told.',
       waysOn: [ACCOUNT],
     },
   },

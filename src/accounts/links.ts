@@ -17,8 +17,6 @@ export type LinkPurpose =
   | 'invitation';
 
 export interface LinkDetail {
-  /** `undo_email_change`: whether the former address was known to be the person's own. */
-  readonly formerVerified?: boolean | undefined;
   /** `reset_password`: names the password it replaces; another one set meanwhile ends the link. */
   readonly passwordSetAt?: number | undefined;
   /** `invitation`: what the new account may do. */

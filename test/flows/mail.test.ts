@@ -510,6 +510,20 @@ describe('changing the address', () => {
     expect(page.text).toContain('whether everything there is yours');
   });
 
+  test('a former address that nobody proved is told nothing, and can undo nothing', async () => {
+    const { browser, email, id } = await signedIn({ emailVerified: false });
+    await change(browser, 'proven@example.org');
+    const done = await use(linkIn(mail.to('proven@example.org')));
+    await sent();
+    expect(headingOf(done)).toBe('The address was changed');
+    expect(done.text).not.toContain('The former address was told');
+    expect(() => mail.to(email)).toThrow('no mail');
+    const { database } = server.container;
+    const links = await database.all<{ purpose: string }>(database.sql('links').where({ account_id: id }));
+    expect(links.filter(({ purpose }) => purpose === 'undo_email_change')).toEqual([]);
+    expect(await accountOf(id)).toMatchObject({ email: 'proven@example.org', emailVerified: true });
+  });
+
   test('a reset of the password ends a change that was asked for before: it may have been a thief', async () => {
     const { browser, email, id } = await signedIn();
     await change(browser, 'waiting@example.org');
