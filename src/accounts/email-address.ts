@@ -31,8 +31,11 @@ export interface EmailAddress {
    * connected since: whoever changed the address may have left themselves a way in.
    */
   undoChange(token: string | undefined, info: RequestInfo): Promise<Account>;
-  /** What a page says before its button is pressed. @throws {PageError} 410 */
-  open(purpose: LinkPurpose, token: string | undefined): Promise<Link>;
+  /** What a page says before its button is pressed: whose account gets which address. @throws {PageError} 410 */
+  open(
+    purpose: LinkPurpose,
+    token: string | undefined,
+  ): Promise<{ readonly email: string; readonly username: string }>;
 }
 
 /** Steps that take away what was connected to the account at `since` (ms) and later. */
@@ -79,7 +82,12 @@ export function createEmailAddress(deps: Dependencies): EmailAddress {
   }
 
   return {
-    open: require,
+    async open(purpose, token) {
+      const { accountId, email } = await require(purpose, token);
+      const account = await store.findById(accountId);
+      if (!account || account.disabled) throw linkEnded(purpose);
+      return { email, username: account.username };
+    },
     async sendVerification({ id, email, emailVerified }, info) {
       if (email === undefined || emailVerified) return;
       postman.requireRoom();

@@ -33,7 +33,8 @@ const LOGIN = { label: 'Sign in', href: '/login' };
 
 interface LinkPage {
   readonly title: string;
-  readonly text: string;
+  /** Says whose account it is: whoever was sent a stranger's link must see that it is not theirs. */
+  readonly text: (username: string) => string;
   readonly label: string;
   readonly note?: string;
   readonly done: {
@@ -44,14 +45,15 @@ interface LinkPage {
   };
 }
 
-const NOT_YOU = 'If you did not ask for this, close the page: nothing happens.';
+const NOT_YOU = 'If this is not your account, or you did not ask for this, close the page: nothing happens.';
 
 type AddressPurpose = Exclude<LinkPurpose, 'reset_password' | 'undo_link' | 'invitation'>;
 
 const LINK_PAGES: Readonly<Record<AddressPurpose, LinkPage>> = {
   verify_email: {
     title: 'Confirm your address',
-    text: 'It will count as yours, and can bring you back in when you lose your password.',
+    text: (username) =>
+      `It will count as that of the account “${username}”, and can bring its owner back in when the password is lost.`,
     label: 'Confirm the address',
     note: NOT_YOU,
     done: {
@@ -62,7 +64,7 @@ const LINK_PAGES: Readonly<Record<AddressPurpose, LinkPage>> = {
   },
   change_email: {
     title: 'Use this e-mail address?',
-    text: 'It replaces the one your account has now.',
+    text: (username) => `It replaces the one that the account “${username}” has now.`,
     label: 'Use the address',
     note: NOT_YOU,
     done: {
@@ -73,7 +75,8 @@ const LINK_PAGES: Readonly<Record<AddressPurpose, LinkPage>> = {
   },
   undo_email_change: {
     title: 'Undo the change of address?',
-    text: 'The account gets this address back, and everybody is signed out of it.',
+    text: (username) =>
+      `The account “${username}” gets this address back, and everybody is signed out of it.`,
     label: 'Undo the change',
     done: {
       title: 'The former address is back',
@@ -183,11 +186,11 @@ export function createEmailRoutes(deps: Dependencies): Router {
     use: (token: string | undefined, info: RequestInfo) => Promise<unknown>,
   ): void {
     const path = linkPath(purpose);
-    const { done, ...page } = LINK_PAGES[purpose];
+    const { done, text, ...page } = LINK_PAGES[purpose];
     router.get(path, async (ctx) => {
       const token = tokenOf(ctx) ?? '';
-      const { email = '' } = await emailAddress.open(purpose, token);
-      const model = { ...page, action: path, hidden: { token }, subject: email };
+      const { email, username } = await emailAddress.open(purpose, token);
+      const model = { ...page, text: text(username), action: path, hidden: { token }, subject: email };
       renderView(ctx, 'confirm', model, { title: page.title });
     });
     router.post(path, async (ctx) => {

@@ -524,6 +524,30 @@ describe('changing the address', () => {
     expect(await accountOf(id)).toMatchObject({ email: 'proven@example.org', emailVerified: true });
   });
 
+  test.each([
+    ['/verify-email', { emailVerified: false }],
+    ['/confirm-email', {}],
+    ['/undo-email-change', {}],
+  ])(
+    '%s says whose account gets the address, before it does; not once that is disabled',
+    async (path, more) => {
+      const { browser, email, username, id } = await signedIn(more);
+      const fresh = `of-${username}@example.org`;
+      if (path === '/verify-email') {
+        server.clock.advance(3601);
+        await browser.submit(await browser.get(server.url('/account/email')), '/account/email/verify');
+        await sent();
+      } else await change(browser, fresh);
+      if (path === '/undo-email-change') await use(linkIn(mail.to(fresh)));
+      await sent();
+      const link = linkIn(mail.to(path === '/confirm-email' ? fresh : email));
+      expect(new URL(link).pathname).toBe(path);
+      expect((await createBrowser().get(link)).text).toContain(`“${username}”`);
+      await server.container.disableAccounts.disable(id, { actorId: 'cli' });
+      expect((await createBrowser().get(link)).status).toBe(410);
+    },
+  );
+
   test('a reset of the password ends a change that was asked for before: it may have been a thief', async () => {
     const { browser, email, id } = await signedIn();
     await change(browser, 'waiting@example.org');
