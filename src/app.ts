@@ -239,6 +239,7 @@ function pages(container: Container): Record<string, Router> {
       accounts,
       authenticate: container.authenticate,
       setPassword: container.setPassword,
+      tellPasswordChanged: container.byMail.tellPasswordChanged,
       editProfile: container.editProfile,
       ownSessions: container.ownSessions,
       leaving: container.leaving,

@@ -181,7 +181,8 @@ async function assemble(
   const accounts = createAccountStore(database);
   const passwords = createPasswords(argon2);
   const register = createRegister({ store: accounts, passwords, audit, clock });
-  const setPassword = createSetPassword({ store: accounts, passwords, audit, clock });
+  const links = createLinkStore(database);
+  const setPassword = createSetPassword({ store: accounts, links, passwords, audit, clock });
   const authenticate = createAuthenticate({
     store: accounts,
     passwords,
@@ -275,7 +276,6 @@ async function assemble(
   });
 
   const endAccess = createEndAccess({ accounts, payloads, dserver, permissionService, clock });
-  const links = createLinkStore(database);
   const postman = openPostman({ config, viewsDirs: web.viewsDirs, log, audit });
   const byMail = createByMail({
     accounts,
@@ -284,6 +284,7 @@ async function assemble(
     throttle,
     setPassword,
     endAccess,
+    disconnectSince: (...asked) => upstreamSide.login.linkedAccounts.disconnectSince(...asked),
     issuer: config.issuer,
     audit,
     clock,

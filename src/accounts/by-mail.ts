@@ -5,12 +5,14 @@ import type { Postman } from '../platform/mail/postman.js';
 import type { Throttle, ThrottleRule } from '../platform/throttle/throttle.js';
 import type { AccountStore } from '../stores/account-store.js';
 import type { LinkStore } from '../stores/link-store.js';
-import { createEmailAddress, type EmailAddress } from './email-address.js';
+import { SIGN_IN_BY_ACCOUNT } from './authenticate.js';
+import { createEmailAddress, type EmailAddress, type DisconnectSince } from './email-address.js';
 import { createInvitations, type Invitations } from './invitations.js';
 import { createLinks, type Links } from './links.js';
 import { createMailLimits, MAILS_BY_ADDRESS, MAILS_BY_RECIPIENT, type MailLimits } from './mail-limits.js';
 import { createRecovery, type Recovery } from './recovery.js';
 import type { SetPassword } from './set-password.js';
+import { createTellPasswordChanged, type TellPasswordChanged } from './tell-password-changed.js';
 
 /** What rests on a mailbox: recovery, addresses, invitations. They share the links and the limits. */
 export interface ByMail {
@@ -21,6 +23,7 @@ export interface ByMail {
   readonly saveLinks: LinkStore['write'];
   /** Where a mail leads its reader. */
   readonly accountAddress: string;
+  readonly tellPasswordChanged: TellPasswordChanged;
   readonly recovery: Recovery;
   readonly emailAddress: EmailAddress;
   readonly invitations: Invitations;
@@ -34,6 +37,7 @@ interface Dependencies {
   readonly setPassword: SetPassword;
   /** Ends the account's sessions and revokes its grants. */
   readonly endAccess: (accountId: string) => Promise<unknown>;
+  readonly disconnectSince: DisconnectSince;
   readonly issuer: string;
   readonly audit: Audit;
   readonly clock: Clock;
@@ -57,24 +61,27 @@ export function createByMail(deps: Dependencies): ByMail {
     address: throttle(MAILS_BY_ADDRESS),
   });
   const { write } = linkStore;
+  const tellPasswordChanged = createTellPasswordChanged({ postman, issuer });
   return {
     postman,
     limits,
     links,
     saveLinks: write,
     accountAddress: `${issuer}/account`,
+    tellPasswordChanged,
     recovery: createRecovery({
       store,
       links,
       limits,
       postman,
       setPassword,
+      signInThrottle: throttle(SIGN_IN_BY_ACCOUNT),
       endAccess,
       saveLink: write,
-      issuer,
+      tellPasswordChanged,
       audit,
     }),
-    emailAddress: createEmailAddress({ store, write, links, limits, postman, endAccess, audit, clock }),
+    emailAddress: createEmailAddress({ ...deps, store, write, links, limits }),
     invitations: createInvitations({ store: linkStore, links, postman, audit, clock }),
   };
 }

@@ -10,8 +10,8 @@ import type { MailLimits } from './mail-limits.js';
 import { emailFault } from './profile-rules.js';
 
 /**
- * The address of an account: proven, and changed, by nothing but a link mailed to it. The former address is
- * told of a change and can undo it for some days, whatever was changed after.
+ * The address of an account: proven, and changed, by nothing but a link mailed to it. The former address, where it
+ * was proven, is told of a change and can undo it for some days, whatever was changed after.
  */
 export interface EmailAddress {
   /**
@@ -26,11 +26,20 @@ export interface EmailAddress {
    */
   requestChange(account: Account, email: string, info: RequestInfo): Promise<void>;
   confirmChange(token: string | undefined, info: RequestInfo): Promise<void>;
-  /** Restores the former address and ends the account's sessions and grants. */
+  /**
+   * Restores the former address, ends the account's sessions and grants, and takes away the identities that were
+   * connected since: whoever changed the address may have left themselves a way in.
+   */
   undoChange(token: string | undefined, info: RequestInfo): Promise<Account>;
-  /** What a page says before its button is pressed. @throws {PageError} 410 */
-  open(purpose: LinkPurpose, token: string | undefined): Promise<Link>;
+  /** What a page says before its button is pressed: whose account gets which address. @throws {PageError} 410 */
+  open(
+    purpose: LinkPurpose,
+    token: string | undefined,
+  ): Promise<{ readonly email: string; readonly username: string }>;
 }
+
+/** Steps that take away what was connected to the account at `since` (ms) and later. */
+export type DisconnectSince = (accountId: string, since: number, info: RequestInfo) => Promise<Step[]>;
 
 interface Dependencies {
   readonly store: Pick<AccountStore, 'findById' | 'proveEmailStep' | 'setEmailStep'>;
@@ -39,6 +48,7 @@ interface Dependencies {
   readonly limits: MailLimits;
   readonly postman: Postman;
   readonly endAccess: (accountId: string) => Promise<unknown>;
+  readonly disconnectSince: DisconnectSince;
   readonly audit: Audit;
   readonly clock: Clock;
 }
@@ -72,10 +82,15 @@ export function createEmailAddress(deps: Dependencies): EmailAddress {
   }
 
   return {
-    open: require,
+    async open(purpose, token) {
+      const { accountId, email } = await require(purpose, token);
+      const account = await store.findById(accountId);
+      if (!account || account.disabled) throw linkEnded(purpose);
+      return { email, username: account.username };
+    },
     async sendVerification({ id, email, emailVerified }, info) {
       if (email === undefined || emailVerified) return;
-      postman.require();
+      postman.requireRoom();
       await limits.count(email, info);
       await mailLink('verify_email', id, email, info);
     },
@@ -91,7 +106,7 @@ export function createEmailAddress(deps: Dependencies): EmailAddress {
       if (!done) throw linkEnded('verify_email');
     },
     async requestChange(account, given, info) {
-      postman.require();
+      postman.requireRoom();
       const email = given.trim();
       const fault =
         emailFault(email) ??
@@ -104,15 +119,10 @@ export function createEmailAddress(deps: Dependencies): EmailAddress {
       const { accountId, email } = await require('change_email', token);
       const account = await store.findById(accountId);
       if (!account || account.disabled) throw linkEnded('change_email');
-      const former = account.email === email ? undefined : account.email;
+      // An address that nobody proved may be a stranger's: it must not bring the account with it.
+      const former = account.email === email || !account.emailVerified ? undefined : account.email;
       const undo =
-        former === undefined
-          ? undefined
-          : links.issue('undo_email_change', {
-              accountId,
-              email: former,
-              detail: { formerVerified: account.emailVerified },
-            });
+        former === undefined ? undefined : links.issue('undo_email_change', { accountId, email: former });
       const done = await write([
         links.consumeStep('change_email', token),
         store.setEmailStep(accountId, { email, verified: true, at: clock.now() }, { email: account.email }),
@@ -129,19 +139,24 @@ export function createEmailAddress(deps: Dependencies): EmailAddress {
       }
     },
     async undoChange(token = '', info) {
-      const { accountId, email, detail } = await require('undo_email_change', token);
+      const { accountId, email, createdAt } = await require('undo_email_change', token);
       const account = await store.findById(accountId);
-      const verified = detail.formerVerified === true;
+      // Before the link is used up: where this fails, the person can try again.
+      await deps.endAccess(accountId);
       const done = await write([
         links.consumeStep('undo_email_change', token),
         // Whatever the address is now: a thief may have changed it twice.
-        store.setEmailStep(accountId, { email, verified, at: clock.now() }),
-        links.endStep(accountId, ['undo_email_change', 'verify_email', 'change_email', 'reset_password']),
+        store.setEmailStep(accountId, { email, verified: true, at: clock.now() }),
+        links.endStep(accountId, ['verify_email', 'change_email', 'reset_password']),
+        // Never an older one: whoever had the address before may take it back from whoever has this link.
+        links.endStep(accountId, ['undo_email_change'], createdAt),
+        ...(await deps.disconnectSince(accountId, createdAt, info)),
         step('account.email_change_undone', accountId, info),
       ]);
       if (!done || !account) throw linkEnded('undo_email_change');
+      // Once more, for what began in between.
       await deps.endAccess(accountId);
-      return { ...account, email, emailVerified: verified };
+      return { ...account, email, emailVerified: true };
     },
   };
 }

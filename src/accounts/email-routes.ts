@@ -10,6 +10,7 @@ import type { Account } from './account.js';
 import type { Authenticate } from './authenticate.js';
 import type { EmailAddress } from './email-address.js';
 import { type LinkPurpose, linkPath } from './links.js';
+import { LOOK_AROUND } from './look-around.js';
 import { tokenOf } from './recovery-routes.js';
 
 /** `/account/email`, and the pages that links about an address open. */
@@ -32,41 +33,56 @@ const LOGIN = { label: 'Sign in', href: '/login' };
 
 interface LinkPage {
   readonly title: string;
-  readonly text: string;
+  /** Says whose account it is: whoever was sent a stranger's link must see that it is not theirs. */
+  readonly text: (username: string) => string;
   readonly label: string;
   readonly note?: string;
-  readonly done: { readonly title: string; readonly text: string };
+  readonly done: {
+    readonly title: string;
+    readonly text: string;
+    readonly note?: string;
+    readonly waysOn: readonly { readonly label: string; readonly href: string }[];
+  };
 }
 
-const NOT_YOU = 'If you did not ask for this, close the page: nothing happens.';
+const NOT_YOU = 'If this is not your account, or you did not ask for this, close the page: nothing happens.';
 
 type AddressPurpose = Exclude<LinkPurpose, 'reset_password' | 'undo_link' | 'invitation'>;
 
 const LINK_PAGES: Readonly<Record<AddressPurpose, LinkPage>> = {
   verify_email: {
     title: 'Confirm your address',
-    text: 'It will count as yours, and can bring you back in when you lose your password.',
+    text: (username) =>
+      `It will count as that of the account “${username}”, and can bring its owner back in when the password is lost.`,
     label: 'Confirm the address',
     note: NOT_YOU,
-    done: { title: 'The address is confirmed', text: 'Thank you. There is nothing more to do.' },
+    done: {
+      title: 'The address is confirmed',
+      text: 'Thank you. There is nothing more to do.',
+      waysOn: [ACCOUNT],
+    },
   },
   change_email: {
     title: 'Use this e-mail address?',
-    text: 'It replaces the one your account has now.',
+    text: (username) => `It replaces the one that the account “${username}” has now.`,
     label: 'Use the address',
     note: NOT_YOU,
     done: {
       title: 'The address was changed',
-      text: 'Mails about your account come here from now on. The former address was told.',
+      text: 'Mails about your account come here from now on. An address that was confirmed before was told.',
+      waysOn: [ACCOUNT],
     },
   },
   undo_email_change: {
     title: 'Undo the change of address?',
-    text: 'The account gets this address back, and everybody is signed out of it.',
+    text: (username) =>
+      `The account “${username}” gets this address back, and everybody is signed out of it.`,
     label: 'Undo the change',
     done: {
       title: 'The former address is back',
       text: 'Everybody was signed out. If it was not you who changed it, choose a new password now.',
+      note: LOOK_AROUND.note,
+      waysOn: [{ label: 'Choose a new password', href: '/forgot-password' }, LOGIN, ...LOOK_AROUND.waysOn],
     },
   },
 };
@@ -170,11 +186,11 @@ export function createEmailRoutes(deps: Dependencies): Router {
     use: (token: string | undefined, info: RequestInfo) => Promise<unknown>,
   ): void {
     const path = linkPath(purpose);
-    const { done, ...page } = LINK_PAGES[purpose];
+    const { done, text, ...page } = LINK_PAGES[purpose];
     router.get(path, async (ctx) => {
       const token = tokenOf(ctx) ?? '';
-      const { email = '' } = await emailAddress.open(purpose, token);
-      const model = { ...page, action: path, hidden: { token }, subject: email };
+      const { email, username } = await emailAddress.open(purpose, token);
+      const model = { ...page, text: text(username), action: path, hidden: { token }, subject: email };
       renderView(ctx, 'confirm', model, { title: page.title });
     });
     router.post(path, async (ctx) => {
@@ -183,13 +199,7 @@ export function createEmailRoutes(deps: Dependencies): Router {
       await use(form.token, requestInfo(ctx));
       seeOther(ctx, `${path}/done`);
     });
-    router.get(`${path}/done`, (ctx) => {
-      const waysOn =
-        purpose === 'undo_email_change'
-          ? [{ label: 'Choose a new password', href: '/forgot-password' }, LOGIN]
-          : [ACCOUNT];
-      renderView(ctx, 'told', { ...done, waysOn }, { title: done.title });
-    });
+    router.get(`${path}/done`, (ctx) => renderView(ctx, 'told', done, { title: done.title }));
   }
   addLinkPages('verify_email', emailAddress.verify);
   addLinkPages('change_email', emailAddress.confirmChange);

@@ -17,8 +17,6 @@ export type LinkPurpose =
   | 'invitation';
 
 export interface LinkDetail {
-  /** `undo_email_change`: whether the former address was known to be the person's own. */
-  readonly formerVerified?: boolean | undefined;
   /** `reset_password`: names the password it replaces; another one set meanwhile ends the link. */
   readonly passwordSetAt?: number | undefined;
   /** `invitation`: what the new account may do. */
@@ -64,7 +62,7 @@ export interface Links {
   require(purpose: LinkPurpose, token: string | undefined): Promise<Link>;
   /** A guard for the unit that makes the change. */
   consumeStep(purpose: LinkPurpose, token: string): Step;
-  endStep(accountId: string, purposes: readonly LinkPurpose[]): Step;
+  endStep(accountId: string, purposes: readonly LinkPurpose[], since?: number): Step;
 }
 
 const MINUTE = 60_000;
@@ -139,6 +137,6 @@ export function createLinks(deps: { store: LinkStore; issuer: string; clock: Clo
       return link;
     },
     consumeStep: (purpose, token) => store.consumeStep(sha256(token), purpose, clock.now()),
-    endStep: (accountId, purposes) => store.endStep(accountId, purposes),
+    endStep: store.endStep,
   };
 }

@@ -2,6 +2,7 @@ import type { RequestInfo } from '../platform/audit/audit.js';
 import { TooManyAttempts } from '../platform/errors/errors.js';
 import { addressKey } from '../platform/throttle/address-key.js';
 import type { Throttle, ThrottleRule } from '../platform/throttle/throttle.js';
+import { usernameKey } from './usernames.js';
 
 /** How many mails a form may send: to one person, and for one visitor. */
 export interface MailLimits {
@@ -28,7 +29,8 @@ export function createMailLimits(throttles: { recipient: Throttle; address: Thro
   async function ask(way: 'check' | 'fail', recipient: string, ip: string): Promise<void> {
     const wait =
       (await throttles.address[way](addressKey(ip))) ||
-      (await throttles.recipient[way](recipient.toLowerCase()));
+      // As names are compared: every spelling that finds the same account is one counter.
+      (await throttles.recipient[way](usernameKey(recipient)));
     if (wait === 0) return;
     throw new TooManyAttempts(wait, 'Too many mails were asked for. Please wait and try again.');
   }

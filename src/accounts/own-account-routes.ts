@@ -18,6 +18,7 @@ import type { OwnSessions } from './own-sessions.js';
 import { SIGNED_OUT } from './routes.js';
 import { MINIMUM_LENGTH } from './passwords.js';
 import type { SetPassword } from './set-password.js';
+import type { TellPasswordChanged } from './tell-password-changed.js';
 
 /** An application that may use the account, as its page shows it. */
 export interface ConnectedApplication {
@@ -37,6 +38,7 @@ interface Dependencies {
   readonly accounts: Pick<AccountStore, 'findCredentials'>;
   readonly authenticate: Authenticate;
   readonly setPassword: SetPassword;
+  readonly tellPasswordChanged: TellPasswordChanged;
   readonly editProfile: EditProfile;
   readonly ownSessions: OwnSessions;
   readonly leaving: Leaving;
@@ -224,6 +226,7 @@ export function createOwnAccountRoutes(deps: Dependencies): Router {
       const faults = error.faults.map(({ message }) => ({ field: 'new_password', message }));
       return showPassword(ctx, visitor, endOthers, faults);
     }
+    deps.tellPasswordChanged(visitor.account, info);
     if (endOthers) await deps.ownSessions.endOthers(visitor.account.id, visitor.sessionUid, info);
     seeOther(ctx, '/account?done=password');
   };

@@ -1,3 +1,5 @@
+import { isAddress } from '../platform/mail/address.js';
+
 /** What is wrong with the parts of a profile people write themselves. */
 
 const MAX_NAME = 128;
@@ -13,10 +15,7 @@ export function nameFault(name: string | undefined): string | undefined {
   return UNSAFE.test(name) ? 'A name cannot contain line breaks or control characters.' : undefined;
 }
 
-/** Only the obvious: whether the address works is shown by a mail to it. */
+/** What is refused here is what no mail would go to. */
 export function emailFault(email: string): string | undefined {
-  const plausible = /^[^\s@<>(),;:"[\]\\]+@[^\s@<>(),;:"[\]\\]+$/.test(email);
-  return plausible && !UNSAFE.test(email) && email.length <= MAX_EMAIL
-    ? undefined
-    : 'This is not an e-mail address.';
+  return isAddress(email) && email.length <= MAX_EMAIL ? undefined : 'This is not an e-mail address.';
 }

@@ -5,6 +5,7 @@ import { type FieldFault, InvalidInput } from '../platform/errors/errors.js';
 import { readForm } from '../platform/web/body.js';
 import type { Csrf } from '../platform/web/csrf.js';
 import type { RenderView } from '../platform/web/render-view.js';
+import { LOOK_AROUND } from './look-around.js';
 import { MINIMUM_LENGTH } from './passwords.js';
 import type { Recovery } from './recovery.js';
 import { chosenPassword } from './sign-in-pages.js';
@@ -110,7 +111,8 @@ export function createRecoveryRoutes(deps: Dependencies): Router {
     renderView(ctx, 'told', {
       title: 'Your password was changed',
       text: 'Everybody was signed out of the account, applications included. Sign in with the new password.',
-      waysOn: [LOGIN],
+      note: LOOK_AROUND.note,
+      waysOn: [LOGIN, ...LOOK_AROUND.waysOn],
     }),
   );
 

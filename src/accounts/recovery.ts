@@ -1,11 +1,13 @@
 import type { Audit, RequestInfo } from '../platform/audit/audit.js';
 import { InvalidInput } from '../platform/errors/errors.js';
 import type { Postman } from '../platform/mail/postman.js';
+import type { Throttle } from '../platform/throttle/throttle.js';
 import type { AccountStore, Credentials } from '../stores/account-store.js';
 import type { Account } from './account.js';
 import { type Links, linkEnded } from './links.js';
 import type { MailLimits } from './mail-limits.js';
 import type { SetPassword } from './set-password.js';
+import type { TellPasswordChanged } from './tell-password-changed.js';
 import { cleanUsername, usernameFault, usernameKey } from './usernames.js';
 
 /** Getting back into an account by a mail to its proven address. */
@@ -34,10 +36,12 @@ interface Dependencies {
   readonly limits: MailLimits;
   readonly postman: Postman;
   readonly setPassword: SetPassword;
+  /** Made from `SIGN_IN_BY_ACCOUNT`. */
+  readonly signInThrottle: Pick<Throttle, 'clear'>;
   /** Ends the account's sessions and revokes its grants. */
   readonly endAccess: (accountId: string) => Promise<unknown>;
   readonly saveLink: (steps: Parameters<AccountStore['insert']>[1]) => Promise<unknown>;
-  readonly issuer: string;
+  readonly tellPasswordChanged: TellPasswordChanged;
   readonly audit: Audit;
 }
 
@@ -100,23 +104,23 @@ export function createRecovery(deps: Dependencies): Recovery {
     open: async (token) => (await owner(token)).account,
     async reset(token = '', password, info) {
       const { link, account } = await owner(token);
-      // An address that a thief asked for would be a way back in.
-      const endLinks = links.endStep(account.id, ['reset_password', 'change_email']);
+      const endAccess = () => deps.endAccess(account.id);
       try {
         await deps.setPassword(account.id, password, info, {
+          // Before the link is used up: where this fails, the person can try again.
+          first: endAccess,
           formerSetAt: link.detail.passwordSetAt,
-          also: [links.consumeStep('reset_password', token), endLinks],
+          also: [links.consumeStep('reset_password', token)],
         });
       } catch (error) {
         if (!(error instanceof InvalidInput)) throw error;
         throw new InvalidInput(error.faults.map(({ message }) => ({ field: 'new_password', message })));
       }
-      await deps.endAccess(account.id);
-      const { email, username } = account;
-      if (email && account.emailVerified) {
-        const again = { username, link: `${deps.issuer}/forgot-password` };
-        postman.post('password-changed', email, again, { accountId: account.id, ...info });
-      }
+      // Once more, for what began in between.
+      await endAccess();
+      // Whoever guessed at the former password must not keep its owner waiting with the new one.
+      await deps.signInThrottle.clear(usernameKey(account.username));
+      deps.tellPasswordChanged(account, info);
       return account;
     },
   };

@@ -3,6 +3,7 @@ import type { Clock } from '../platform/crypto/clock.js';
 import type { Step } from '../platform/database/database.js';
 import { InvalidInput, PosternError } from '../platform/errors/errors.js';
 import type { AccountStore } from '../stores/account-store.js';
+import type { LinkStore } from '../stores/link-store.js';
 import { type Passwords, passwordFault } from './passwords.js';
 
 export interface SetPasswordOptions {
@@ -14,6 +15,8 @@ export interface SetPasswordOptions {
    */
   readonly formerSetAt?: number | undefined;
   readonly mustChange?: boolean | undefined;
+  /** Done once the password is found fit, before it is written. */
+  readonly first?: (() => Promise<unknown>) | undefined;
   /** Guards and steps of the same unit, such as using up the link that allows it. */
   readonly also?: readonly Step[] | undefined;
   /** Milliseconds since the epoch. */
@@ -21,7 +24,8 @@ export interface SetPasswordOptions {
 }
 
 /**
- * Gives the account another password. That the caller may do so (the current password was just proven, or
+ * Gives the account another password, and ends the links that were asked for under the former one: an address that
+ * a thief asked for would be a way back in. That the caller may do so (the current password was just proven, or
  * an administrator asks) is checked before; ending other sessions comes after.
  * @throws {InvalidInput} at `password`
  * @throws {PosternError} 404 without such an account, 409 where the password was changed meanwhile
@@ -35,6 +39,7 @@ export type SetPassword = (
 
 interface SetPasswordDeps {
   readonly store: AccountStore;
+  readonly links: Pick<LinkStore, 'endStep'>;
   readonly passwords: Passwords;
   readonly audit: Audit;
   readonly clock: Clock;
@@ -47,7 +52,8 @@ const stale = (): PosternError =>
     'The password was changed in the meantime. Please sign in again.',
   );
 
-export function createSetPassword({ store, passwords, audit, clock }: SetPasswordDeps): SetPassword {
+export function createSetPassword(deps: SetPasswordDeps): SetPassword {
+  const { store, links, passwords, audit, clock } = deps;
   return async (accountId, password, info, options = {}) => {
     const found = await store.findCredentials({ id: accountId });
     if (found === undefined) throw new PosternError(404, 'not_found', 'There is no such account.');
@@ -69,7 +75,9 @@ export function createSetPassword({ store, passwords, audit, clock }: SetPasswor
     };
     const actorId = options.actorId ?? accountId;
     const step = audit.step({ event: 'account.password_changed', ...info, accountId, actorId });
-    if (!(await store.setPassword(accountId, fresh, former?.setAt, [...(options.also ?? []), step])))
-      throw stale();
+    await options.first?.();
+    const endLinks = links.endStep(accountId, ['change_email', 'reset_password']);
+    const also = [...(options.also ?? []), endLinks, step];
+    if (!(await store.setPassword(accountId, fresh, former?.setAt, also))) throw stale();
   };
 }

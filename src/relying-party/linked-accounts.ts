@@ -1,4 +1,5 @@
 import type { Account } from '../accounts/account.js';
+import type { DisconnectSince } from '../accounts/email-address.js';
 import { type Links, linkEnded } from '../accounts/links.js';
 import type { Audit, RequestInfo } from '../platform/audit/audit.js';
 import type { Clock } from '../platform/crypto/clock.js';
@@ -21,6 +22,8 @@ export interface LinkedAccounts {
    * @throws {PosternError} 404 where it is not connected, 400 where it is the last way in
    */
   disconnect(accountId: string, upstreamId: string, info: RequestInfo): Promise<void>;
+  /** For an account that its owner gets back: what somebody who was signed in connected, behind no guard. */
+  readonly disconnectSince: DisconnectSince;
   /** Mails the owner of a new connection the link that undoes it, where there is a proven address. */
   tell(account: Account, link: { readonly identityId: string; readonly title: string }): Promise<void>;
   /** What the page of that link says. @throws {PageError} 410 */
@@ -136,6 +139,18 @@ export function createLinkedAccounts(deps: Dependencies): LinkedAccounts {
       // Another way in was taken away at the same moment.
       if (!done) throw new PosternError(400, 'last_way_in', LAST);
     },
+    async disconnectSince(accountId, since, info) {
+      const added = (await identities.listOf(accountId)).filter(
+        ({ linkedBy, createdAt }) => (linkedBy === 'link' || linkedBy === 'link_desk') && createdAt >= since,
+      );
+      for (const identity of added) await cleanUp(identity);
+      return added.flatMap(({ id, upstreamId }) => [
+        // One that is gone meanwhile must not keep the account from its owner.
+        { query: identities.removeStep(id, accountId).query },
+        ...forget(accountId, upstreamId),
+        ended('account.link_undone', accountId, upstreamId, info),
+      ]);
+    },
     async tell({ id: accountId, username, email, emailVerified }, { identityId, title }) {
       if (email === undefined || !emailVerified || !deps.postman.available) return;
       const detail = { identityId, title };
@@ -153,6 +168,8 @@ export function createLinkedAccounts(deps: Dependencies): LinkedAccounts {
       const identity = await identities.findById(detail.identityId ?? '');
       if (identity === undefined || identity.accountId !== accountId) throw linkEnded('undo_link');
       await cleanUp(identity);
+      // Before the link is used up, so that it can be tried again where this fails, and after.
+      await deps.endAccess(accountId);
       const done = await identities.write([
         links.consumeStep('undo_link', token),
         identities.removeStep(identity.id, accountId),

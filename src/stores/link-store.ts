@@ -12,8 +12,8 @@ export interface LinkStore {
   findLive(key: string, purpose: LinkPurpose, now: number): Promise<Link | undefined>;
   /** A guard: it holds for one of all who use the link, until it ends. */
   consumeStep(key: string, purpose: LinkPurpose, now: number): Step;
-  /** Ends what an account has of these purposes. */
-  endStep(accountId: string, purposes: readonly LinkPurpose[]): Step;
+  /** Ends what an account has of these purposes: all, or what was made at `since` and later. */
+  endStep(accountId: string, purposes: readonly LinkPurpose[], since?: number): Step;
   /** Unused ones that have not ended, oldest first. */
   listLive(purpose: LinkPurpose, now: number): Promise<Link[]>;
   write(steps: readonly Step[]): Promise<boolean>;
@@ -47,9 +47,10 @@ export function createLinkStore(database: Database): LinkStore {
       return row && toLink(row);
     },
     consumeStep: (key, purpose, now) => guard(live(purpose, now).where({ key }).update({ consumed_at: now })),
-    endStep: (accountId, purposes) => ({
-      query: table().where({ account_id: accountId }).whereIn('purpose', purposes).delete(),
-    }),
+    endStep(accountId, purposes, since = 0) {
+      const ended = table().where({ account_id: accountId }).whereIn('purpose', purposes);
+      return { query: ended.where('created_at', '>=', since).delete() };
+    },
     async listLive(purpose, now) {
       return (await database.all<LinkRow>(live(purpose, now).orderBy('id'))).map(toLink);
     },

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, tes
 import { createBrowser } from '../support/browser.js';
 import { newPlace, type Place } from '../support/command-line.js';
 import { getCode, getWith, introspect, post, redeem, refresh } from '../support/flow.js';
+import { startMailServer } from '../support/mail-server.js';
 import { PASSWORD, startServer, type TestServer } from '../support/server.js';
 
 // Whole processes are started here, compiled as they start; a busy machine takes its time.
@@ -160,6 +161,25 @@ describe('user', () => {
     expect((await place.run('user invitations')).stdout).toContain('guest@example.org');
     expect((await place.run(`user uninvite ${id}`)).code).toBe(0);
     expect((await place.run('user invitations')).stdout).toContain('Nobody is invited.');
+  });
+
+  test('an invitation waits for a mail server that is busy; one that cannot be mailed is none, and is said so', async () => {
+    const mail = await startMailServer();
+    try {
+      const env = { SMTP_URL: mail.url };
+      mail.refuse(3, 451);
+      const refused = await place.spawn('user invite refused@example.org', { env });
+      expect([refused.code, refused.stdout]).toEqual([1, '']);
+      expect(oneLine(refused.stderr)).toBe('The mail server did not take the mail.');
+      expect((await place.run('user invitations --json')).json()).toEqual([]);
+      mail.refuse(1, 451);
+      const made = await place.spawn('user invite busy@example.org --json', { env });
+      expect([made.code, made.stderr]).toEqual([0, '']);
+      expect(mail.to('busy@example.org').text).toContain('invite=');
+      expect((await place.run(`user uninvite ${made.json().id}`)).code).toBe(0);
+    } finally {
+      await mail.close();
+    }
   });
 
   test('a password from standard input opens the sign-in page; its line end is not part of it', async () => {

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Browser, createBrowser, formOf, type Page } from '../support/browser.js';
+import type { LinkedBy } from '../../src/stores/federated-identity-store.js';
 import { authorizeUrl, getCode, redeem, signIn } from '../support/flow.js';
 import { linkIn, type MailServer, startMailServer } from '../support/mail-server.js';
 import { PASSWORD, startServer, type TestServer } from '../support/server.js';
@@ -186,6 +187,10 @@ describe('a lost password', () => {
       .map((one) => linkIn(one));
     const done = await use(second, { new_password: NEW_PASSWORD });
     expect([done.status, headingOf(done)]).toEqual([200, 'Your password was changed']);
+    for (const path of ['/account/settings/linkedaccounts/', '/account/api-keys']) {
+      expect(done.text).toContain(`href="${path}"`);
+    }
+    expect(done.text).toContain('whether everything there is yours');
     await sent();
     expect(mail.to(email).headers.subject).toBe('Your password was changed (Postern)');
     expect(await isSignedIn(browser)).toBe(false);
@@ -209,6 +214,19 @@ describe('a lost password', () => {
     );
   });
 
+  test('whoever guessed too often has to wait, with a refused choice too, and not after a reset', async () => {
+    const { username, email } = await newPerson();
+    await ask(username);
+    const link = linkIn(mail.to(email));
+    for (let turn = 0; turn < 10; turn += 1) expect(await canSignIn(username, 'no')).toBe(false);
+    expect(await canSignIn(username, PASSWORD)).toBe(false);
+    expect((await use(link, { new_password: 'short' })).status).toBe(400);
+    expect(await canSignIn(username, PASSWORD)).toBe(false);
+    await use(link, { new_password: NEW_PASSWORD });
+    expect(await canSignIn(username, NEW_PASSWORD)).toBe(true);
+    server.clock.advance(3601);
+  });
+
   test('a link ends after 30 minutes, with another change of the password, and with the account’s end', async () => {
     const late = await newPerson();
     await ask(late.username);
@@ -216,8 +234,7 @@ describe('a lost password', () => {
     const changed = await newPerson();
     await ask(changed.username);
     await server.container.setPassword(changed.id, 'set by an administrator');
-    const replaced = await use(linkIn(mail.to(changed.email)), { new_password: NEW_PASSWORD });
-    expect(replaced.status).toBe(409);
+    expect((await createBrowser().get(linkIn(mail.to(changed.email)))).status).toBe(410);
     expect(await canSignIn(changed.username, 'set by an administrator')).toBe(true);
     const gone = await newPerson();
     await ask(gone.username);
@@ -420,6 +437,117 @@ describe('changing the address', () => {
     );
   });
 
+  test('the undo link of a thief who changed it twice ends none that is older: the owner comes after', async () => {
+    const { browser, email, id } = await signedIn();
+    await change(browser, 'steals@example.org');
+    await use(linkIn(mail.to('steals@example.org')));
+    await sent();
+    const owners = linkIn(mail.to(email));
+    await change(browser, 'steals-on@example.org');
+    await use(linkIn(mail.to('steals-on@example.org')));
+    await sent();
+    const thiefs = linkIn(mail.to('steals@example.org'));
+    expect(headingOf(await use(thiefs))).toBe('The former address is back');
+    expect(await accountOf(id)).toMatchObject({ email: 'steals@example.org' });
+    expect(headingOf(await use(owners))).toBe('The former address is back');
+    expect(await accountOf(id)).toMatchObject({ email, emailVerified: true });
+    expect((await createBrowser().get(owners)).status).toBe(410);
+  });
+
+  test('the owner’s undo link ends those of the thief, who was told of a later change', async () => {
+    const { browser, email, id } = await signedIn();
+    await change(browser, 'steals2@example.org');
+    await use(linkIn(mail.to('steals2@example.org')));
+    await sent();
+    const owners = linkIn(mail.to(email));
+    await change(browser, 'steals2-on@example.org');
+    await use(linkIn(mail.to('steals2-on@example.org')));
+    await sent();
+    await use(owners);
+    expect((await createBrowser().get(linkIn(mail.to('steals2@example.org')))).status).toBe(410);
+    expect(await accountOf(id)).toMatchObject({ email });
+  });
+
+  test('undoing it takes away what was connected since, its tokens included, and nothing else', async () => {
+    const { browser, email, id } = await signedIn();
+    const { identities, upstreamSide, database, clock } = server.container;
+    const connect = async (upstreamId: string, linkedBy: LinkedBy) => {
+      const at = { createdAt: clock.now(), updatedAt: clock.now() };
+      const who = { id: `${upstreamId} of ${id}`, accountId: id, upstreamId, linkedBy, ...at };
+      const known = { issuer: `https://${upstreamId}.example`, subject: id, attributes: {}, extra: {} };
+      await identities.write([
+        identities.insertStep({ ...who, ...known }),
+        ...upstreamSide.access.vault.keepSteps(id, upstreamId, { accessToken: `token-${upstreamId}` }),
+      ]);
+    };
+    const tokens = async () =>
+      (await database.all<{ upstream_id: string }>(database.sql('upstream_tokens').where({ account_id: id })))
+        .map(({ upstream_id }) => upstream_id)
+        .toSorted();
+    await connect('older', 'link');
+    await change(browser, 'connects@example.org');
+    await use(linkIn(mail.to('connects@example.org')));
+    await sent();
+    server.clock.advance(1);
+    await connect('thiefs', 'link');
+    await connect('thiefs-desk', 'link_desk');
+    await connect('operators', 'cli');
+    const page = await use(linkIn(mail.to(email)));
+    expect((await identities.listOf(id)).map(({ upstreamId }) => upstreamId).toSorted()).toEqual([
+      'older',
+      'operators',
+    ]);
+    expect(await tokens()).toEqual(['older', 'operators']);
+    const trail = await server.container.auditStore.list({ accountId: id, limit: 100 });
+    expect(
+      trail
+        .flatMap(({ event, detail }) => (event === 'account.link_undone' ? [detail?.upstream] : []))
+        .toSorted(),
+    ).toEqual(['thiefs', 'thiefs-desk']);
+    for (const path of ['/account/settings/linkedaccounts/', '/account/api-keys']) {
+      expect(page.text).toContain(`href="${path}"`);
+    }
+    expect(page.text).toContain('whether everything there is yours');
+  });
+
+  test('a former address that nobody proved is told nothing, and can undo nothing', async () => {
+    const { browser, email, id } = await signedIn({ emailVerified: false });
+    await change(browser, 'proven@example.org');
+    const done = await use(linkIn(mail.to('proven@example.org')));
+    await sent();
+    expect(headingOf(done)).toBe('The address was changed');
+    expect(done.text).not.toContain('The former address was told');
+    expect(() => mail.to(email)).toThrow('no mail');
+    const { database } = server.container;
+    const links = await database.all<{ purpose: string }>(database.sql('links').where({ account_id: id }));
+    expect(links.filter(({ purpose }) => purpose === 'undo_email_change')).toEqual([]);
+    expect(await accountOf(id)).toMatchObject({ email: 'proven@example.org', emailVerified: true });
+  });
+
+  test.each([
+    ['/verify-email', { emailVerified: false }],
+    ['/confirm-email', {}],
+    ['/undo-email-change', {}],
+  ])(
+    '%s says whose account gets the address, before it does; not once that is disabled',
+    async (path, more) => {
+      const { browser, email, username, id } = await signedIn(more);
+      const fresh = `of-${username}@example.org`;
+      if (path === '/verify-email') {
+        server.clock.advance(3601);
+        await browser.submit(await browser.get(server.url('/account/email')), '/account/email/verify');
+        await sent();
+      } else await change(browser, fresh);
+      if (path === '/undo-email-change') await use(linkIn(mail.to(fresh)));
+      await sent();
+      const link = linkIn(mail.to(path === '/confirm-email' ? fresh : email));
+      expect(new URL(link).pathname).toBe(path);
+      expect((await createBrowser().get(link)).text).toContain(`“${username}”`);
+      await server.container.disableAccounts.disable(id, { actorId: 'cli' });
+      expect((await createBrowser().get(link)).status).toBe(410);
+    },
+  );
+
   test('a reset of the password ends a change that was asked for before: it may have been a thief', async () => {
     const { browser, email, id } = await signedIn();
     await change(browser, 'waiting@example.org');
@@ -444,6 +572,56 @@ describe('changing the address', () => {
     expect((await createBrowser().get(undo)).status).toBe(200);
     server.clock.advance(86_400);
     expect((await createBrowser().get(undo)).status).toBe(410);
+  });
+});
+
+describe('another password, however it is set', () => {
+  const ways: [string, (browser: Browser, id: string) => Promise<unknown>][] = [
+    [
+      'on the account’s own page',
+      async (browser) => {
+        const form = await browser.get(server.url('/account/password'));
+        const fields = { password: PASSWORD, new_password: NEW_PASSWORD };
+        expect((await browser.submit(form, '/account/password', fields)).status).toBe(303);
+      },
+    ],
+    [
+      'by an administrator',
+      (_browser, id) => server.container.setPassword(id, NEW_PASSWORD, undefined, { actorId: 'cli' }),
+    ],
+  ];
+  test.each(ways)('%s ends what a thief asked for before', async (_where, set) => {
+    server.clock.advance(3601);
+    const { browser, email, id, username } = await signedIn();
+    const form = await browser.get(server.url('/account/email'));
+    const thiefs = `thief-of-${username}@example.org`;
+    await browser.submit(form, '/account/email', { email: thiefs, password: PASSWORD });
+    await ask(username);
+    const links = [linkIn(mail.to(thiefs)), linkIn(mail.to(email))];
+    for (const link of links) expect((await createBrowser().get(link)).status).toBe(200);
+    await set(browser, id);
+    for (const link of links) expect((await createBrowser().get(link)).status).toBe(410);
+    expect(await accountOf(id)).toMatchObject({ email });
+  });
+
+  test('on the account’s own page is told to a proven address, and to no other', async () => {
+    const change = async (more: object) => {
+      const person = await signedIn(more);
+      const form = await person.browser.get(server.url('/account/password'));
+      await person.browser.submit(form, '/account/password', {
+        password: PASSWORD,
+        new_password: NEW_PASSWORD,
+      });
+      await sent();
+      return person;
+    };
+    const unproven = await change({ emailVerified: false });
+    expect(() => mail.to(unproven.email)).toThrow('no mail');
+    const { email, username } = await change({});
+    const told = mail.to(email);
+    expect(told.headers.subject).toBe('Your password was changed (Postern)');
+    expect(told.text).toContain(username);
+    expect(linkIn(told)).toBe(server.url('/forgot-password'));
   });
 });
 
@@ -516,6 +694,49 @@ describe('invitations', () => {
     mail.refuse(1, 550);
     await expect(invite(server, 'nobody@example.org')).rejects.toMatchObject({ code: 'mail_not_sent' });
     expect(await server.container.byMail.invitations.list()).toEqual([]);
+  });
+});
+
+describe('where no more mails can wait', () => {
+  test('what was confirmed stays done, its notice is audited; a mail to wait for is refused first', async () => {
+    const own = await startServer({ SMTP_URL: mail.url });
+    try {
+      const { id, username } = await own.createAccount('full', {
+        email: 'full@example.org',
+        emailVerified: true,
+      });
+      const browser = createBrowser();
+      await signIn(own, browser, username);
+      const form = await browser.get(own.url('/account/email'));
+      const change = (email: string) => browser.submit(form, '/account/email', { email, password: PASSWORD });
+      await change('first@example.org');
+      await sent(own);
+      const { postman } = own.container.byMail;
+      let release = () => {};
+      const held = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      for (let count = 0; count < 503; count += 1) postman.later(() => held);
+
+      const asked = (await own.container.auditStore.list({ accountId: id, limit: 100 })).length;
+      expect((await change('second@example.org')).status).toBe(503);
+      // But for the password, which was checked.
+      expect((await own.container.auditStore.list({ accountId: id, limit: 100 })).length).toBe(asked + 1);
+
+      const link = linkIn(mail.to('first@example.org'));
+      const guest = createBrowser();
+      expect((await guest.submit(await guest.get(link), '/confirm-email')).status).toBe(303);
+      expect(await own.container.accounts.findById(id)).toMatchObject({ email: 'first@example.org' });
+      release();
+      await sent(own);
+      const trail = await own.container.auditStore.list({ accountId: id, limit: 100 });
+      expect(trail.find(({ event }) => event === 'mail.not_sent')).toMatchObject({
+        outcome: 'failure',
+        detail: { mail: 'email-changed', attempts: 0, reason: 'temporarily_unavailable' },
+      });
+    } finally {
+      await own.close();
+    }
   });
 });
 

@@ -10,6 +10,7 @@ import type { Database } from '../../src/platform/database/database.js';
 import { InvalidInput } from '../../src/platform/errors/errors.js';
 import { createAccountStore } from '../../src/stores/account-store.js';
 import { createAuditStore } from '../../src/stores/audit-store.js';
+import { createLinkStore } from '../../src/stores/link-store.js';
 import { createRoleStore } from '../../src/stores/role-store.js';
 import { describeOnBothDatabases } from '../support/databases.js';
 import { countingArgon2, movingClock } from '../unit/accounts/fakes.js';
@@ -35,7 +36,7 @@ function setUp(database: Database) {
     trail,
     register,
     signUp,
-    setPassword: createSetPassword(deps),
+    setPassword: createSetPassword({ ...deps, links: createLinkStore(database) }),
     access: createDisableAccounts({ ...deps, endAccess: async () => {} }),
     roles: createRoles({ store: createRoleStore(database), audit, clock }),
     bootstrap: (settings = {}) => bootstrapAdmin({ ...deps, register }, settings),

@@ -48,6 +48,6 @@ export function openPostman(deps: {
     renderMail: createRenderMail({ viewsDirs, sender }),
     log,
     undelivered,
-    pause: (ms) => pause(ms, undefined, { ref: false }),
+    pause: (ms, held) => pause(ms, undefined, { ref: held }),
   });
 }

@@ -8,18 +8,24 @@ import { setImmediate } from 'node:timers/promises';
 import { PageError, PosternError, Unavailable } from '../errors/errors.js';
 import type { Mail, MailModels, MailName } from './mails.js';
 import type { RenderMail } from './render-mail.js';
-import type { MailTransport } from './transport.js';
+import { type MailTransport, UnfitMail } from './transport.js';
 
 export interface Postman {
   /** Whether mails can leave at all: false in production without a mail server. */
   readonly available: boolean;
   /** @throws {PageError} 503 where none can */
   require(): void;
+  /**
+   * For a mail that a person waits for: asked before anything is written about it.
+   * @throws {PageError} 503 where none can leave
+   * @throws {Unavailable} when too much is waiting already
+   */
+  requireRoom(): void;
   /** Renders and sends one while somebody waits for it: three attempts in six seconds, then it throws. */
   send<N extends MailName>(name: N, to: string, model: MailModels[N]): Promise<{ readonly file?: string }>;
   /**
-   * Renders one and sends it after the answer, patiently; what becomes of it is audited, not thrown.
-   * @throws {Unavailable} when too much is waiting already
+   * Renders one and sends it after the answer, patiently. It never throws: what it tells of is done already, so
+   * whatever becomes of the mail is audited.
    */
   post<N extends MailName>(name: N, to: string, model: MailModels[N], about?: About): void;
   /**
@@ -44,7 +50,7 @@ export interface About {
 export interface Undelivered extends About {
   readonly mail: MailName;
   readonly attempts: number;
-  /** The SMTP answer's code, a network error's name, or `stopped`. */
+  /** The SMTP answer's code, an error's code or name, or `stopped`. */
   readonly reason: string;
 }
 
@@ -59,8 +65,8 @@ interface PostmanDeps {
   readonly log: PostmanLog;
   /** Tells the audit trail. */
   readonly undelivered: (mail: Undelivered) => Promise<unknown>;
-  /** Waits so many milliseconds. */
-  readonly pause: (ms: number) => Promise<unknown>;
+  /** Waits so many milliseconds; the process goes on meanwhile where it is held. */
+  readonly pause: (ms: number, held: boolean) => Promise<unknown>;
 }
 
 /** Of the two seconds that closing may take. */
@@ -77,7 +83,11 @@ const AT_ONCE = 3;
 
 /** 5xx: the server will not take it, however often it is asked (RFC 5321 §4.2.1). */
 const isFinal = (error: unknown): boolean =>
-  typeof error === 'object' && error !== null && 'responseCode' in error && Number(error.responseCode) >= 500;
+  error instanceof UnfitMail ||
+  (typeof error === 'object' &&
+    error !== null &&
+    'responseCode' in error &&
+    Number(error.responseCode) >= 500);
 
 function reasonOf(error: unknown): string {
   const of = (name: string): unknown =>
@@ -92,11 +102,16 @@ export function createPostman({ transport, renderMail, log, undelivered, pause }
   const waiting: (() => Promise<void>)[] = [];
   /** Those that were refused for now, between two attempts: they hold none of the places at work. */
   const resting = new Set<Undelivered>();
+  /** What the trail is being told. */
+  const telling = new Set<Promise<unknown>>();
   let running = 0;
   let rest: (() => void)[] = [];
 
+  const isIdle = (): boolean =>
+    running === 0 && waiting.length === 0 && resting.size === 0 && telling.size === 0;
+
   function next(): void {
-    if (running === 0 && waiting.length === 0 && resting.size === 0) {
+    if (isIdle()) {
       for (const tell of rest) tell();
       rest = [];
     }
@@ -132,8 +147,12 @@ export function createPostman({ transport, renderMail, log, undelivered, pause }
     );
   }
 
-  function later(work: () => Promise<void>): void {
+  function requirePlace(): void {
     if (waiting.length + resting.size >= MOST_WAITING) throw new Unavailable('too many mails are waiting');
+  }
+
+  function later(work: () => Promise<void>): void {
+    requirePlace();
     waiting.push(work);
     next();
   }
@@ -157,7 +176,7 @@ export function createPostman({ transport, renderMail, log, undelivered, pause }
         throw notSent(error);
       }
       resting.add(given);
-      void pause(wait).then(() => {
+      void pause(wait, false).then(() => {
         // Told already, where the server is stopping.
         if (!resting.delete(given)) return;
         waiting.push(() => attempt(mail, about, attempts + 1));
@@ -166,14 +185,29 @@ export function createPostman({ transport, renderMail, log, undelivered, pause }
     }
   }
 
+  /** Tells the trail of a mail that never got into the queue. */
+  function tell(mail: Undelivered): void {
+    const told = undelivered(mail)
+      .catch((err: unknown) => log.error({ err }, 'a mail that was not sent could not be audited'))
+      .finally(() => {
+        telling.delete(told);
+        next();
+      });
+    telling.add(told);
+  }
+
   function idle(): Promise<void> {
-    if (running === 0 && waiting.length === 0 && resting.size === 0) return Promise.resolve();
+    if (isIdle()) return Promise.resolve();
     return new Promise((resolve) => rest.push(resolve));
   }
 
   return {
     available: transport !== undefined,
     require,
+    requireRoom() {
+      require();
+      requirePlace();
+    },
     async send(name, to, model) {
       require();
       const mail = renderMail(name, to, model);
@@ -183,19 +217,25 @@ export function createPostman({ transport, renderMail, log, undelivered, pause }
         } catch (error) {
           const wait = AGAIN_MS[attempt];
           if (wait === undefined || isFinal(error)) throw notSent(error);
-          await pause(wait);
+          // A command that waits for this has nothing else to go on for.
+          await pause(wait, true);
         }
       }
     },
     post(name, to, model, about = {}) {
-      require();
-      const mail = renderMail(name, to, model);
-      later(() => attempt(mail, about, 1));
+      try {
+        require();
+        const mail = renderMail(name, to, model);
+        later(() => attempt(mail, about, 1));
+      } catch (err) {
+        log.error({ err }, 'a mail was not sent');
+        tell({ ...about, mail: name, attempts: 0, reason: reasonOf(err) });
+      }
     },
     later,
     idle,
     async close(ms = LAST_MAILS_MS) {
-      await Promise.race([idle(), pause(ms)]);
+      await Promise.race([idle(), pause(ms, false)]);
       const left = running + waiting.length + resting.size;
       if (left > 0) log.error({ left }, 'the server stopped before every mail was sent');
       const told = [...resting].map((mail) => undelivered({ ...mail, reason: 'stopped' }));

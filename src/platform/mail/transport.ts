@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Transporter } from 'nodemailer';
 import { newId } from '../crypto/ids.js';
+import { isAddress } from './address.js';
 import type { Mail } from './mails.js';
 
 /** What takes a mail from here: a server, or a folder where there is none to be had. */
@@ -18,12 +19,14 @@ export interface SmtpSettings {
 
 const SECONDS = 1000;
 
-// A line break here would begin a header of somebody else's choice; nodemailer folds it too, this refuses it.
-const ADDRESS = /^[^\s\p{C}<>(),;:"[\]\\]+@[^\s\p{C}<>(),;:"[\]\\]+$/u;
+/** A mail that can go nowhere, however often it is tried. */
+export class UnfitMail extends Error {
+  readonly code = 'unfit_mail';
+}
 
 function checked(mail: Mail): Mail {
-  if (!ADDRESS.test(mail.to)) throw new Error('this is no address a mail can go to');
-  if (/[\r\n]/.test(mail.subject)) throw new Error('a subject is one line');
+  if (!isAddress(mail.to)) throw new UnfitMail('this is no address a mail can go to');
+  if (/[\r\n]/.test(mail.subject)) throw new UnfitMail('a subject is one line');
   return mail;
 }
 

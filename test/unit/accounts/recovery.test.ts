@@ -12,6 +12,7 @@ function counted() {
   const postman: Postman = {
     available: true,
     require: () => {},
+    requireRoom: () => {},
     send: async () => ({}),
     post: () => {},
     later: (job) => void jobs.push(job),
@@ -50,9 +51,10 @@ function counted() {
     limits: { check: async () => {}, count: async () => void work.push('limit') },
     postman,
     setPassword: async () => {},
+    signInThrottle: { clear: async () => {} },
     endAccess: async () => {},
     saveLink: async () => void work.push('saved'),
-    issuer: 'http://localhost:5000',
+    tellPasswordChanged: () => {},
     audit: listeningAudit(movingClock()),
   });
   return { recovery, work, jobs };

@@ -21,15 +21,19 @@ const MODEL = { link: 'https://id.example.org/x', validFor: '1 day' };
 function postmanOver(transport: MailTransport | undefined) {
   const lines: string[] = [];
   const pauses: number[] = [];
+  const held: boolean[] = [];
   const given: Undelivered[] = [];
   const postman = createPostman({
     transport,
     renderMail: (name, to) => ({ ...MAIL, name, to }),
     log: { info: (_f, line) => void lines.push(line), error: (_f, line) => void lines.push(line) },
     undelivered: async (mail) => void given.push(mail),
-    pause: async (ms) => void pauses.push(ms),
+    async pause(ms, hold) {
+      pauses.push(ms);
+      held.push(hold);
+    },
   });
-  return { postman, lines, pauses, given };
+  return { postman, lines, pauses, held, given };
 }
 
 const failing = (...codes: number[]): MailTransport & { tries: number } => ({
@@ -52,9 +56,11 @@ describe('the postman', () => {
 
   test('tries again what the server refuses for now, not what it refuses for good', async () => {
     const busy = failing(451, 421);
-    const { postman, pauses } = postmanOver(busy);
+    const { postman, pauses, held } = postmanOver(busy);
     await postman.send('invitation', 'a@example.org', MODEL);
     expect([busy.tries, pauses]).toEqual([3, [1000, 5000]]);
+    // Somebody waits: a command must not end in between.
+    expect(held).toEqual([true, true]);
     const refusing = failing(550);
     await expect(
       postmanOver(refusing).postman.send('invitation', 'a@example.org', MODEL),
@@ -74,6 +80,8 @@ describe('the postman', () => {
     first.postman.post('invitation', 'a@example.org', MODEL, about);
     await first.postman.idle();
     expect([busy.tries, first.pauses, first.given]).toEqual([6, [1000, 5000, 30_000, 120_000, 600_000], []]);
+    // A server that stops is not kept for a quarter of an hour.
+    expect(first.held).toEqual(Array(5).fill(false));
     const down = failing(421, 421, 421, 421, 421, 421);
     const second = postmanOver(down);
     second.postman.post('invitation', 'a@example.org', MODEL, about);
@@ -88,6 +96,18 @@ describe('the postman', () => {
     expect(third.given).toEqual([{ ...about, mail: 'invitation', attempts: 1, reason: '550' }]);
     // Neither where it was to go nor what was in it.
     expect(JSON.stringify([second.given, third.given])).not.toMatch(/example\.org/);
+  });
+
+  test('what no server was asked for, since it can go nowhere, is given up at once', async () => {
+    const outbox = createOutbox('/nonexistent/never-made', 'us@example.org');
+    const { postman, pauses, given } = postmanOver(outbox);
+    postman.post('invitation', 'a\u200d@example.org', MODEL);
+    await postman.idle();
+    expect([pauses, given]).toEqual([[], [{ mail: 'invitation', attempts: 1, reason: 'unfit_mail' }]]);
+    await expect(postman.send('invitation', 'a\u00ad@example.org', MODEL)).rejects.toMatchObject({
+      code: 'mail_not_sent',
+    });
+    expect(pauses).toEqual([]);
   });
 
   test('a mail that rests holds nobody else up; what still rests at a stop is audited once', async () => {
@@ -139,6 +159,39 @@ describe('the postman', () => {
     }).toThrow(Unavailable);
     await postman.close(10);
     expect(lines).toEqual(['the server stopped before every mail was sent']);
+  });
+
+  test('where nothing more can wait, a mail a person waits for is refused beforehand; a notice is audited', async () => {
+    const { postman, given, lines } = postmanOver(failing());
+    postman.requireRoom();
+    for (let count = 0; count < 503; count += 1) postman.later(() => new Promise<void>(() => {}));
+    expect(() => postman.requireRoom()).toThrow(Unavailable);
+    postman.post('invitation', 'a@example.org', MODEL, { accountId: 'anna' });
+    expect(given).toEqual([
+      { accountId: 'anna', mail: 'invitation', attempts: 0, reason: 'temporarily_unavailable' },
+    ]);
+    expect(lines).toEqual(['a mail was not sent']);
+    await postman.close(10);
+  });
+
+  test('neither no mail server nor a view that fails nor the trail makes a notice throw', async () => {
+    const without = postmanOver(undefined);
+    expect(() => without.postman.requireRoom()).toThrow(expect.objectContaining({ status: 503 }));
+    without.postman.post('invitation', 'a@example.org', MODEL);
+    expect(without.given).toEqual([{ mail: 'invitation', attempts: 0, reason: 'mail_unavailable' }]);
+    const lines: string[] = [];
+    const postman = createPostman({
+      transport: failing(),
+      renderMail: () => {
+        throw new TypeError('no such view');
+      },
+      log: { info: () => {}, error: (_f, line) => void lines.push(line) },
+      undelivered: () => Promise.reject(new Error('the database is away')),
+      pause: async () => {},
+    });
+    postman.post('invitation', 'a@example.org', MODEL);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(lines).toEqual(['a mail was not sent', 'a mail that was not sent could not be audited']);
   });
 });
 
