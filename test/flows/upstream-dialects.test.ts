@@ -113,7 +113,10 @@ describe.each(['cat', 'bird'])('%s', (app) => {
       emailVerified: true,
     });
     await signIn(server, browser, `own${app}`);
-    expect((await through(`/oauth/login/${app}/`)).location).toBe(server.url(`${LINKED}?done=linked`));
+    const asked = await browser.get(server.url(`/oauth/login/${app}/`));
+    const begun = await browser.submit(asked, `/oauth/login/${app}/`);
+    const linked = await browser.get(await upstreamOf(browser, begun, server.issuer));
+    expect(linked.location).toBe(server.url(`${LINKED}?done=linked`));
     const jwt = jwtOf(await through(`/auth/begin?provider=${app}&${next}`));
     expect(decodeJwt(jwt).userid).toBe(id);
   });

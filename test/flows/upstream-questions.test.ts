@@ -4,7 +4,14 @@ import { type Browser, createBrowser, type Page } from '../support/browser.js';
 import { answerOf, authorizeUrl, newPkce, signIn, walk } from '../support/flow.js';
 import { linkIn, type MailServer, startMailServer } from '../support/mail-server.js';
 import { PASSWORD } from '../support/server.js';
-import { ADA, loginThrough, startWorld, upstreamOf, type World } from '../support/login-world.js';
+import {
+  ADA,
+  connectThrough,
+  loginThrough,
+  startWorld,
+  upstreamOf,
+  type World,
+} from '../support/login-world.js';
 import type { OidcUpstream } from '../support/upstreams.js';
 
 let world: World;
@@ -124,7 +131,7 @@ describe('rows 56 and 91: a first sign-in that meets an existing proven address'
     const id = (await accounts().findByUsernameKey(owner))?.id ?? '';
     const own = createBrowser();
     await signIn(world.server, own, owner);
-    await loginThrough(world, '/oauth/login/second/', own);
+    await connectThrough(world, '/oauth/login/second/', own);
     expect((await identityOf(second))?.accountId).toBe(id);
     const mine = second.person;
 
