@@ -7,6 +7,7 @@ import type { PayloadStore } from '../stores/payload-store.js';
 import type { SessionFactStore } from '../stores/session-fact-store.js';
 import type { StoredUpstreamSession, UpstreamSessionStore } from '../stores/upstream-session-store.js';
 import type { ConnectorOf, LogoutToken } from './connector.js';
+import { withoutSlash } from './connectors/metadata.js';
 import type { GroupRoles } from './group-roles.js';
 import { isConfigured, type Upstream } from './upstream.js';
 
@@ -112,7 +113,9 @@ export function createBackchannelLogout(deps: Dependencies): BackchannelLogout {
       } catch {
         return [];
       }
-      return readable().filter((one) => one.issuer === issuer);
+      if (typeof issuer !== 'string') return [];
+      const named = withoutSlash(issuer);
+      return readable().filter((one) => withoutSlash(one.issuer) === named);
     },
     async take(upstream, token, info) {
       const notice = await read(upstream, token);
