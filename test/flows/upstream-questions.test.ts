@@ -246,6 +246,24 @@ describe('row 92: data that is missing', () => {
     expect((await send(browser, refused, { email: `f${count}@there.example` })).status).toBe(303);
   });
 
+  test('who looks for a free name does not run out of mails', async () => {
+    await createOwner();
+    const { browser, form } = await toForm();
+    const address = `names${count}@there.example`;
+    for (let times = 0; times < 6; times += 1) {
+      const refused = await send(browser, form, { username: owner, email: address });
+      expect(refused.text).toContain('This username is taken.');
+    }
+    expect((await send(browser, form, { email: address })).status).toBe(303);
+    await world.server.container.byMail.postman.idle();
+    expect(linkIn(mail.to(address))).toContain('/verify-email?');
+    // Of five mails one is gone.
+    const { limits } = world.server.container.byMail;
+    const visitor = { ip: '203.0.113.9', requestId: 'r' };
+    for (let times = 0; times < 4; times += 1) await limits.count(address, visitor);
+    await expect(limits.count(address, visitor)).rejects.toThrow('Too many mails');
+  });
+
   test('row 93, A88: the account is made at once, its address counts once a mail to it was answered', async () => {
     const { browser, form } = await toForm();
     expect(form.text).toContain('Ada &lt;b&gt;L&lt;/b&gt;');
