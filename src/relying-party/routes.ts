@@ -182,6 +182,7 @@ export function createUpstreamPages(deps: Dependencies): UpstreamPages {
         doors,
         transactions,
         interactions: deps.interactions,
+        accounts,
       }),
       'one provider': oneProvider.router,
       'linked logins': createLinkedRoutes({
