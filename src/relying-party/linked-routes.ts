@@ -16,6 +16,8 @@ import type { Upstream } from './upstream.js';
 /** `/oauth/login/<app>/` and its callback, as Invenio's OAuthClient has them. */
 export const LINKED_ACCOUNTS = '/account/settings/linkedaccounts/';
 
+const BACK = { label: 'Linked accounts', href: LINKED_ACCOUNTS };
+
 interface EndDependencies {
   readonly sessions: Pick<BrowserSessions, 'signIn'>;
   readonly upstreamSessions: Pick<UpstreamSessions, 'describe'>;
@@ -40,7 +42,8 @@ export function createLinkedEnd({ sessions, upstreamSessions }: EndDependencies)
       if (transaction?.purpose === 'link' && fault === 'linked_elsewhere') {
         return ctx.redirect(`${LINKED_ACCOUNTS}?error=elsewhere`);
       }
-      throw loginFailure(error);
+      // Somebody who is signed in needs no sign-in form.
+      throw transaction?.purpose === 'link' ? loginFailure(error, [BACK]) : loginFailure(error);
     },
   };
 }

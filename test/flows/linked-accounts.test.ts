@@ -202,7 +202,10 @@ describe('the linked accounts page', () => {
     const begun = await browser.submit(await get('/oauth/login/other/'), '/oauth/login/other/');
     const callback = await upstreamOf(browser, begun, world.server.issuer);
     await signIn(world.server, browser, `next${count}`);
-    expect((await browser.get(callback)).status).toBe(403);
+    const refused = await browser.get(callback);
+    expect(refused.status).toBe(403);
+    expect(refused.text).toContain(`href="${PAGE}"`);
+    expect(refused.text).not.toContain('local=1');
     expect(await identityOf(other)).toBeUndefined();
   });
 
