@@ -82,7 +82,7 @@ export function createDisconnectRoutes(deps: Dependencies): Router {
       const info = requestInfo(ctx);
       const fault = await proveAgain.fault(current, form, info);
       if (fault) return show(ctx, current, [fault]);
-      await linkedAccounts.disconnect(current.account.id, app, info);
+      await linkedAccounts.disconnect(current.account.id, app, current.session, info);
       seeOther(ctx, `${LINKED_ACCOUNTS}?done=disconnected`);
     }),
   );

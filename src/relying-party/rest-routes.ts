@@ -247,7 +247,7 @@ export function createRestRoutes(deps: Dependencies): Router {
         ...UNAUTHORIZED,
         next_url: `${issuer}/oauth/disconnect/${parameter(ctx, 'app')}/`,
       });
-    await deps.linkedAccounts.disconnect(account.id, parameter(ctx, 'app'), info);
+    await deps.linkedAccounts.disconnect(account.id, parameter(ctx, 'app'), session, info);
     answer(ctx, DISCONNECTED);
   });
 

@@ -310,6 +310,22 @@ describe('row 96: disconnecting', () => {
     expect(await signedInAs()).toBe(`linked${count}`);
   });
 
+  test('whoever came in through it is signed out; the session that disconnects it stays', async () => {
+    await linked();
+    const another = (await loginThrough(world, '/oauth/login/other/')).browser;
+    const byPassword = createBrowser();
+    await signIn(world.server, byPassword, `own${count}`);
+    await through('/oauth/login/other/');
+    second.wrong = { claims: ({ auth_time: _theirs, ...claims }) => claims };
+    other.wrong = second.wrong;
+    await through('/oauth/login/other/?fresh=1');
+    other.wrong = {};
+    second.wrong = {};
+    expect((await disconnect()).status).toBe(303);
+    const isSignedIn = async (one: Browser) => (await one.get(url('/account'))).status === 200;
+    expect(await Promise.all([browser, byPassword, another].map(isSignedIn))).toEqual([true, true, false]);
+  });
+
   test('while somebody signs in through it: they are refused, and no token is kept of what has ended', async () => {
     await linked();
     const { identities, upstreamSide } = world.server.container;
