@@ -1,13 +1,13 @@
 import { decodeJwt } from 'jose';
-import type { Audit, RequestInfo } from '../platform/audit/audit.js';
+import type { RequestInfo } from '../platform/audit/audit.js';
 import type { Clock } from '../platform/crypto/clock.js';
 import { sha256 } from '../platform/crypto/ids.js';
 import { UpstreamError } from '../platform/errors/errors.js';
 import type { PayloadStore } from '../stores/payload-store.js';
-import type { SessionFactStore } from '../stores/session-fact-store.js';
-import type { StoredUpstreamSession, UpstreamSessionStore } from '../stores/upstream-session-store.js';
+import type { UpstreamSessionStore } from '../stores/upstream-session-store.js';
 import type { ConnectorOf, LogoutToken } from './connector.js';
-import type { GroupRoles } from './group-roles.js';
+import { withoutSlash } from './connectors/metadata.js';
+import type { EndBegunSession } from './end-begun-session.js';
 import { isConfigured, type Upstream } from './upstream.js';
 
 /** An upstream tells that somebody signed out there (OIDC Back-Channel Logout 1.0). */
@@ -24,18 +24,12 @@ export interface BackchannelLogout {
   take(upstream: Upstream, token: string, info: RequestInfo): Promise<number>;
 }
 
-/** Ends what other parts minted for a session of the account. */
-export type EndTokens = (accountId: string, which: { readonly only: string }) => Promise<unknown>;
-
 interface Dependencies {
   readonly upstreams: () => readonly Upstream[];
   readonly connectorOf: ConnectorOf;
-  readonly store: UpstreamSessionStore;
-  readonly payloads: Pick<PayloadStore, 'find' | 'once' | 'endSessions'>;
-  readonly facts: Pick<SessionFactStore, 'remove'>;
-  readonly groupRoles: Pick<GroupRoles, 'sweep'>;
-  readonly endTokens: EndTokens;
-  readonly audit: Audit;
+  readonly store: Pick<UpstreamSessionStore, 'listByUpstream'>;
+  readonly payloads: Pick<PayloadStore, 'find' | 'once'>;
+  readonly endSession: EndBegunSession;
   readonly clock: Clock;
 }
 
@@ -46,7 +40,7 @@ const invalid = ({ id, title }: Upstream, detail: string): UpstreamError =>
   new UpstreamError('invalid', `This is no logout token of ${title}.`, { detail: `${id}: ${detail}` });
 
 export function createBackchannelLogout(deps: Dependencies): BackchannelLogout {
-  const { store, payloads, facts, audit } = deps;
+  const { store, payloads } = deps;
 
   const readable = (): Upstream[] =>
     deps
@@ -84,25 +78,6 @@ export function createBackchannelLogout(deps: Dependencies): BackchannelLogout {
     return count;
   }
 
-  async function end(upstream: Upstream, session: StoredUpstreamSession, info: RequestInfo): Promise<number> {
-    const { accountId, sessionUid } = session;
-    const which = { only: sessionUid };
-    const count = await payloads.endSessions(accountId, which);
-    await deps.endTokens(accountId, which);
-    const note = audit.step({
-      event: 'session.ended',
-      outcome: 'success',
-      accountId,
-      actorId: `upstream:${upstream.id}`,
-      ...info,
-      detail: { count, by: 'back-channel logout' },
-    });
-    await facts.remove(accountId, which, count > 0 ? [note] : []);
-    await store.remove(sessionUid);
-    await deps.groupRoles.sweep(accountId);
-    return count;
-  }
-
   return {
     find: (id) => readable().find((one) => one.id === id),
     senders(token) {
@@ -112,17 +87,20 @@ export function createBackchannelLogout(deps: Dependencies): BackchannelLogout {
       } catch {
         return [];
       }
-      return readable().filter((one) => one.issuer === issuer);
+      if (typeof issuer !== 'string') return [];
+      const named = withoutSlash(issuer);
+      return readable().filter((one) => withoutSlash(one.issuer) === named);
     },
     async take(upstream, token, info) {
       const notice = await read(upstream, token);
       return takeOnce(upstream, notice, async () => {
         const { issuer, sid, subject } = notice;
         const found = await store.listByUpstream({ issuer, sid, subject });
+        const why = { by: 'back-channel logout', actorId: `upstream:${upstream.id}` };
         let count = 0;
         // Another entry of the same service is another client there: its sessions are told of by its own notice.
         for (const session of found.filter(({ upstreamId }) => upstreamId === upstream.id)) {
-          count += await end(upstream, session, info);
+          count += await deps.endSession(session, why, info);
         }
         return count;
       });

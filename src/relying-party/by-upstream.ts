@@ -12,6 +12,7 @@ import type { UpstreamSessionStore } from '../stores/upstream-session-store.js';
 import { createArrivals } from './arrivals.js';
 import type { Connector } from './connector.js';
 import type { Upstreams } from './doors.js';
+import type { EndBegunSession } from './end-begun-session.js';
 import { createFillName } from './fill-name.js';
 import type { GroupRoles } from './group-roles.js';
 import type { Handlers } from './handlers.js';
@@ -58,6 +59,7 @@ export interface ByUpstreamDeps {
   readonly byMail: ByMail;
   readonly undoDeletion: (accountId: string, info: RequestInfo) => Promise<boolean>;
   readonly endAccess: (accountId: string) => Promise<unknown>;
+  readonly endSession: EndBegunSession;
   readonly boxFor: (purpose: string) => SecretBox;
   /** Seconds. */
   readonly sessionTtl: number;
@@ -100,6 +102,8 @@ export function createByUpstream(deps: ByUpstreamDeps): ByUpstream {
     links,
     saveLink: byMail.saveLinks,
     postman,
+    sessions: stores.sessions,
+    endSession: deps.endSession,
     endAccess: deps.endAccess,
     audit,
     clock,

@@ -3,6 +3,7 @@ import type { RequestInfo } from '../platform/audit/audit.js';
 import { UpstreamError } from '../platform/errors/errors.js';
 import { createLoginCookie } from '../platform/web/login-cookie.js';
 import { FailedLogin } from './failed-login.js';
+import type { RenderView } from '../platform/web/render-view.js';
 import type { RedirectUris } from './redirect-uris.js';
 import type {
   Arrival,
@@ -40,7 +41,10 @@ export interface DoorLogin {
 
 /** The HTTP side of every login through an upstream. */
 export interface LoginDoors {
-  /** Sets the browser's cookie and sends it upstream (302); where that fails, the door's end answers. */
+  /**
+   * Sets the browser's cookie and sends it upstream: 302, or by a page where a form was posted. Where that fails,
+   * the door's end answers.
+   */
   begin(ctx: Context, login: DoorLogin): Promise<void>;
   /** A callback: completes the login and hands it to the end of the door it began at. */
   callback(ctx: Context, fallback: DoorName): Promise<void>;
@@ -72,6 +76,7 @@ interface Dependencies {
   /** Whether the issuer is https: then the cookie is `Secure` and carries the `__Host-` prefix. */
   readonly secure: boolean;
   readonly currentAccountId: (ctx: Context) => Promise<string | undefined>;
+  readonly renderView: RenderView;
   readonly requestInfo: (ctx: Context) => RequestInfo;
 }
 
@@ -111,6 +116,14 @@ export function createLoginDoors(deps: Dependencies): LoginDoors {
     afterPost(ctx);
   }
 
+  /** A redirect that answers a form is held to its page's `form-action`, however many more the upstream makes. */
+  function send(ctx: Context, { title }: Upstream, location: string): void {
+    if (ctx.method === 'POST') {
+      deps.renderView(ctx, 'onward', { title, href: location }, { title: `On to ${title}` });
+      ctx.set('Refresh', `0; url=${location}`);
+    } else ctx.redirect(location);
+  }
+
   async function deliver(ctx: Context, completed: Completed): Promise<void> {
     if (completed.outcome === 'arrived') {
       const { arrival } = completed;
@@ -130,7 +143,7 @@ export function createLoginDoors(deps: Dependencies): LoginDoors {
       const begun: Begin = { ...login, purpose, redirectUri, browser, ttl: TTL[door] ?? deps.linkedTtl };
       try {
         const { location } = await relyingParty.begin(begun);
-        ctx.redirect(location);
+        send(ctx, upstream, location);
       } catch (error) {
         const { upstream: _entry, browser: _cookie, ttl: _ttl, ...transaction } = begun;
         await fail(ctx, error, { ...transaction, upstreamId: upstream.id });

@@ -70,7 +70,11 @@ export function createLinkDesk(deps: Dependencies): LinkDesk {
   /** What is linked to an account is told to nobody who has not proven its address. */
   async function othersOf(question: OpenQuestion, accounts: readonly Account[]): Promise<Upstream[]> {
     const usable = (it: Upstream | undefined): it is Upstream =>
-      it !== undefined && isConfigured(it) && !it.linkOnly && it.id !== question.transaction.upstreamId;
+      it !== undefined &&
+      isConfigured(it) &&
+      !it.hide &&
+      !it.linkOnly &&
+      it.id !== question.transaction.upstreamId;
     if (!question.emailProven) return upstreams.visible().filter(usable);
     const linked = await Promise.all(accounts.map(({ id }) => identities.listOf(id)));
     const ids = new Set(linked.flat().map(({ upstreamId }) => upstreamId));

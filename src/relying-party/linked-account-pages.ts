@@ -8,10 +8,10 @@ import { displayText } from '../platform/web/display-text.js';
 import { noticeText } from '../platform/web/notice-text.js';
 import type { RenderView } from '../platform/web/render-view.js';
 import { dayText } from '../platform/web/time-texts.js';
-import type { SignedIn } from './disconnect-routes.js';
 import type { LinkedAccount, LinkedAccounts } from './linked-accounts.js';
 import { LINKED_ACCOUNTS } from './linked-routes.js';
 import { queryText } from './page-routes.js';
+import type { SignedIn } from './prove-again.js';
 
 /** `/account/settings/linkedaccounts/`, and the page that the mail about a new connection leads to. */
 interface Dependencies {
@@ -44,7 +44,7 @@ function entryOf(one: LinkedAccount, now: number) {
     ...(description === undefined ? {} : { description }),
     linked: identity !== undefined,
     ...(identity ? { text: `As ${nameOf(identity)} since ${dayText(identity.createdAt)}${undo}` } : {}),
-    ...(identity === undefined && offered ? { connectHref: `/oauth/login/${app}/` } : {}),
+    ...(identity === undefined && offered ? { connectAction: `/oauth/login/${app}/` } : {}),
     ...(removable ? { disconnectHref: `/oauth/disconnect/${app}/` } : {}),
     disconnectLabel: undoable ? 'Undo the connection' : 'Disconnect',
     ...(identity && !removable ? { kept: ONLY } : {}),

@@ -7,7 +7,9 @@ import type { Step } from '../platform/database/database.js';
 import { PosternError } from '../platform/errors/errors.js';
 import type { Postman } from '../platform/mail/postman.js';
 import type { FederatedIdentity, FederatedIdentityStore } from '../stores/federated-identity-store.js';
+import type { UpstreamSessionStore } from '../stores/upstream-session-store.js';
 import type { Upstreams } from './doors.js';
+import type { EndBegunSession } from './end-begun-session.js';
 import type { GroupRoles } from './group-roles.js';
 import type { Handlers } from './handlers.js';
 import { isConfigured, type Upstream } from './upstream.js';
@@ -18,10 +20,15 @@ export interface LinkedAccounts {
   /** Every upstream one may connect, and what is connected though it is not offered any more; by title. */
   list(accountId: string): Promise<LinkedAccount[]>;
   /**
-   * The person has just proven who they are.
+   * The person has just proven who they are, in the session of `keep`; the others that began with it end.
    * @throws {PosternError} 404 where it is not connected, 400 where it is the last way in
    */
-  disconnect(accountId: string, upstreamId: string, info: RequestInfo): Promise<void>;
+  disconnect(
+    accountId: string,
+    upstreamId: string,
+    keep: { readonly uid: string },
+    info: RequestInfo,
+  ): Promise<void>;
   /** For an account that its owner gets back: what somebody who was signed in connected, behind no guard. */
   readonly disconnectSince: DisconnectSince;
   /** Mails the owner of a new connection the link that undoes it, where there is a proven address. */
@@ -54,6 +61,8 @@ interface Dependencies {
   readonly links: Links;
   readonly saveLink: (steps: readonly Step[]) => Promise<boolean>;
   readonly postman: Postman;
+  readonly sessions: Pick<UpstreamSessionStore, 'listOf'>;
+  readonly endSession: EndBegunSession;
   readonly endAccess: (accountId: string) => Promise<unknown>;
   readonly audit: Audit;
   readonly clock: Clock;
@@ -123,9 +132,23 @@ export function createLinkedAccounts(deps: Dependencies): LinkedAccounts {
     if (upstream) await deps.handlers.disconnect({ upstream, accountId, subject, extra });
   }
 
+  /** Whoever came in through it may be the reason why it goes. */
+  async function endBegun(
+    { id, accountId }: FederatedIdentity,
+    keep: { readonly uid: string },
+    info: RequestInfo,
+  ): Promise<void> {
+    const all = await deps.sessions.listOf(accountId);
+    const why = { by: 'disconnecting', actorId: accountId };
+    for (const session of all) {
+      if (session.identityId === id && session.sessionUid !== keep.uid)
+        await deps.endSession(session, why, info);
+    }
+  }
+
   return {
     list,
-    async disconnect(accountId, upstreamId, info) {
+    async disconnect(accountId, upstreamId, keep, info) {
       const found = (await list(accountId)).find((one) => one.upstreamId === upstreamId);
       if (!found?.identity)
         throw new PosternError(404, 'not_found', 'This is not connected to your account.');
@@ -138,6 +161,7 @@ export function createLinkedAccounts(deps: Dependencies): LinkedAccounts {
       ]);
       // Another way in was taken away at the same moment.
       if (!done) throw new PosternError(400, 'last_way_in', LAST);
+      await endBegun(found.identity, keep, info);
     },
     async disconnectSince(accountId, since, info) {
       const added = (await identities.listOf(accountId)).filter(

@@ -1,19 +1,22 @@
 import Router from '@koa/router';
 import type { Context } from 'koa';
-import type { BrowserSession, BrowserSessions } from '../authorization-server/browser-session.js';
+import type { BrowserSessions } from '../authorization-server/browser-session.js';
 import { PosternError } from '../platform/errors/errors.js';
 import { readForm } from '../platform/web/body.js';
 import type { Csrf } from '../platform/web/csrf.js';
-import type { RenderView } from '../platform/web/render-view.js';
 import { returnAddress } from '../platform/web/return-to.js';
+import type { ConnectQuestion } from './connect-pages.js';
 import type { DoorEnd, LoginDoors, Upstreams } from './doors.js';
 import { loginFailure } from './login-failure.js';
 import { JUST_NOW_SECONDS, parameter, queryText, requireOffered, signInWay } from './page-routes.js';
+import type { SignedIn } from './prove-again.js';
 import type { UpstreamSessions } from './upstream-sessions.js';
 import type { Upstream } from './upstream.js';
 
 /** `/oauth/login/<app>/` and its callback, as Invenio's OAuthClient has them. */
 export const LINKED_ACCOUNTS = '/account/settings/linkedaccounts/';
+
+const BACK = { label: 'Linked accounts', href: LINKED_ACCOUNTS };
 
 interface EndDependencies {
   readonly sessions: Pick<BrowserSessions, 'signIn'>;
@@ -39,7 +42,8 @@ export function createLinkedEnd({ sessions, upstreamSessions }: EndDependencies)
       if (transaction?.purpose === 'link' && fault === 'linked_elsewhere') {
         return ctx.redirect(`${LINKED_ACCOUNTS}?error=elsewhere`);
       }
-      throw loginFailure(error);
+      // Somebody who is signed in needs no sign-in form.
+      throw transaction?.purpose === 'link' ? loginFailure(error, [BACK]) : loginFailure(error);
     },
   };
 }
@@ -47,7 +51,8 @@ export function createLinkedEnd({ sessions, upstreamSessions }: EndDependencies)
 interface Dependencies {
   readonly upstreams: Upstreams;
   readonly doors: LoginDoors;
-  readonly currentSession: (ctx: Context) => Promise<BrowserSession | undefined>;
+  readonly current: (ctx: Context) => Promise<SignedIn | undefined>;
+  readonly connecting: ConnectQuestion;
   /** Our sign-in page. */
   readonly showSignIn: (ctx: Context, next: string) => void;
   /** `OAUTHCLIENT_AUTO_REDIRECT_TO_EXTERNAL_LOGIN`. */
@@ -55,7 +60,6 @@ interface Dependencies {
   /** Other origins that `next` may lead to. */
   readonly origins: readonly string[];
   readonly csrf: Csrf;
-  readonly renderView: RenderView;
 }
 
 /** Whether another site sent the browser here, as far as it says. */
@@ -65,7 +69,7 @@ export function isCrossSite(ctx: Context): boolean {
 }
 
 export function createLinkedRoutes(deps: Dependencies): Router {
-  const { upstreams, doors, csrf, renderView } = deps;
+  const { upstreams, doors, connecting, csrf } = deps;
   const router = new Router();
   const nextOf = (next: string): string =>
     returnAddress(next, { origins: deps.origins, foreign: 'cut', fallback: LINKED_ACCOUNTS });
@@ -92,34 +96,30 @@ export function createLinkedRoutes(deps: Dependencies): Router {
     });
   }
 
+  const asked = (upstream: Upstream, next: string) => ({
+    upstream,
+    path: `/oauth/login/${upstream.id}/`,
+    query: { next },
+  });
+
   router.get('/oauth/login/:app/', async (ctx) => {
     const upstream = requireOffered(upstreams, parameter(ctx, 'app'));
-    const session = await deps.currentSession(ctx);
+    const current = await deps.current(ctx);
     const next = queryText(ctx, 'next') ?? LINKED_ACCOUNTS;
-    if (session === undefined || !isCrossSite(ctx)) return begin(ctx, upstream, next, session?.accountId);
-    // Another site must not make somebody connect whatever account its upstream session happens to hold.
-    renderView(
-      ctx,
-      'confirm',
-      {
-        action: `/oauth/login/${upstream.id}/`,
-        hidden: { next },
-        title: `Connect ${upstream.title}?`,
-        text: 'You come from another site. Go on only if you want to be able to sign in here with the account you have there:',
-        subject: upstream.title,
-        label: 'Go on',
-        note: 'If you did not ask for this, close the page: nothing happens.',
-      },
-      { title: `Connect ${upstream.title}?`, formTargets: targetsOf(upstream) },
-    );
+    if (current === undefined) return begin(ctx, upstream, next);
+    if (!isCrossSite(ctx) && (await connecting.isNeedless(ctx, current, upstream)))
+      return begin(ctx, upstream, next, current.account.id);
+    await connecting.show(ctx, current, asked(upstream, next));
   });
 
   router.post('/oauth/login/:app/', async (ctx) => {
     const form = await readForm(ctx);
     csrf.require(ctx, form, LINKED_ACCOUNTS);
     const upstream = requireOffered(upstreams, parameter(ctx, 'app'));
-    const session = await deps.currentSession(ctx);
-    await begin(ctx, upstream, form.next ?? LINKED_ACCOUNTS, session?.accountId);
+    const current = await deps.current(ctx);
+    const next = form.next ?? LINKED_ACCOUNTS;
+    const settled = !current || (await connecting.settled(ctx, current, asked(upstream, next), form));
+    if (settled) await begin(ctx, upstream, next, current?.account.id);
   });
 
   router.get('/oauth/authorized/:app/', async (ctx) => {
@@ -131,9 +131,3 @@ export function createLinkedRoutes(deps: Dependencies): Router {
 
   return router;
 }
-
-/** What a form that leads upstream may end at, as far as the settings say. */
-const targetsOf = ({ endpoints, issuer }: Upstream): string[] => [
-  ...(endpoints.authorization === undefined ? [] : [endpoints.authorization]),
-  issuer,
-];

@@ -37,6 +37,8 @@ export interface OpenQuestion {
 /** What waits for a page of a pending request (`/interaction/:uid/upstream`). */
 export interface StoredArrival {
   readonly accountId: string;
+  /** Another one at the page: then this proof has ended with everything else of the account. */
+  readonly accessEpoch: number;
   readonly interactionUid: string;
   readonly way: SignInWay;
 }

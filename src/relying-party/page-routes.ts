@@ -5,6 +5,7 @@ import type { Interactions } from '../authorization-server/interactions.js';
 import { PosternError } from '../platform/errors/errors.js';
 import { localPath } from '../platform/web/return-to.js';
 import type { UpstreamLink } from '../platform/web/upstream-views.js';
+import type { AccountStore } from '../stores/account-store.js';
 import type { DoorEnd, LoginDoors, Upstreams } from './doors.js';
 import { unknownLogin } from './failed-login.js';
 import { LOCAL_FORM, loginFailure } from './login-failure.js';
@@ -35,7 +36,8 @@ export const signInWay = (sessions: Pick<UpstreamSessions, 'describe'>, arrival:
 /** Seconds: a sign-in upstream that is asked for once more must have been made just now. */
 export const JUST_NOW_SECONDS = 300;
 
-const interactionPath = (uid: string): string => `/interaction/${encodeURIComponent(uid)}`;
+/** The page of a pending request. */
+export const interactionPath = (uid: string): string => `/interaction/${encodeURIComponent(uid)}`;
 
 function seeOther(ctx: Context, address: string): void {
   ctx.status = 303;
@@ -46,6 +48,7 @@ export function createPageEnd(deps: EndDependencies): DoorEnd {
   async function toInteraction(ctx: Context, uid: string, arrival: Arrival): Promise<void> {
     const stored = {
       accountId: arrival.account.id,
+      accessEpoch: arrival.account.accessEpoch,
       interactionUid: uid,
       way: signInWay(deps.upstreamSessions, arrival),
     };
@@ -78,6 +81,7 @@ interface Dependencies {
   readonly doors: LoginDoors;
   readonly transactions: Pick<LoginTransactions, 'takeArrival'>;
   readonly interactions: Pick<Interactions, 'get' | 'login'>;
+  readonly accounts: Pick<AccountStore, 'findById'>;
 }
 
 /** @throws {PosternError} 404 for what is not offered */
@@ -105,7 +109,8 @@ export const ownLinks = (upstreams: Upstreams, next: string): UpstreamLink[] =>
 export const interactionLinks = (upstreams: Upstreams, uid: string): UpstreamLink[] =>
   upstreams.visible().map((one) => linkTo(one, `${interactionPath(uid)}/upstream/${one.id}`));
 
-export function createPageRoutes({ upstreams, doors, transactions, interactions }: Dependencies): Router {
+export function createPageRoutes(deps: Dependencies): Router {
+  const { upstreams, doors, transactions, interactions } = deps;
   const router = new Router();
 
   router.get('/login/upstream/:app', async (ctx) => {
@@ -132,7 +137,8 @@ export function createPageRoutes({ upstreams, doors, transactions, interactions 
     // Looked at first: an expired request must not use up the sign-in without a word.
     const { uid } = await interactions.get(ctx, parameter(ctx, 'uid'));
     const arrival = await transactions.takeArrival(queryText(ctx, 'ticket') ?? '', doors.browserOf(ctx));
-    if (arrival?.interactionUid !== uid) {
+    const account = arrival && (await deps.accounts.findById(arrival.accountId));
+    if (arrival?.interactionUid !== uid || account?.accessEpoch !== arrival.accessEpoch) {
       throw loginFailure(unknownLogin('no arrival for this request'), [
         { label: 'Back to the sign-in page', href: interactionPath(uid) },
         LOCAL_FORM,

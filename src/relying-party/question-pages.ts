@@ -12,7 +12,7 @@ import type { LoginDoors, Upstreams } from './doors.js';
 import type { KeepAccount } from './keep-account.js';
 import { type LinkDesk, type OpenDesk, WRONG } from './link-desk.js';
 import { loginFailure } from './login-failure.js';
-import { parameter, queryText, requireOffered } from './page-routes.js';
+import { interactionPath, parameter, queryText, requireOffered } from './page-routes.js';
 import type { ProvenLogin } from './proven-login.js';
 import type { LoginTransaction } from './relying-party.js';
 import type { FormField, OpenForm, UpstreamSignUp } from './sign-up.js';
@@ -30,7 +30,9 @@ interface Dependencies {
   readonly requestInfo: (ctx: Context) => RequestInfo;
 }
 
-const LEAVE = '/login?local=1';
+/** Whoever does not answer: back to the pending request, which is not lost. */
+const leaveOf = ({ interactionUid }: LoginTransaction, otherwise = '/login?local=1'): string =>
+  interactionUid === undefined ? otherwise : interactionPath(interactionUid);
 
 /** Where the forms of an open question may end, redirects included. */
 const targetsOf = ({ returnTo }: LoginTransaction): string[] => (canParse(returnTo) ? [returnTo] : []);
@@ -94,7 +96,7 @@ export function createQuestionPages(deps: Dependencies): Router {
           field('full_name', { label: 'Name (optional)', type: 'text', autocomplete: 'name' }),
         ],
         ...(notice === undefined ? {} : { notice }),
-        leaveHref: LEAVE,
+        leaveHref: leaveOf(transaction),
         faults,
       },
       { status: faults.length > 0 ? 400 : 200, formTargets: targetsOf(transaction) },
@@ -122,7 +124,7 @@ export function createQuestionPages(deps: Dependencies): Router {
           href: `${action}via/${id}/?${new URLSearchParams({ ticket })}`,
         })),
         ...(upstream.autoProvision ? { separateAction: `${action}separate` } : {}),
-        leaveHref: LEAVE,
+        leaveHref: leaveOf(transaction),
         faults,
       },
       { status: faults.length > 0 ? 400 : 200, formTargets: targetsOf(transaction) },
@@ -213,7 +215,7 @@ export function createQuestionPages(deps: Dependencies): Router {
         hidden: { ticket },
         username: account.username,
         deleteOn: account.deleteAt === undefined ? 'a day soon' : dayText(account.deleteAt),
-        leaveHref: '/',
+        leaveHref: leaveOf(login.transaction, '/'),
       },
       { formTargets: targetsOf(login.transaction) },
     );

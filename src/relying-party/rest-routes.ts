@@ -11,16 +11,19 @@ import {
   type UpstreamFault,
 } from '../platform/errors/errors.js';
 import { readForm } from '../platform/web/body.js';
+import type { Csrf } from '../platform/web/csrf.js';
 import type { RenderView } from '../platform/web/render-view.js';
 import { returnAddress } from '../platform/web/return-to.js';
-import type { SignedIn } from './disconnect-routes.js';
+import type { ConnectQuestion } from './connect-pages.js';
 import { type DoorEnd, type LoginDoors, questionPath, type Upstreams } from './doors.js';
 import type { FreshSignIn } from './fresh-sign-in.js';
 import type { LinkedAccounts } from './linked-accounts.js';
 import { parameter, queryText, requireOffered, signInWay } from './page-routes.js';
+import type { SignedIn } from './prove-again.js';
 import type { LoginTransaction } from './relying-party.js';
 import type { UpstreamSignUp } from './sign-up.js';
 import type { UpstreamSessions } from './upstream-sessions.js';
+import type { Upstream } from './upstream.js';
 
 /**
  * The REST twins of the linked-account doors under `/api/oauth/…`, for web applications with pages of their
@@ -117,6 +120,8 @@ interface Dependencies extends RestDelivery {
   readonly linkedAccounts: LinkedAccounts;
   readonly current: (ctx: Context) => Promise<SignedIn | undefined>;
   readonly fresh: FreshSignIn;
+  readonly connecting: ConnectQuestion;
+  readonly csrf: Csrf;
   readonly requireOwnOrigin: (ctx: Context) => void;
   readonly requestInfo: (ctx: Context) => RequestInfo;
 }
@@ -133,24 +138,52 @@ function requireKnownOrigin(ctx: Context, { origins, requireOwnOrigin }: Depende
 }
 
 export function createRestRoutes(deps: Dependencies): Router {
-  const { upstreams, doors, issuer, origins } = deps;
+  const { upstreams, doors, connecting, issuer, origins } = deps;
   const router = new Router({ prefix: '/api/oauth' });
-  const nextOf = (ctx: Context): string =>
-    returnAddress(queryText(ctx, 'next'), { origins, foreign: 'cut', fallback: '/' });
+  interface Query {
+    readonly next: string;
+    readonly response: string;
+  }
+  const queryOf = (next: string | undefined, response: string | undefined): Query => ({
+    next: returnAddress(next, { origins, foreign: 'cut', fallback: '/' }),
+    response: response ?? deps.response,
+  });
+
+  const begin = (ctx: Context, upstream: Upstream, { next, response }: Query, accountId?: string) =>
+    doors.begin(ctx, {
+      door: 'rest',
+      upstream,
+      returnTo: next,
+      postMessage: response === 'postmessage',
+      ...(accountId === undefined ? {} : { purpose: 'link' as const, accountId }),
+    });
+
+  const asked = (upstream: Upstream, query: Query) => ({
+    upstream,
+    path: `/api/oauth/login/${upstream.id}/`,
+    query: { ...query },
+  });
 
   router.get('/login/:app/', async (ctx) => {
     const upstream = requireOffered(upstreams, parameter(ctx, 'app'));
     const current = await deps.current(ctx);
-    await doors.begin(ctx, {
-      door: 'rest',
-      upstream,
-      returnTo: nextOf(ctx),
-      postMessage: (queryText(ctx, 'response') ?? deps.response) === 'postmessage',
-      // Only our own pages and listed applications make somebody connect an account.
-      ...(current && !isForeign(ctx, deps)
-        ? { purpose: 'link' as const, accountId: current.account.id }
-        : {}),
-    });
+    const query = queryOf(queryText(ctx, 'next'), queryText(ctx, 'response'));
+    // Only our own pages and listed applications ask somebody to connect an account.
+    if (current === undefined || isForeign(ctx, deps)) return begin(ctx, upstream, query);
+    if (await connecting.isNeedless(ctx, current, upstream))
+      return begin(ctx, upstream, query, current.account.id);
+    await connecting.show(ctx, current, asked(upstream, query));
+  });
+
+  /** The form of our page in between; the applications themselves post nothing here. */
+  router.post('/login/:app/', async (ctx) => {
+    const form = await readForm(ctx);
+    deps.csrf.require(ctx, form);
+    const upstream = requireOffered(upstreams, parameter(ctx, 'app'));
+    const current = await deps.current(ctx);
+    const query = queryOf(form.next, form.response);
+    const settled = !current || (await connecting.settled(ctx, current, asked(upstream, query), form));
+    if (settled) await begin(ctx, upstream, query, current?.account.id);
   });
 
   router.get('/authorized/:app/', async (ctx) => {
@@ -214,7 +247,7 @@ export function createRestRoutes(deps: Dependencies): Router {
         ...UNAUTHORIZED,
         next_url: `${issuer}/oauth/disconnect/${parameter(ctx, 'app')}/`,
       });
-    await deps.linkedAccounts.disconnect(account.id, parameter(ctx, 'app'), info);
+    await deps.linkedAccounts.disconnect(account.id, parameter(ctx, 'app'), session, info);
     answer(ctx, DISCONNECTED);
   });
 

@@ -9,13 +9,15 @@ import type { UpstreamLink } from '../platform/web/upstream-views.js';
 import type { Web } from '../platform/web/web.js';
 import type { AccountStore } from '../stores/account-store.js';
 import type { ByUpstream } from './by-upstream.js';
-import { createDisconnectRoutes, type SignedIn } from './disconnect-routes.js';
+import { createConnectQuestion } from './connect-pages.js';
+import { createDisconnectRoutes } from './disconnect-routes.js';
 import { createLoginDoors, type DoorEnd, type LoginDoors, type Upstreams } from './doors.js';
 import { createFreshSignIn, type FreshSignIn } from './fresh-sign-in.js';
 import { createLinkedAccountPages } from './linked-account-pages.js';
-import { createLinkedEnd, createLinkedRoutes, isCrossSite } from './linked-routes.js';
+import { createLinkedEnd, createLinkedRoutes, isCrossSite, LINKED_ACCOUNTS } from './linked-routes.js';
 import { createOneProvider, createOneProviderEnd } from './one-provider-routes.js';
 import { createPageEnd, createPageRoutes, interactionLinks, ownLinks } from './page-routes.js';
+import { createProveAgain, type SignedIn } from './prove-again.js';
 import { createQuestionPages } from './question-pages.js';
 import type { RedirectUris } from './redirect-uris.js';
 import { createRestEnd, createRestRoutes } from './rest-routes.js';
@@ -116,6 +118,7 @@ export function createUpstreamPages(deps: Dependencies): UpstreamPages {
     linkedTtl: deps.linked.stateTtl,
     secure,
     currentAccountId: async (ctx) => (await currentSession(ctx))?.accountId,
+    renderView,
     requestInfo,
   });
 
@@ -124,6 +127,18 @@ export function createUpstreamPages(deps: Dependencies): UpstreamPages {
     upstreamSessions,
     findUpstream: upstreams.find,
     clock: deps.clock,
+  });
+  const proveAgain = createProveAgain({
+    fresh,
+    hasPassword: async (id) => (await accounts.findCredentials({ id }))?.password !== undefined,
+    linkedAccounts,
+  });
+  const connecting = createConnectQuestion({
+    linkedAccounts,
+    proveAgain,
+    stayHref: LINKED_ACCOUNTS,
+    renderView,
+    requestInfo,
   });
   const oneProvider = createOneProvider({ provider: deps.oneProvider, doors });
   const signOut = createSignOut({
@@ -167,17 +182,18 @@ export function createUpstreamPages(deps: Dependencies): UpstreamPages {
         doors,
         transactions,
         interactions: deps.interactions,
+        accounts,
       }),
       'one provider': oneProvider.router,
       'linked logins': createLinkedRoutes({
         upstreams,
         doors,
-        currentSession,
+        current,
+        connecting,
         showSignIn: deps.showSignIn,
         autoRedirect: deps.linked.autoRedirect,
         origins: deps.allowedOrigins,
         csrf,
-        renderView,
       }),
       'upstream questions': createQuestionPages({
         upstreams,
@@ -190,11 +206,7 @@ export function createUpstreamPages(deps: Dependencies): UpstreamPages {
         renderView,
         requestInfo,
       }),
-      disconnect: createDisconnectRoutes({
-        ...pages,
-        fresh,
-        hasPassword: async (id) => (await accounts.findCredentials({ id }))?.password !== undefined,
-      }),
+      disconnect: createDisconnectRoutes({ ...pages, proveAgain }),
       'linked accounts': createLinkedAccountPages({ ...pages, now: () => deps.clock.now() }),
       'linked sign-out': signOut.router,
       'linked logins by REST': createRestRoutes({
@@ -205,6 +217,8 @@ export function createUpstreamPages(deps: Dependencies): UpstreamPages {
         linkedAccounts,
         current,
         fresh,
+        connecting,
+        csrf,
         requireOwnOrigin: origin.require,
         requestInfo,
       }),

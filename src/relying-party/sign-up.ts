@@ -1,7 +1,8 @@
 import type { Account } from '../accounts/account.js';
 import type { MailLimits } from '../accounts/mail-limits.js';
 import { emailFault, nameFault } from '../accounts/profile-rules.js';
-import { cleanUsername, strangerFault, usernameFault } from '../accounts/usernames.js';
+import { usernameTaken } from '../accounts/register.js';
+import { cleanUsername, strangerFault, usernameFault, usernameKey } from '../accounts/usernames.js';
 import type { RequestInfo } from '../platform/audit/audit.js';
 import { type FieldFault, InvalidInput } from '../platform/errors/errors.js';
 import type { AccountStore } from '../stores/account-store.js';
@@ -44,7 +45,7 @@ interface Dependencies {
   readonly transactions: LoginTransactions;
   readonly upstreams: Pick<Upstreams, 'find'>;
   readonly handlers: Pick<Handlers, 'view'>;
-  readonly accounts: Pick<AccountStore, 'listByProvenEmail'>;
+  readonly accounts: Pick<AccountStore, 'findByUsernameKey' | 'listByProvenEmail'>;
   readonly provision: Pick<Provision, 'create'>;
   readonly limits: MailLimits;
   /** Whether mails can be sent: without any, nobody could confirm an address. */
@@ -52,7 +53,7 @@ interface Dependencies {
 }
 
 export function createUpstreamSignUp(deps: Dependencies): UpstreamSignUp {
-  const { transactions, upstreams, mails } = deps;
+  const { transactions, upstreams, accounts, limits, mails } = deps;
 
   async function open(ticket: string, browser: string | undefined): Promise<OpenForm> {
     const question = await transactions.findQuestion(ticket, browser);
@@ -90,13 +91,18 @@ export function createUpstreamSignUp(deps: Dependencies): UpstreamSignUp {
       const { username, email, full_name: fullName } = chosen(form, typed);
       const faults = formFaults({ username, email, fullName }, mails);
       if (faults.length > 0) throw new InvalidInput(faults);
+      // Before the mail is counted: who looks for a free name must not run out of mails.
+      if (await accounts.findByUsernameKey(usernameKey(username ?? ''))) throw usernameTaken();
       const given = addressOf(login.proven.identity);
       const emailVerified = email !== undefined && email === given.email && given.emailVerified;
       if (email !== undefined && !emailVerified) {
-        // Counted before the look, so that the form is no place to try addresses out.
-        await deps.limits.count(email, info);
-        const holders = await deps.accounts.listByProvenEmail(email.toLowerCase(), HOLDERS);
-        if (holders.length > 0) return toDesk(form, email, holders);
+        // The form is no place to try addresses out: either way one is counted, here or by the mail to a new account.
+        await limits.check(email, info);
+        const holders = await accounts.listByProvenEmail(email.toLowerCase(), HOLDERS);
+        if (holders.length > 0) {
+          await limits.count(email, info);
+          return toDesk(form, email, holders);
+        }
       }
       const answer = transactions.answerStep(ticket, login.browser);
       const draft = { username, displayName: fullName, email, emailVerified, answer };

@@ -1,11 +1,11 @@
 import type { Audit } from '../platform/audit/audit.js';
 import type { Clock } from '../platform/crypto/clock.js';
 import type { PayloadStore } from '../stores/payload-store.js';
-import type { SessionFactStore } from '../stores/session-fact-store.js';
 import type { UpstreamSessionStore } from '../stores/upstream-session-store.js';
-import { type BackchannelLogout, createBackchannelLogout, type EndTokens } from './backchannel-logout.js';
+import { type BackchannelLogout, createBackchannelLogout } from './backchannel-logout.js';
 import type { ConnectorOf } from './connector.js';
 import type { Upstreams } from './doors.js';
+import type { EndBegunSession } from './end-begun-session.js';
 import type { GroupRoles } from './group-roles.js';
 import type { UpstreamSessions } from './upstream-sessions.js';
 import { createUpstreamSignOut, type UpstreamSignOut } from './upstream-sign-out.js';
@@ -21,10 +21,9 @@ interface Dependencies {
   readonly connectorOf: ConnectorOf;
   readonly sessions: Pick<UpstreamSessions, 'of'>;
   readonly store: UpstreamSessionStore;
-  readonly payloads: Pick<PayloadStore, 'find' | 'once' | 'endSessions'>;
-  readonly facts: Pick<SessionFactStore, 'remove'>;
+  readonly payloads: Pick<PayloadStore, 'find' | 'once'>;
+  readonly endSession: EndBegunSession;
   readonly groupRoles: GroupRoles;
-  readonly endTokens: EndTokens;
   readonly audit: Audit;
   readonly clock: Clock;
   readonly log: { warn(fields: object, message: string): void };

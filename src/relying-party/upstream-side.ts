@@ -7,9 +7,9 @@ import type { SessionFactStore } from '../stores/session-fact-store.js';
 import type { UpstreamRoleStore } from '../stores/upstream-role-store.js';
 import type { UpstreamTokenStore } from '../stores/upstream-token-store.js';
 import { type ByUpstream, type ByUpstreamDeps, createByUpstream } from './by-upstream.js';
-import type { EndTokens } from './backchannel-logout.js';
 import type { ConnectorOf } from './connector.js';
 import { createConnectors } from './connectors.js';
+import { createEndBegunSession, type EndTokens } from './end-begun-session.js';
 import { TOKEN_PURPOSE } from './token-seal.js';
 import { createUpstreamAccess, type UpstreamAccess } from './upstream-access.js';
 import { createUpstreamEndings, type UpstreamEndings } from './upstream-endings.js';
@@ -22,7 +22,7 @@ export interface UpstreamSide {
   readonly endings: UpstreamEndings;
 }
 
-type Made = 'connectorOf' | 'handlers' | 'vault' | 'groupRoles' | 'stores';
+type Made = 'connectorOf' | 'handlers' | 'vault' | 'groupRoles' | 'stores' | 'endSession';
 
 interface Dependencies extends Omit<ByUpstreamDeps, Made> {
   readonly stores: ByUpstreamDeps['stores'] & {
@@ -51,14 +51,21 @@ export async function createUpstreamSide(deps: Dependencies): Promise<UpstreamSi
     box: deps.boxFor(TOKEN_PURPOSE),
     settings: { handlersDir, tokenLeeway },
   });
-  const login = createByUpstream({ ...deps, ...access, connectorOf });
+  const endSession = createEndBegunSession({
+    ...deps,
+    store: stores.sessions,
+    payloads: stores.payloads,
+    facts: stores.facts,
+    groupRoles: access.groupRoles,
+  });
+  const login = createByUpstream({ ...deps, ...access, connectorOf, endSession });
   const endings = createUpstreamEndings({
     ...deps,
     connectorOf,
     sessions: login.sessions,
     store: stores.sessions,
     payloads: stores.payloads,
-    facts: stores.facts,
+    endSession,
     groupRoles: access.groupRoles,
   });
   return { connectorOf, access, login, endings };

@@ -50,10 +50,14 @@ function knownIssuer(authorization: string | undefined): string | undefined {
   return name === undefined ? undefined : findPreset(name)?.issuer;
 }
 
-function issuerOf(entry: Entry, preset: Preset | undefined): string {
+function toldIssuer(entry: Entry, preset: Preset | undefined): string | undefined {
   const { issuer, metadata_url: metadata, authorization_url: authorization } = entry;
-  const told =
-    issuer ?? (metadata && withoutWellKnown(metadata)) ?? preset?.issuer ?? knownIssuer(authorization);
+  return issuer ?? (metadata && withoutWellKnown(metadata)) ?? preset?.issuer ?? knownIssuer(authorization);
+}
+
+function issuerOf(entry: Entry, preset: Preset | undefined): string {
+  const { authorization_url: authorization } = entry;
+  const told = toldIssuer(entry, preset);
   return told ?? (authorization === undefined ? '' : new URL(authorization).origin);
 }
 
@@ -178,10 +182,25 @@ function* contradictions(entry: Entry, upstream: Upstream, plainHttp: boolean): 
   }
 }
 
+/** Two services on one host, each told by the host alone: user 1 of the one would sign in as user 1 of the other. */
+function mixedUp(
+  { protocol, issuer, endpoints }: Upstream,
+  guessed: readonly Upstream[],
+): string | undefined {
+  const twin = guessed.find(
+    (one) => one.issuer === issuer && one.endpoints.authorization !== endpoints.authorization,
+  );
+  return (
+    twin &&
+    `its people could not be told from those of ${twin.id}, both are at ${issuer}; set ISSUER and PROTOCOL=${protocol}`
+  );
+}
+
 /** @throws {ConfigFault} with everything that is wrong with any of them */
 export function createUpstreams({ upstreams, loopback, upstreamAllowPrivate }: Settings): Upstreams {
   const faults: SettingFault[] = [];
   const plainHttp = loopback || upstreamAllowPrivate.length > 0;
+  const guessed: Upstream[] = [];
   const all = upstreams.entries.flatMap((entry) => {
     const { id, variable } = entry;
     const refuse = (message: string) => {
@@ -191,6 +210,11 @@ export function createUpstreams({ upstreams, loopback, upstreamAllowPrivate }: S
     if (entry.preset !== undefined && preset === undefined) return [];
     const upstream = toUpstream(entry, preset, upstreams.autoProvision);
     for (const message of contradictions(entry, upstream, plainHttp)) refuse(message);
+    if (upstream.issuer !== '' && toldIssuer(entry, preset) === undefined) {
+      const message = mixedUp(upstream, guessed);
+      if (message !== undefined) refuse(message);
+      guessed.push(upstream);
+    }
     return [upstream];
   });
   if (faults.length > 0) throw new ConfigFault(faults);

@@ -3,7 +3,15 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { type Browser, createBrowser, formOf, type Page } from '../support/browser.js';
 import { signIn } from '../support/flow.js';
 import { PASSWORD } from '../support/server.js';
-import { ADA, loginThrough, startWorld, upstreamOf, type World } from '../support/login-world.js';
+import {
+  ADA,
+  connectThrough,
+  FOLLOWED,
+  loginThrough,
+  startWorld,
+  upstreamOf,
+  type World,
+} from '../support/login-world.js';
 import type { OidcUpstream } from '../support/upstreams.js';
 
 const SPA = 'https://spa.example';
@@ -45,6 +53,7 @@ beforeEach(() => {
 const url = (path: string) => world.server.url(path);
 const get = (path: string, headers = {}) => browser.get(url(path), headers);
 const through = (path: string, headers = {}) => loginThrough(world, path, browser, headers);
+const connecting = (path: string) => connectThrough(world, path, browser);
 const identityOf = (one: OidcUpstream) => world.server.container.identities.find(one.issuer, one.person.sub);
 const signedInAs = async (): Promise<string | undefined> =>
   /Signed in as <strong><bdi>([^<]*)</.exec((await get('/')).text)?.[1];
@@ -152,14 +161,15 @@ describe('the linked accounts page', () => {
     await signIn(world.server, browser, `own${count}`);
     const before = await get(PAGE);
     expect(rows(before)).toEqual(['A second server', 'The linkonly server', 'The other server']);
-    expect(before.text).toContain('href="/oauth/login/other/"');
+    expect(formOf(before, '/oauth/login/other/').fields).toHaveProperty('csrf');
     expect(before.text).not.toContain('disconnect');
-    const linked = await through('/oauth/login/other/');
+    const begun = await browser.submit(before, '/oauth/login/other/');
+    const linked = await browser.get(await upstreamOf(browser, begun, world.server.issuer));
     expect(linked.location).toBe(url(`${PAGE}?done=linked`));
     const after = await browser.get(linked.location ?? '');
     expect(after.text).toContain('Connected</span>');
     expect(after.text).toContain('href="/oauth/disconnect/other/"');
-    expect(after.text).not.toContain('href="/oauth/login/other/"');
+    expect(after.text).not.toContain('action="/oauth/login/other/"');
     expect((await get('/account')).text).toContain(`href="${PAGE}"`);
     expect(await signedInAs()).toBe(`own${count}`);
     expect(await identityOf(other)).toMatchObject({ linkedBy: 'link' });
@@ -170,7 +180,7 @@ describe('the linked accounts page', () => {
     linkonly.person = { ...ADA, sub: `lo-${count}` };
     await account();
     await signIn(world.server, browser, `own${count}`);
-    await through('/oauth/login/linkonly/');
+    await connecting('/oauth/login/linkonly/');
     expect(await identityOf(linkonly)).toBeDefined();
   });
 
@@ -179,7 +189,7 @@ describe('the linked accounts page', () => {
     const held = await identityOf(other);
     await account();
     await signIn(world.server, browser, `own${count}`);
-    const refused = await through('/oauth/login/other/');
+    const refused = await connecting('/oauth/login/other/');
     const page = await browser.follow(refused, world.server.issuer);
     expect(page.text).toContain('External service is already linked to another account.');
     expect((await identityOf(other))?.accountId).toBe(held?.accountId);
@@ -190,21 +200,95 @@ describe('the linked accounts page', () => {
     await account();
     await world.server.createAccount(`next${count}`);
     await signIn(world.server, browser, `own${count}`);
-    const callback = await upstreamOf(browser, await get('/oauth/login/other/'), world.server.issuer);
+    const begun = await browser.submit(await get('/oauth/login/other/', FOLLOWED), '/oauth/login/other/');
+    const callback = await upstreamOf(browser, begun, world.server.issuer);
     await signIn(world.server, browser, `next${count}`);
-    expect((await browser.get(callback)).status).toBe(403);
+    const refused = await browser.get(callback);
+    expect(refused.status).toBe(403);
+    expect(refused.text).toContain(`href="${PAGE}"`);
+    expect(refused.text).not.toContain('local=1');
     expect(await identityOf(other)).toBeUndefined();
   });
 
-  test('another site makes nobody connect an account', async () => {
+  const doors = ['/oauth/login/other/', '/api/oauth/login/other/'];
+  const addressOf = async (path: string) => browser.get(url(`${path}?next=/demo`), FOLLOWED);
+
+  test.each(doors)('no link connects an account, whatever site it stands on: %s', async (door) => {
     await account();
     await signIn(world.server, browser, `own${count}`);
-    const asked = await get('/oauth/login/other/', { 'sec-fetch-site': 'cross-site' });
-    expect([asked.status, asked.location]).toEqual([200, undefined]);
-    expect(asked.text).toContain('Connect The other server?');
-    const begun = await browser.submit(asked, '/oauth/login/other/');
+    const sites = door.startsWith('/api') ? ['same-origin'] : ['same-origin', 'same-site', 'cross-site'];
+    for (const site of sites) {
+      const asked = await get(`${door}?next=/demo`, { 'sec-fetch-site': site });
+      expect([asked.status, asked.location]).toEqual([200, undefined]);
+      expect(asked.text).toContain('Connect <bdi>The other server</bdi>?');
+    }
+    expect((await browser.post(url(door), { next: '/demo' })).status).toBe(403);
+    const begun = await browser.submit(await addressOf(door), door);
+    // Wherever else the upstream leads to, no form's policy is in the way.
+    expect([begun.status, begun.location]).toEqual([200, undefined]);
+    const done = await browser.get(await upstreamOf(browser, begun, world.server.issuer));
+    expect(new URL(done.location ?? '').pathname).toBe('/demo');
+    expect(await identityOf(other)).toBeDefined();
+    expect(await signedInAs()).toBe(`own${count}`);
+  });
+
+  test('nor one that leads there after the sign-in', async () => {
+    await account();
+    const next = '/oauth/login/other/';
+    const form = await get(`/login?${new URLSearchParams({ next })}`);
+    const signedIn = await browser.submit(form, '/login', { username: `own${count}`, password: PASSWORD });
+    expect(signedIn.location).toBe(url(next));
+    const asked = await browser.get(signedIn.location ?? '', FOLLOWED);
+    expect(asked.text).toContain('Connect <bdi>The other server</bdi>?');
+  });
+
+  test.each(doors)('an address that was typed connects, where the sign-in is fresh: %s', async (door) => {
+    await account();
+    await signIn(world.server, browser, `own${count}`);
+    const typed = () => get(door, { 'sec-fetch-site': 'none' });
+    expect(await typed()).toMatchObject({ status: 302 });
+    expect(await get(door)).toMatchObject({ status: 302 });
+    world.server.clock.advance(601);
+    expect((await typed()).text).toMatch(/type="password"/);
+  });
+
+  test.each(doors)('a sign-in of long ago asks for the password: %s', async (door) => {
+    await account();
+    await signIn(world.server, browser, `own${count}`);
+    world.server.clock.advance(601);
+    const asked = await addressOf(door);
+    expect(asked.text).toMatch(/type="password"/);
+    const { fields } = formOf(asked, door);
+    // The button of the linked accounts page: it knows no password.
+    const pressed = await browser.post(url(door), fields);
+    expect([pressed.status, pressed.headers.get('refresh')]).toEqual([200, null]);
+    expect(pressed.text).toMatch(/type="password"/);
+    for (const password of ['', 'not this one at all']) {
+      const refused = await browser.submit(asked, door, { password });
+      expect([refused.status, refused.location]).toEqual([400, undefined]);
+    }
+    const begun = await browser.submit(pressed, door, { password: PASSWORD });
     await browser.get(await upstreamOf(browser, begun, world.server.issuer));
     expect(await identityOf(other)).toBeDefined();
+  });
+
+  test('who has no password signs in once more, and is led back to the question', async () => {
+    await through('/oauth/login/other/');
+    const asked = await addressOf('/oauth/login/second/');
+    expect(asked.text).not.toMatch(/type="password"/);
+    const again = /href="(\/oauth\/login\/other\/\?fresh=1[^"]*)"/.exec(asked.text)?.[1] ?? '';
+    const { csrf = '' } = formOf(await get('/logout'), '/logout').fields;
+    const refused = await browser.post(url('/oauth/login/second/'), { csrf, password: PASSWORD });
+    expect([refused.status, await identityOf(second)]).toEqual([400, undefined]);
+    expect(refused.text).not.toContain('This is not your password.');
+    other.wrong = { claims: ({ auth_time: _theirs, ...claims }) => claims };
+    const back = await through(again.replaceAll('&amp;', '&'));
+    other.wrong = {};
+    const page = await browser.get(back.location ?? '');
+    expect(formOf(page, '/oauth/login/second/').fields).toMatchObject({ next: '/demo' });
+    const begun = await browser.submit(page, '/oauth/login/second/');
+    await browser.get(await upstreamOf(browser, begun, world.server.issuer));
+    expect(await identityOf(second)).toBeDefined();
   });
 });
 
@@ -212,7 +296,7 @@ describe('row 96: disconnecting', () => {
   async function linked(): Promise<void> {
     await world.server.createAccount(`own${count}`);
     await signIn(world.server, browser, `own${count}`);
-    await through('/oauth/login/other/');
+    await connecting('/oauth/login/other/');
   }
   const disconnect = async (fields = {}) =>
     browser.submit(await get('/oauth/disconnect/other/'), '/oauth/disconnect/other/', fields);
@@ -235,6 +319,22 @@ describe('row 96: disconnecting', () => {
     browser = createBrowser();
     await through('/oauth/login/other/');
     expect(await signedInAs()).toBe(`linked${count}`);
+  });
+
+  test('whoever came in through it is signed out; the session that disconnects it stays', async () => {
+    await linked();
+    const another = (await loginThrough(world, '/oauth/login/other/')).browser;
+    const byPassword = createBrowser();
+    await signIn(world.server, byPassword, `own${count}`);
+    await through('/oauth/login/other/');
+    second.wrong = { claims: ({ auth_time: _theirs, ...claims }) => claims };
+    other.wrong = second.wrong;
+    await through('/oauth/login/other/?fresh=1');
+    other.wrong = {};
+    second.wrong = {};
+    expect((await disconnect()).status).toBe(303);
+    const isSignedIn = async (one: Browser) => (await one.get(url('/account'))).status === 200;
+    expect(await Promise.all([browser, byPassword, another].map(isSignedIn))).toEqual([true, true, false]);
   });
 
   test('while somebody signs in through it: they are refused, and no token is kept of what has ended', async () => {
@@ -280,11 +380,15 @@ describe('row 96: disconnecting', () => {
     const list = await get(PAGE);
     expect(list.text).not.toContain('href="/oauth/disconnect/other/"');
     // A second identity makes the first spare, and is then the last itself.
-    await through('/oauth/login/second/');
-    // Its clock is not ours, which has been moved: it says nothing of when this was.
-    second.wrong = { claims: ({ auth_time: _theirs, ...claims }) => claims };
+    // Their clocks are not ours, which has been moved: they say nothing of when this was.
+    const silent = { claims: ({ auth_time: _theirs, ...claims }: Record<string, unknown>) => claims };
+    Object.assign(other, { wrong: silent });
+    await through('/oauth/login/other/?fresh=1');
+    Object.assign(other, { wrong: {} });
+    await connecting('/oauth/login/second/');
+    Object.assign(second, { wrong: silent });
     await through('/oauth/login/second/?fresh=1');
-    second.wrong = {};
+    Object.assign(second, { wrong: {} });
     expect((await disconnect()).status).toBe(303);
     expect((await get('/oauth/disconnect/second/')).status).toBe(400);
     expect(await identityOf(second)).toBeDefined();
@@ -347,7 +451,7 @@ describe('row 101: the REST doors', () => {
     await loginThrough(world, '/oauth/login/other/');
     await world.server.createAccount(`own${count}`);
     await signIn(world.server, browser, `own${count}`);
-    expect(payloadOf(await login())).toEqual({
+    expect(payloadOf(await connecting('/api/oauth/login/other/'))).toEqual({
       message: 'External service is already linked to another account.',
       code: '400',
     });
@@ -406,7 +510,7 @@ describe('row 101: the REST doors', () => {
     expect(JSON.parse((await rest(path, {})).text)).toEqual({ message: 'Unauthorized.', code: 401 });
     await world.server.createAccount(`own${count}`);
     await signIn(world.server, browser, `own${count}`);
-    await login();
+    await connecting('/api/oauth/login/other/');
     expect(await identityOf(other)).toBeDefined();
     expect((await get(path)).location).toBe(url('/oauth/disconnect/other/'));
     expect((await rest(path, {}, { origin: 'https://evil.example' })).status).toBe(403);

@@ -4,7 +4,7 @@ import { decodeJwt } from 'jose';
 import { type Browser, createBrowser, type Page } from '../support/browser.js';
 import { acceptedByDserver } from '../support/flask-jwt.js';
 import { answerOf, authorizeUrl, newPkce, signIn, walk } from '../support/flow.js';
-import { upstreamOf } from '../support/login-world.js';
+import { FOLLOWED, upstreamOf } from '../support/login-world.js';
 import { startServer, type TestServer } from '../support/server.js';
 import {
   type OAuth1Fake,
@@ -113,7 +113,10 @@ describe.each(['cat', 'bird'])('%s', (app) => {
       emailVerified: true,
     });
     await signIn(server, browser, `own${app}`);
-    expect((await through(`/oauth/login/${app}/`)).location).toBe(server.url(`${LINKED}?done=linked`));
+    const asked = await browser.get(server.url(`/oauth/login/${app}/`), FOLLOWED);
+    const begun = await browser.submit(asked, `/oauth/login/${app}/`);
+    const linked = await browser.get(await upstreamOf(browser, begun, server.issuer));
+    expect(linked.location).toBe(server.url(`${LINKED}?done=linked`));
     const jwt = jwtOf(await through(`/auth/begin?provider=${app}&${next}`));
     expect(decodeJwt(jwt).userid).toBe(id);
   });

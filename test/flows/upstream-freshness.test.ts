@@ -3,7 +3,14 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { decodeJwt } from 'jose';
 import { type Browser, createBrowser, formOf, type Page } from '../support/browser.js';
 import { answerOf, authorizeUrl, newPkce, redeem, walk } from '../support/flow.js';
-import { ADA, loginThrough, startWorld, upstreamOf, type World } from '../support/login-world.js';
+import {
+  ADA,
+  connectThrough,
+  loginThrough,
+  startWorld,
+  upstreamOf,
+  type World,
+} from '../support/login-world.js';
 import type { OidcUpstream } from '../support/upstreams.js';
 
 const KEYS = '/account/api-keys';
@@ -118,11 +125,17 @@ describe('a sign-in that is asked for anew', () => {
     const { id } = (await world.server.container.accounts.findByUsernameKey(`fresh${count}`)) ?? { id: '' };
     const spare = world.upstreams.spare as OidcUpstream;
     spare.person = { ...there.person, sub: `spare-${count}`, email: `s${count}@there.example` };
-    await signIn('/oauth/login/spare/');
+    saying(now());
+    await signIn('/oauth/login/other/?fresh=1');
+    await connectThrough(world, '/oauth/login/spare/', browser);
+    saying(undefined);
+    await signIn();
     const stale = await get(DISCONNECT);
     expect(stale.text).toContain('fresh=1');
     const csrf = formOf(await get('/logout'), '/logout').fields;
-    expect((await browser.post(world.server.url(DISCONNECT), csrf)).status).toBe(400);
+    const refused = await browser.post(world.server.url(DISCONNECT), csrf);
+    expect(refused.status).toBe(400);
+    expect(refused.text).not.toContain('This is not your password.');
     expect(await world.server.container.identities.listOf(id)).toHaveLength(2);
     saying(now());
     await signIn(`/oauth/login/other/?${new URLSearchParams({ fresh: '1', next: DISCONNECT })}`);

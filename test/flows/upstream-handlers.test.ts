@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Browser, createBrowser, type Page } from '../support/browser.js';
 import { signIn } from '../support/flow.js';
-import { ADA, loginThrough, startWorld, type World } from '../support/login-world.js';
+import { ADA, connectThrough, loginThrough, startWorld, type World } from '../support/login-world.js';
 import { PASSWORD, startServer } from '../support/server.js';
 import type { OidcUpstream } from '../support/upstreams.js';
 
@@ -91,6 +91,7 @@ const heard = (): Heard[] =>
     .map((line) => JSON.parse(line) as Heard);
 const told = () => heard().map(({ name, accountId }) => [name, accountId]);
 const login = () => loginThrough(world, '/oauth/login/other/', browser);
+const connect = () => connectThrough(world, '/oauth/login/other/', browser);
 const accountOf = async (name: string) =>
   (await world.server.container.accounts.findByUsernameKey(name))?.id ?? 'nobody';
 const once = (accountId: string) => [
@@ -146,7 +147,7 @@ describe('row 103: each signal once', () => {
   test('where it is connected on the account page', async () => {
     const { id } = await world.server.createAccount(`own${count}`);
     await signIn(world.server, browser, `own${count}`);
-    await login();
+    await connect();
     expect(told()).toEqual(once(id));
   });
 });
@@ -181,7 +182,7 @@ describe('what they decide', () => {
   test('disconnect is told before the link goes, with the token that was kept; its failure stops nothing', async () => {
     const { id } = await world.server.createAccount(`own${count}`);
     await signIn(world.server, browser, `own${count}`);
-    await login();
+    await connect();
     writeFileSync(join(folder, 'heard'), '');
     const path = '/oauth/disconnect/other/';
     const page = await browser.get(world.server.url(path));

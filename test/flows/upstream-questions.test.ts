@@ -4,7 +4,14 @@ import { type Browser, createBrowser, type Page } from '../support/browser.js';
 import { answerOf, authorizeUrl, newPkce, signIn, walk } from '../support/flow.js';
 import { linkIn, type MailServer, startMailServer } from '../support/mail-server.js';
 import { PASSWORD } from '../support/server.js';
-import { ADA, loginThrough, startWorld, upstreamOf, type World } from '../support/login-world.js';
+import {
+  ADA,
+  connectThrough,
+  loginThrough,
+  startWorld,
+  upstreamOf,
+  type World,
+} from '../support/login-world.js';
 import type { OidcUpstream } from '../support/upstreams.js';
 
 let world: World;
@@ -15,7 +22,7 @@ let second: OidcUpstream;
 beforeAll(async () => {
   mail = await startMailServer();
   world = await startWorld({
-    upstreams: { other: {}, second: {}, third: { AUTO_PROVISION: 'false' } },
+    upstreams: { other: {}, second: {}, third: { AUTO_PROVISION: 'false' }, veiled: { HIDE: 'true' } },
     env: { SMTP_URL: mail.url },
   });
   other = world.upstreams.other as OidcUpstream;
@@ -56,6 +63,12 @@ describe('rows 56 and 91: a first sign-in that meets an existing proven address'
   }
   const prove = (browser: Browser, desk: Page, username = owner, password = PASSWORD) =>
     browser.submit(desk, '/oauth/link/', { username, password });
+
+  const ownBrowser = async (): Promise<Browser> => {
+    const own = createBrowser();
+    await signIn(world.server, own, owner);
+    return own;
+  };
 
   beforeEach(createOwner);
 
@@ -120,11 +133,23 @@ describe('rows 56 and 91: a first sign-in that meets an existing proven address'
     expect(held).toHaveLength(1);
   });
 
+  test('an upstream that is hidden is no way to prove it', async () => {
+    const { identities } = world.server.container;
+    const id = (await accounts().findByUsernameKey(owner))?.id ?? '';
+    await connectThrough(world, '/oauth/login/second/', await ownBrowser());
+    const held = await identityOf(second);
+    if (held === undefined) throw new Error('not connected');
+    const veiled = { ...held, id: `veiled-${count}`, upstreamId: 'veiled', subject: `v-${count}` };
+    await identities.write([identities.insertStep(veiled)]);
+    expect(await identities.listOf(id)).toHaveLength(2);
+    const { desk } = await toDesk();
+    expect(desk.text).toContain('/via/second/');
+    expect(desk.text).not.toContain('/via/veiled/');
+  });
+
   test('what is linked already proves the account, somebody else’s identity does not', async () => {
     const id = (await accounts().findByUsernameKey(owner))?.id ?? '';
-    const own = createBrowser();
-    await signIn(world.server, own, owner);
-    await loginThrough(world, '/oauth/login/second/', own);
+    await connectThrough(world, '/oauth/login/second/', await ownBrowser());
     expect((await identityOf(second))?.accountId).toBe(id);
     const mine = second.person;
 
@@ -198,6 +223,8 @@ describe('rows 56 and 91: a first sign-in that meets an existing proven address'
     const [, href = ''] = /href="(\/interaction\/[^"]+\/upstream\/other)"/.exec(asked.text) ?? [];
     const back = await loginThrough(world, href, browser);
     const desk = await browser.get(back.location ?? '');
+    // Whoever leaves the desk keeps the request.
+    expect(desk.text).toContain(`href="${href.replace('/upstream/other', '')}"`);
     // The form may lead on to the client (library-notes 16).
     expect(desk.headers.get('content-security-policy')).toContain("form-action 'self' https://app.example");
     const answer = answerOf(await walk(server, browser, await prove(browser, desk)));
@@ -237,6 +264,24 @@ describe('row 92: data that is missing', () => {
     expect(refused.status).toBe(400);
     expect(refused.text).toContain('This username is taken.');
     expect((await send(browser, refused, { email: `f${count}@there.example` })).status).toBe(303);
+  });
+
+  test('who looks for a free name does not run out of mails', async () => {
+    await createOwner();
+    const { browser, form } = await toForm();
+    const address = `names${count}@there.example`;
+    for (let times = 0; times < 6; times += 1) {
+      const refused = await send(browser, form, { username: owner, email: address });
+      expect(refused.text).toContain('This username is taken.');
+    }
+    expect((await send(browser, form, { email: address })).status).toBe(303);
+    await world.server.container.byMail.postman.idle();
+    expect(linkIn(mail.to(address))).toContain('/verify-email?');
+    // Of five mails one is gone.
+    const { limits } = world.server.container.byMail;
+    const visitor = { ip: '203.0.113.9', requestId: 'r' };
+    for (let times = 0; times < 4; times += 1) await limits.count(address, visitor);
+    await expect(limits.count(address, visitor)).rejects.toThrow('Too many mails');
   });
 
   test('row 93, A88: the account is made at once, its address counts once a mail to it was answered', async () => {

@@ -1,7 +1,14 @@
 /** What an operator may say of one upstream, as it shows in whole logins. */
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { type Browser, createBrowser } from '../support/browser.js';
-import { ADA, loginThrough, startWorld, upstreamOf, type World } from '../support/login-world.js';
+import {
+  ADA,
+  connectThrough,
+  loginThrough,
+  startWorld,
+  upstreamOf,
+  type World,
+} from '../support/login-world.js';
 import { linkIn, type MailServer, startMailServer } from '../support/mail-server.js';
 import { signIn } from '../support/flow.js';
 import type { OidcUpstream, Person } from '../support/upstreams.js';
@@ -123,7 +130,7 @@ test('a link can be undone for thirty days', async () => {
   await signIn(world.server, browser, `own${count}`);
   const linked = async (id: string): Promise<string> => {
     upstream(id);
-    await login(id);
+    await connectThrough(world, `/oauth/login/${id}/`, browser);
     await world.server.container.byMail.postman.idle();
     return linkIn(mail.to(address));
   };

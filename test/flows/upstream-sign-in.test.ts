@@ -386,6 +386,17 @@ describe('a sign-in for a client of ours', () => {
     expect(await signedInAs(createBrowser())).toBeUndefined();
   });
 
+  test('the arrival ends with the access of its account', async () => {
+    const browser = createBrowser();
+    const { href } = await authorize(browser);
+    const back = await loginThrough(world, href, browser);
+    const id = (await accountOf(`ada${count}x`))?.id ?? '';
+    await world.server.container.accounts.beginAccessEpoch(id);
+    const late = await browser.get(back.location ?? '');
+    expect([late.status, late.location]).toEqual([403, undefined]);
+    expect(await signedInAs(browser)).toBeUndefined();
+  });
+
   test('a refusal upstream leads back to the sign-in page of the same request', async () => {
     const browser = createBrowser();
     const { href, page } = await authorize(browser);

@@ -157,11 +157,18 @@ describe.each([
     await page.goto(server.url('/account'));
     await page.getByRole('link', { name: 'Linked accounts' }).click();
     await looked(page, 'linked-accounts');
-    await page.getByRole('link', { name: 'Connect The second server' }).click();
+    await page.getByRole('button', { name: 'Connect The second server' }).click();
+    await page.getByRole('heading', { name: 'Connect The second server?' }).waitFor();
+    await looked(page, 'connect-again');
+    await page.getByRole('link', { name: 'Sign in with The other server' }).click();
+    await page.getByRole('button', { name: 'Connect' }).waitFor();
+    await looked(page, 'connect');
+    await page.getByRole('button', { name: 'Connect' }).click();
     await page.getByText('The account is connected.').waitFor();
+    // Nobody knows how long the session there was open: it is asked to ask.
+    await page.goto(server.url('/oauth/login/other/'));
     await page.getByRole('link', { name: 'Disconnect: The other server' }).click();
     await page.getByRole('heading', { name: 'Disconnect The other server?' }).waitFor();
-    // Nobody knows how long the session there was open: it is asked to ask.
     await looked(page, 'disconnect-again');
     await page.getByRole('link', { name: 'Sign in with The other server' }).click();
     await page.getByRole('button', { name: 'Disconnect' }).waitFor();

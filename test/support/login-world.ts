@@ -1,5 +1,5 @@
 /** Postern beside upstreams it signs people in through: real OpenID providers on ports of their own. */
-import { type Browser, createBrowser, type Page } from './browser.js';
+import { type Browser, createBrowser, formOf, type Page } from './browser.js';
 import { freePort, startServer, type TestServer } from './server.js';
 import { type OidcUpstream, type Person, startOidcUpstream } from './upstreams.js';
 
@@ -69,12 +69,16 @@ export async function startWorld({
   };
 }
 
+/** Where the answer leads: by a redirect, or by the page that follows a form. */
+const onwardOf = ({ location, headers }: Page): string | undefined =>
+  location ?? /^0; url=(.+)$/.exec(headers.get('refresh') ?? '')?.[1];
+
 /** Goes through the upstream and back: ends with the callback's address, not yet visited. */
 export async function upstreamOf(browser: Browser, begun: Page, issuer: string): Promise<string> {
-  if (begun.location === undefined)
-    throw new Error(`did not begin: ${begun.status} ${begun.text.slice(0, 400)}`);
-  const there = new URL(begun.location).origin;
-  let page = await browser.get(begun.location);
+  const address = onwardOf(begun);
+  if (address === undefined) throw new Error(`did not begin: ${begun.status} ${begun.text.slice(0, 400)}`);
+  const there = new URL(address).origin;
+  let page = await browser.get(address);
   for (let hops = 0; page.location?.startsWith(there) && hops < 8; hops += 1) {
     page = await browser.get(page.location);
   }
@@ -93,4 +97,19 @@ export async function loginThrough(
   const begun = await browser.get(server.url(path), headers);
   const callback = await upstreamOf(browser, begun, server.issuer);
   return { ...(await browser.get(callback)), browser, callback };
+}
+
+/** What a browser says of a link that stands on a page of ours. */
+export const FOLLOWED = { 'sec-fetch-site': 'same-origin' };
+
+/** The same by a link, at an open session that has nothing of this upstream: our page asks first. */
+export async function connectThrough(
+  { server }: World,
+  path: string,
+  browser: Browser,
+): Promise<Page & { readonly callback: string }> {
+  const asked = await browser.get(server.url(path), FOLLOWED);
+  const { action, fields } = formOf(asked, new URL(asked.url).pathname);
+  const callback = await upstreamOf(browser, await browser.post(action, fields), server.issuer);
+  return { ...(await browser.get(callback)), callback };
 }

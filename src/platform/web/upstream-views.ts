@@ -51,7 +51,8 @@ export interface LinkedAccountsModel {
     readonly linked: boolean;
     /** As whom, and since when. */
     readonly text?: string;
-    readonly connectHref?: string;
+    /** Where to post for connecting it. */
+    readonly connectAction?: string;
     readonly disconnectHref?: string;
     readonly disconnectLabel: string;
     /** Why it cannot be disconnected. */
@@ -71,6 +72,19 @@ export interface DisconnectModel extends FormModel {
   readonly stayHref: string;
 }
 
+/** As `DisconnectModel`; hidden: what the door was asked with. */
+export type ConnectModel = DisconnectModel;
+
+/**
+ * The answer to a form that leads upstream: the page goes there by itself. A redirect would be held to the form's
+ * `form-action`, wherever else the upstream may lead to.
+ */
+export interface OnwardModel {
+  /** The upstream's title. */
+  readonly title: string;
+  readonly href: string;
+}
+
 /** Answers the window that opened this one. */
 export interface PostMessageModel {
   readonly message: string;
@@ -86,5 +100,7 @@ export interface UpstreamViews {
   readonly 'link-desk': LinkDeskModel;
   readonly 'linked-accounts': LinkedAccountsModel;
   readonly disconnect: DisconnectModel;
+  readonly connect: ConnectModel;
+  readonly onward: OnwardModel;
   readonly 'post-message': PostMessageModel;
 }

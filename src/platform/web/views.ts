@@ -368,6 +368,8 @@ export const VIEW_FRAMES: Readonly<Record<ViewName, ViewFrame>> = {
   'link-desk': { title: 'You have an account here', shape: 'card', popup: true },
   'linked-accounts': { title: 'Linked accounts', shape: 'page', popup: false },
   disconnect: { title: 'Disconnect the account', shape: 'card', popup: false },
+  connect: { title: 'Connect an account', shape: 'card', popup: true },
+  onward: { title: 'On to sign in', shape: 'card', popup: true },
   'post-message': { title: 'Back to the application', shape: 'card', popup: true },
   'choose-sign-in': { title: 'Sign in', shape: 'card', popup: true },
   'account-api-keys': { title: 'API keys', shape: 'page', popup: false },

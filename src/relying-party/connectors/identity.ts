@@ -26,7 +26,8 @@ const CONTROL = /\p{Cc}/u;
 
 /** Null never becomes "None", nor an object "[object Object]" (row 37). */
 function nameText(value: unknown): string | undefined {
-  if (typeof value === 'number') return Number.isFinite(value) ? String(value) : undefined;
+  // A greater one was rounded when it was read, and is the name of several people.
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? String(value) : undefined;
   if (typeof value !== 'string') return undefined;
   const text = value.trim();
   return text === '' || text.length > MAX_NAME || CONTROL.test(text) ? undefined : text;
@@ -55,9 +56,11 @@ function webAddress(value: unknown): string | undefined {
   return url.protocol === 'https:' ? url.href : undefined;
 }
 
-/** `sub`, else `id`, else `orcid` (row 38). */
-const subjectOf = ({ sub, id, orcid }: Claims): string | undefined =>
-  nameText(sub) ?? nameText(id) ?? nameText(orcid);
+/** `sub`, else `id`, else `orcid` (row 38), letter by letter; what is there and cannot be a name is no way to the next. */
+function subjectOf({ sub, id, orcid }: Claims): string | undefined {
+  const said = sub ?? id ?? orcid;
+  return nameText(said) === undefined || String(said).length > MAX_NAME ? undefined : String(said);
+}
 
 const localPart = (value: unknown): unknown =>
   typeof value === 'string' ? value.replace(/@.*$/s, '') : value;

@@ -43,7 +43,8 @@ export interface Published {
   readonly key: JWTVerifyGetKey;
 }
 
-const withoutSlash = (text: string): string => text.replace(/\/$/, '');
+/** For comparing issuers, of which one may have been told by an address alone. */
+export const withoutSlash = (text: string): string => text.replace(/\/$/, '');
 
 function checkedMetadata(upstream: Upstream, document: unknown): UpstreamMetadata {
   const parsed = schema.safeParse(document);

@@ -202,6 +202,23 @@ describe('what is refused at the start', () => {
     expect(line).not.toContain('secret"');
   });
 
+  test('two services on one host that nothing tells apart', () => {
+    const entry = (path: string, more = {}) => ({
+      client_id: 'id',
+      authorization_url: `https://sso.example/${path}/auth`,
+      token_url: `https://sso.example/${path}/token`,
+      ...more,
+    });
+    const [line, ...more] = faultsOf({}, { a: entry('a'), b: entry('b') });
+    expect(more).toEqual([]);
+    expect(line).toContain('upstream b: its people could not be told from those of a');
+    expect(line).toContain('set ISSUER and PROTOCOL=oauth2');
+    // One service with two clients, and one that is told.
+    expect(faultsOf({}, { a: entry('a'), b: entry('a') })).toEqual([]);
+    const told = { issuer: 'https://sso.example/b', protocol: 'oauth2' };
+    expect(faultsOf({}, { a: entry('a'), b: entry('b', told) })).toEqual([]);
+  });
+
   test('plain http, unless this server itself or the operator’s networks are private', () => {
     const http = { ...client, UPSTREAM_X_ISSUER: 'http://keycloak:8080/realms/r' };
     const production = { ISSUER: 'https://id.example', SECRET_KEY: 'Zr8vR1m0c3lq9Wf5tYxu2aKjB7nDs4Pe' };

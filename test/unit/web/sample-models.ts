@@ -126,7 +126,7 @@ export const SAMPLES: { readonly [N in ViewName]: ViewModels[N] } = {
         disconnectLabel: 'Disconnect',
         kept: HOSTILE,
       },
-      { title: HOSTILE, linked: false, connectHref: '/c', disconnectLabel: 'Disconnect' },
+      { title: HOSTILE, linked: false, connectAction: '/c', disconnectLabel: 'Disconnect' },
     ],
     notice: HOSTILE,
     warning: HOSTILE,
@@ -138,6 +138,14 @@ export const SAMPLES: { readonly [N in ViewName]: ViewModels[N] } = {
     askPassword: true,
     stayHref: '/account',
   },
+  connect: {
+    ...form,
+    title: HOSTILE,
+    username: HOSTILE,
+    askPassword: true,
+    stayHref: '/account',
+  },
+  onward: { title: HOSTILE, href: 'https://upstream.example/authorize' },
   'post-message': {
     message: HOSTILE,
     payload: JSON.stringify({ message: HOSTILE }),
