@@ -116,11 +116,11 @@ export function createRecovery(deps: Dependencies): Recovery {
         if (!(error instanceof InvalidInput)) throw error;
         throw new InvalidInput(error.faults.map(({ message }) => ({ field: 'new_password', message })));
       }
+      deps.tellPasswordChanged(account, info);
       // Once more, for what began in between.
       await endAccess();
       // Whoever guessed at the former password must not keep its owner waiting with the new one.
       await deps.signInThrottle.clear(usernameKey(account.username));
-      deps.tellPasswordChanged(account, info);
       return account;
     },
   };

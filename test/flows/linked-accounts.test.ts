@@ -284,7 +284,7 @@ describe('the linked accounts page', () => {
     other.wrong = { claims: ({ auth_time: _theirs, ...claims }) => claims };
     const back = await through(again.replaceAll('&amp;', '&'));
     other.wrong = {};
-    const page = await browser.get(back.location ?? '');
+    const page = await browser.get(back.location ?? '', { 'sec-fetch-site': 'cross-site' });
     expect(formOf(page, '/oauth/login/second/').fields).toMatchObject({ next: '/demo' });
     const begun = await browser.submit(page, '/oauth/login/second/');
     await browser.get(await upstreamOf(browser, begun, world.server.issuer));

@@ -1,5 +1,5 @@
 /** What is asked before somebody arrives: the link desk and the sign-up form (contract §8). */
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { type Browser, createBrowser, type Page } from '../support/browser.js';
 import { answerOf, authorizeUrl, newPkce, signIn, walk } from '../support/flow.js';
 import { linkIn, type MailServer, startMailServer } from '../support/mail-server.js';
@@ -115,6 +115,11 @@ describe('rows 56 and 91: a first sign-in that meets an existing proven address'
     expect(page.text).toContain('Undo the connection');
     expect(await identityOf(other)).toBeDefined();
     const fresh = createBrowser();
+    // Where access cannot be ended, the link is not used up.
+    const away = jest.spyOn(accounts(), 'beginAccessEpoch').mockRejectedValueOnce(new Error('away'));
+    expect((await fresh.submit(await fresh.get(undo), '/undo-link')).status).toBe(500);
+    away.mockRestore();
+    expect(await identityOf(other)).toBeDefined();
     const undone = await fresh.submit(await fresh.get(undo), '/undo-link');
     expect(undone.status).toBe(200);
     expect(await identityOf(other)).toBeUndefined();
