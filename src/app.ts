@@ -168,9 +168,8 @@ function pages(container: Container): Record<string, Router> {
     accounts,
     authenticate: container.authenticate,
     showSignIn: (ctx, next) => signInPages.show(ctx, accountPages.signInPlace(next)),
-    async signedOut({ accountId }, info) {
-      await audit.record({ event: 'account.sign_out', outcome: 'success', accountId, ...info });
-    },
+    signedOut: ({ accountId }, info) =>
+      audit.record({ event: 'account.sign_out', outcome: 'success', accountId, ...info }),
     mails: container.byMail.postman.available,
     web,
     clock: container.clock,
