@@ -15,7 +15,6 @@ import type { Arrival } from '../relying-party/relying-party.js';
 import { isConfigured } from './upstream-name.js';
 import type { Delivery } from './deliver-routes.js';
 import { type Issue, LOCAL, type SessionName, type UpstreamSelf } from './issue.js';
-import type { Ledger } from './ledger.js';
 import { MintRefused } from './refused.js';
 
 /** `/auth/login`, `/auth/callback`, `/auth/logout` and `/auth/info`: the doors of dserver's web application. */
@@ -37,7 +36,6 @@ export interface LoginRoutesDeps {
   readonly findAccount: (id: string) => Promise<Account | undefined>;
   readonly selfOfSession: (session: SessionName) => Promise<UpstreamSelf | undefined>;
   readonly issue: Issue;
-  readonly ledger: Ledger;
   readonly cors: CredentialedCors;
   readonly origin: OriginRule;
   readonly csrf: Csrf;
@@ -161,7 +159,6 @@ export function createLoginRoutes(deps: LoginRoutesDeps): { router: Router; end:
     delivery.forgetCookie(ctx);
     if (!session) return;
     await deps.endedUpstream(session);
-    await deps.ledger.revoke({ sessionUid: session.uid }, session.accountId);
     const event = { event: 'account.sign_out', outcome: 'success', accountId: session.accountId } as const;
     await audit.record({ ...event, ...requestInfo(ctx) });
   }

@@ -56,7 +56,7 @@ function webAddress(value: unknown): string | undefined {
   return url.protocol === 'https:' ? url.href : undefined;
 }
 
-/** `sub`, else `id`, else `orcid` (row 38), letter by letter; what is there and cannot be a name is no way to the next. */
+/** `sub`, else `id`, else `orcid`, letter by letter; what is there and cannot be a name is no way to the next. */
 function subjectOf({ sub, id, orcid }: Claims): string | undefined {
   const said = sub ?? id ?? orcid;
   return nameText(said) === undefined || String(said).length > MAX_NAME ? undefined : String(said);
