@@ -55,7 +55,7 @@ export function tokenClaims(
 const joined = (...parts: readonly (string | undefined)[]): string | undefined =>
   parts.filter((part) => part).join(' ') || undefined;
 
-/** Seed row 32: a name as a whole wins over its parts. */
+/** A name as a whole wins over its parts. */
 export const nameOf = (person: {
   readonly displayName?: string | undefined;
   readonly givenName?: string | undefined;

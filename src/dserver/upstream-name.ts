@@ -18,7 +18,7 @@ const textOf = (value: unknown): string | undefined => {
   return typeof text === 'string' && text.trim() !== '' ? text.trim() : undefined;
 };
 
-/** Seed row 38. */
+/** Who the person is at the provider, as the claim `provider_user_id` says it. */
 export const providerUserId = ({ claims, subject }: NamedIdentity): string =>
   textOf(claims.sub) ?? textOf(claims.id) ?? textOf(claims.orcid) ?? subject;
 

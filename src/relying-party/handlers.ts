@@ -67,7 +67,7 @@ export interface Handlers {
   }): Promise<void>;
 }
 
-/** Seed row 103. Each is fired once per login; the two of the setup only where a link is made. */
+/** Each is fired once per login; the two of the setup only where a link is made. */
 export type SignalName = 'account-info-received' | 'setup-received' | 'setup-committed';
 
 export type SignalListener = (event: HandlerEvent, extra?: Extra) => void | Promise<void>;

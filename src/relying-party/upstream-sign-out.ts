@@ -29,7 +29,7 @@ export interface UpstreamSignOut {
    * the upstream does: signing out here comes first.
    * @param returnTo absolute address of ours that the upstream may send the browser back to
    * @param style `return`: a plain `logoutUrl` is given `?redirect_uri=<returnTo>`, as the OIDC demo does
-   *   (`/logout`, row 109); `plain`: it is used as it stands (`/oauth/logout`, row 102)
+   *   (`/logout`); `plain`: it is used as it stands (`/oauth/logout`)
    */
   before(
     session: EndingSession,

@@ -22,7 +22,7 @@ export function requireWelcome(upstream: Upstream, identity: UpstreamIdentity, p
   }
 }
 
-/** @throws {UpstreamError} where it is for linking alone (row 97) */
+/** @throws {UpstreamError} where it is for linking alone */
 export function requirePurpose({ id, title, linkOnly }: Upstream, purpose: Purpose): void {
   if (!linkOnly || purpose === 'link') return;
   throw notAllowed(

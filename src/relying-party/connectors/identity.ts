@@ -24,7 +24,7 @@ const NOT_CLAIMS = new Set([
 
 const CONTROL = /\p{Cc}/u;
 
-/** Null never becomes "None", nor an object "[object Object]" (row 37). */
+/** Null never becomes "None", nor an object "[object Object]". */
 function nameText(value: unknown): string | undefined {
   // A greater one was rounded when it was read, and is the name of several people.
   if (typeof value === 'number') return Number.isSafeInteger(value) ? String(value) : undefined;

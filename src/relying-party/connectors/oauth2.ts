@@ -45,7 +45,7 @@ function checkIssuer({ params, upstream }: Returned): void {
 }
 
 export function createOAuth2Connector({ fetchOf, clock, warn }: OAuth2Deps): Connector {
-  /** What UserInfo says, and what went wrong instead: without it the token response may do (row 36). */
+  /** What UserInfo says, and what went wrong instead: without it the token response may do. */
   async function ask(upstream: Upstream, accessToken: string): Promise<{ said: Claims; failure?: unknown }> {
     const { userinfo, emails } = upstream.endpoints;
     const asking = { send: fetchOf(upstream), upstream, accessToken };

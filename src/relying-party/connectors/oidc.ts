@@ -112,7 +112,7 @@ export function createOidcConnector({ published, fetchOf, clock, warn }: OidcDep
     return token;
   }
 
-  /** Says more than the ID Token, about the same person; without it the ID Token is enough (row 36). */
+  /** Says more than the ID Token, about the same person; without it the ID Token is enough. */
   async function userInfo(
     upstream: Upstream,
     accessToken: string,
