@@ -22,7 +22,12 @@ export type SignInResult =
   /** Right, but good for choosing another password only; see `SetPasswordOptions.formerSetAt`. */
   | { readonly outcome: 'must_change'; readonly account: Account; readonly passwordSetAt: number }
   /** Right, but the account is about to be deleted: good for taking that back only. */
-  | { readonly outcome: 'leaving'; readonly account: Account; readonly deleteAt: number }
+  | {
+      readonly outcome: 'leaving';
+      readonly account: Account;
+      readonly deleteAt: number;
+      readonly passwordSetAt: number;
+    }
   | { readonly outcome: 'throttled'; readonly retryAfterSeconds: number };
 
 /**
@@ -80,11 +85,12 @@ export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
     if (kept.expiresAt !== undefined && kept.expiresAt <= clock.now()) {
       return { result: WRONG, account, reason: 'expired' };
     }
+    const passwordSetAt = kept.setAt;
     if (account.deleteAt !== undefined) {
-      return { result: { outcome: 'leaving', account, deleteAt: account.deleteAt }, account };
+      return { result: { outcome: 'leaving', account, deleteAt: account.deleteAt, passwordSetAt }, account };
     }
     if (!kept.mustChange) return { result: { outcome: 'ok', account }, account };
-    return { result: { outcome: 'must_change', account, passwordSetAt: kept.setAt }, account };
+    return { result: { outcome: 'must_change', account, passwordSetAt }, account };
   }
 
   /** Takes a point of both counters before any check, or side by side guesses would pass them. */

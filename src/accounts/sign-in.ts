@@ -32,13 +32,18 @@ export interface SignIn {
   withPassword(given: { username: string; password: string }, info: RequestInfo): Promise<SignInStep>;
   /** `refused` where the ticket is forged, late or used. */
   withNewPassword(given: { ticket: string; password: string }, info: RequestInfo): Promise<SignInStep>;
-  /** Takes the deletion back and signs in; `refused` where the ticket is forged or late. */
+  /**
+   * Takes the deletion back and signs in, or asks for a new password where the one that was proven is good for
+   * nothing else; `refused` where the ticket is forged or late.
+   */
   keepingAccount(given: { ticket: string }, info: RequestInfo): Promise<SignInStep>;
 }
 
 interface Ticket {
   readonly accountId: string;
-  /** Names the one-time password that was proven. */
+  /** The account's then: a password that was changed since, or signing out everywhere, ends the ticket. */
+  readonly epoch: number;
+  /** Names the password that was proven. */
   readonly passwordSetAt: number;
   /** Milliseconds since the epoch. */
   readonly until: number;
@@ -71,17 +76,31 @@ const STALE: SignInStep = {
 export function createSignIn(deps: Dependencies): SignIn {
   const { authenticate, findAccount, setPassword, box, clock } = deps;
 
-  function issue(purpose: Purpose, accountId: string, passwordSetAt: number): string {
+  function issue(purpose: Purpose, { id, accessEpoch }: Account, passwordSetAt: number): string {
     const until = clock.now() + TICKET_MINUTES * 60_000;
-    const ticket: Ticket = { accountId, passwordSetAt, until };
+    const ticket: Ticket = { accountId: id, epoch: accessEpoch, passwordSetAt, until };
     return box.seal(JSON.stringify(ticket), purpose);
   }
 
-  function open(sealed: string, purpose: Purpose): Ticket | undefined {
+  /** The account it was issued to, unless it was shut out since. */
+  async function open(
+    sealed: string,
+    purpose: Purpose,
+  ): Promise<(Ticket & { account: Account }) | undefined> {
     const opened = box.open(sealed, purpose);
     const ticket = opened === undefined ? undefined : (JSON.parse(opened) as Ticket);
-    return ticket && ticket.until > clock.now() ? ticket : undefined;
+    if (!ticket || ticket.until <= clock.now()) return undefined;
+    const account = await findAccount(ticket.accountId);
+    if (!account || account.disabled || account.accessEpoch !== ticket.epoch) return undefined;
+    return { ...ticket, account };
   }
+
+  const choosePassword = (account: Account, passwordSetAt: number): SignInStep => ({
+    step: 'set_password',
+    ticket: issue('set-password', account, passwordSetAt),
+    username: account.username,
+    faults: [],
+  });
 
   return {
     async withPassword(given, info) {
@@ -91,17 +110,15 @@ export function createSignIn(deps: Dependencies): SignIn {
       const { account } = result;
       if (result.outcome === 'ok') return { step: 'signed_in', account };
       if (result.outcome === 'leaving') {
-        const { id, username } = account;
-        const ticket = issue('keep-account', id, 0);
-        return { step: 'keep_account', ticket, username, deleteAt: result.deleteAt };
+        const ticket = issue('keep-account', account, result.passwordSetAt);
+        return { step: 'keep_account', ticket, username: account.username, deleteAt: result.deleteAt };
       }
-      const ticket = issue('set-password', account.id, result.passwordSetAt);
-      return { step: 'set_password', ticket, username: account.username, faults: [] };
+      return choosePassword(account, result.passwordSetAt);
     },
     async withNewPassword({ ticket: sealed, password }, info) {
-      const ticket = open(sealed, 'set-password');
-      const account = ticket && (await findAccount(ticket.accountId));
-      if (!ticket || !account?.mustChangePassword || account.disabled) return STALE;
+      const ticket = await open(sealed, 'set-password');
+      if (!ticket?.account.mustChangePassword) return STALE;
+      const { account } = ticket;
       try {
         // `formerSetAt`: of two who hold a ticket, one sets the password.
         await setPassword(account.id, password, info, { formerSetAt: ticket.passwordSetAt });
@@ -114,11 +131,11 @@ export function createSignIn(deps: Dependencies): SignIn {
       return { step: 'signed_in', account: { ...account, mustChangePassword: false } };
     },
     async keepingAccount({ ticket: sealed }, info) {
-      const ticket = open(sealed, 'keep-account');
-      const account = ticket && (await findAccount(ticket.accountId));
-      if (!account || account.disabled || account.mustChangePassword) return STALE;
+      const ticket = await open(sealed, 'keep-account');
       // Once: where nothing is left to take back, the proof is used up and the password is asked for.
-      if (!(await deps.undoDeletion(account.id, info))) return STALE;
+      if (!ticket || !(await deps.undoDeletion(ticket.accountId, info))) return STALE;
+      const { account, passwordSetAt } = ticket;
+      if (account.mustChangePassword) return choosePassword(account, passwordSetAt);
       return { step: 'signed_in', account: { ...account, deleteAt: undefined } };
     },
   };

@@ -39,10 +39,16 @@ export function noteSession({ findAccount, sessionSeen, signedIn }: Told) {
     const { accountId, uid } = oidc?.session ?? {};
     if (!accountId || !uid) return;
     const { login } = (oidc?.result ?? {}) as { login?: ProvenLogin };
-    if (login?.accountId === accountId) {
-      await requireCurrent(login);
-      await signedIn({ accountId, uid }, login.upstream);
+    try {
+      if (login?.accountId === accountId) {
+        await requireCurrent(login);
+        await signedIn({ accountId, uid }, login.upstream);
+      }
+      await sessionSeen(ctx as unknown as ParameterizedContext, { accountId, uid });
+    } catch (error) {
+      // The library has set a cookie for a session that is not saved now: it would cost the browser the one it has.
+      ctx.remove('Set-Cookie');
+      throw error;
     }
-    await sessionSeen(ctx as unknown as ParameterizedContext, { accountId, uid });
   };
 }

@@ -1,4 +1,4 @@
-import type { RequestListener, Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import net from 'node:net';
 import { createCrowd } from './crowd.js';
 import { whenOver } from './when-over.js';
@@ -19,21 +19,30 @@ const SWEEP_MS = 50;
 
 export function createTraffic(handler: RequestListener): Traffic {
   const open = createCrowd<ServerResponse>();
+  const held: [IncomingMessage, ServerResponse][] = [];
   let draining = false;
+  let takingIn = false;
 
   const tracked: RequestListener = (request, response) => {
     whenOver(request, response, open.join(response));
     if (draining) lastOfItsConnection(response);
-    handler(request, response);
+    if (takingIn) held.push([request, response]);
+    else handler(request, response);
   };
 
   async function drain(servers: readonly Server[], limitMs: number, lingerMs = 0): Promise<number> {
     draining = true;
     const began = performance.now();
+    // Nothing new is begun meanwhile: the shorter a turn, the fewer come between the last look and the closing.
+    takingIn = true;
     await takeIn(servers);
-    for (const response of open.all) lastOfItsConnection(response);
-    let cut = 0;
     const closed = Promise.all(servers.map(closing));
+    takingIn = false;
+    for (const response of open.all) lastOfItsConnection(response);
+    for (const [request, response] of held.splice(0)) {
+      if (!request.socket.destroyed) handler(request, response);
+    }
+    let cut = 0;
     const lingersUntil = performance.now() + lingerMs;
     // Again and again: connections fall idle when what they wait for has been answered.
     const sweep = setInterval(() => {
