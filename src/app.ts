@@ -272,6 +272,7 @@ function pages(container: Container): Record<string, Router> {
       clients,
       currentAccount,
       mayCreateClients,
+      resources: container.resources,
       revokeGrantsOf: (clientId) => container.payloads.revokeGrants({ clientId }, container.clock.now()),
       usageOf: (clientId) => container.clientUsage.of(clientId, container.clock.now()),
       leases: container.redirectLeases,

@@ -4,14 +4,17 @@ import { InvalidInput } from '../platform/errors/errors.js';
 import type { ClientUsage } from '../stores/client-usage-store.js';
 import { type ClientPages, counted, nameOf, type PageDependencies } from './client-pages.js';
 import { isChangedMeanwhile } from './change.js';
+import type { Draft } from './check.js';
 import { differences, formFaults, formOf, readClientForm } from './form.js';
 import { answerCheck, draftOf, showClientForm } from './form-pages.js';
+import type { MachineScopes } from './machine-scopes.js';
 import { needsSecret } from './secrets.js';
 
 /** Changing a client and taking it away. */
 interface Dependencies extends PageDependencies {
   readonly revokeGrantsOf: (clientId: string) => Promise<unknown>;
   readonly usageOf: (clientId: string) => Promise<ClientUsage>;
+  readonly machineScopes: MachineScopes;
 }
 
 /** Of the form as a whole; the fields that differ say how. */
@@ -46,7 +49,9 @@ export function addEditRoutes(router: Router, pages: ClientPages, deps: Dependen
     const values = readClientForm(form);
     const version = Number(form.version);
     try {
-      const change = { options: {}, ...draftOf(values, client), version };
+      const draft = draftOf(values, client);
+      await deps.machineScopes.require(person, draft, client);
+      const change = { options: {}, ...draft, version };
       const by = { actorId: person.id };
       const { client: changed, secret } = await clients.update(client, change, by, requestInfo(ctx));
       if (secret !== undefined) {
@@ -103,7 +108,13 @@ export function addEditRoutes(router: Router, pages: ClientPages, deps: Dependen
   router.post('/clients/:id/edit', save);
   router.post('/clients/:id/check', async (ctx) => {
     const asked = await pages.posted(ctx);
-    if (asked) await answerCheck(ctx, asked.form, clients.faultsOf, asked.client);
+    if (!asked) return;
+    const { person, client, form } = asked;
+    const faultsOf = async (draft: Draft) => [
+      ...(await clients.faultsOf(draft)),
+      ...(await deps.machineScopes.faultsOf(person, draft, client)),
+    ];
+    await answerCheck(ctx, form, faultsOf, client);
   });
   router.get('/clients/:id/delete', askDelete);
   router.post('/clients/:id/delete', remove);

@@ -8,13 +8,16 @@ import { createClientPages, type PageDependencies, type Person, refuseCreation }
 import { addEditRoutes } from './edit-routes.js';
 import { formFaults, readClientForm } from './form.js';
 import { answerCheck, draftOf, showClientForm } from './form-pages.js';
+import { createMachineScopes } from './machine-scopes.js';
 import { presetForm, withPreset } from './presets.js';
+import type { Resources } from './resources.js';
 import { addLeaseRoutes, addSecretRoutes } from './secret-routes.js';
 import { addTestRoutes, type ClientTests } from './test-routes.js';
 
 /** `/create_client` and the pages of one's own clients. Other people's clients are not there (404). */
 export interface ClientRouteDependencies extends PageDependencies {
   readonly mayCreateClients: (account: Person) => boolean;
+  readonly resources: Pick<Resources, 'list'>;
   /** Ends what was issued to a client that is deleted. */
   readonly revokeGrantsOf: (clientId: string) => Promise<unknown>;
   readonly usageOf: (clientId: string) => ReturnType<ClientUsageStore['of']>;
@@ -32,6 +35,7 @@ const NOTICES: Readonly<Record<string, string>> = {
 export function createClientRoutes(deps: ClientRouteDependencies): Router {
   const { clients, csrf, renderView, requestInfo } = deps;
   const pages = createClientPages(deps);
+  const machineScopes = createMachineScopes(deps.resources);
 
   async function creator(ctx: Context): Promise<Person | undefined> {
     const person = await pages.signedIn(ctx);
@@ -51,6 +55,7 @@ export function createClientRoutes(deps: ClientRouteDependencies): Router {
       return showClientForm(ctx, renderView, { person, values: withPreset(values, preset), preset });
     try {
       const draft = draftOf(values);
+      await machineScopes.require(person, draft);
       const { client, secret } = await clients.register({ ...draft, owner: person.id }, requestInfo(ctx));
       const notice = 'The client has been created.';
       pages.leadTo(ctx, { person, client }, { notice, ...(secret ? { newSecret: secret } : {}) });
@@ -66,7 +71,10 @@ export function createClientRoutes(deps: ClientRouteDependencies): Router {
     if (!deps.mayCreateClients(person)) refuseCreation();
     const posted = await readForm(ctx);
     csrf.require(ctx, posted, '/create_client');
-    await answerCheck(ctx, posted, clients.faultsOf);
+    await answerCheck(ctx, posted, async (draft) => [
+      ...(await clients.faultsOf(draft)),
+      ...(await machineScopes.faultsOf(person, draft)),
+    ]);
   }
 
   const router = new Router();
@@ -91,7 +99,7 @@ export function createClientRoutes(deps: ClientRouteDependencies): Router {
       ...pages.newsFor(ctx, opened),
     });
   });
-  addEditRoutes(router, pages, deps);
+  addEditRoutes(router, pages, { ...deps, machineScopes });
   addSecretRoutes(router, pages, deps);
   addLeaseRoutes(router, pages, deps);
   addTestRoutes(router, pages, deps);

@@ -20,10 +20,10 @@ interface Someone {
   readonly username: string;
 }
 
-async function someone(): Promise<Someone> {
+async function someone(more = {}): Promise<Someone> {
   people += 1;
   const username = `person${people}`;
-  const { id } = await server.createAccount(username);
+  const { id } = await server.createAccount(username, more);
   const browser = createBrowser();
   await signIn(server, browser, username);
   return { browser, id, username };
@@ -592,6 +592,47 @@ describe('delete', () => {
     expect((await recordOf(client)).clientId).toBe(client.clientId);
     expect((await owner.browser.submit(page, '/delete')).status).toBe(303);
     expect((await owner.browser.get(pathOf(client))).status).toBe(404);
+  });
+});
+
+describe('the scopes of an API', () => {
+  const SERVICE = { grant_types: ['client_credentials'], response_types: [], redirect_uris: [] };
+  const NAME = 'https://ledger.example/api';
+  beforeAll(async () => {
+    await server.container.resources.create({ identifier: NAME, scopes: ['ledger', 'close-books'] });
+  });
+  const creating = (browser: Browser, scope: string) =>
+    createPage(browser, 'service', { client_name: 'A service', scope });
+
+  test('nobody gives them to a service of their own, anew or by and by', async () => {
+    const owner = await someone();
+    const refused = await creating(owner.browser, 'profile ledger');
+    expect(refused.status).toBe(400);
+    expect(refused.text).toContain('Only an administrator gives it');
+    expect(await server.container.clients.listOf(owner.id)).toEqual([]);
+
+    const client = await ownClient(owner, { ...SERVICE, scope: 'profile' });
+    expect((await editPage(owner.browser, client, { scope: 'profile close-books' })).status).toBe(400);
+    expect((await recordOf(client)).metadata.scope).toBe('profile');
+    const web = await ownClient(owner, { scope: 'openid ledger' });
+    const both = 'authorization_code\nclient_credentials';
+    expect((await editPage(owner.browser, web, { grant_type: both })).status).toBe(400);
+    const path = pathOf(client, '/edit');
+    const fields = fieldsOf(await owner.browser.get(path), `/clients/${client.clientId}/edit`);
+    const check = await owner.browser.post(pathOf(client, '/check'), { ...fields, scope: 'ledger' });
+    expect(JSON.parse(check.text).faults).toMatchObject([{ field: 'scope' }]);
+  });
+
+  test('an administrator does; what was given stays in the owner’s hands; people are asked themselves', async () => {
+    const owner = await someone();
+    const { browser } = await someone({ roles: ['admin'] });
+    expect((await creating(browser, 'ledger')).status).toBe(303);
+    const client = await ownClient(owner, { ...SERVICE, scope: 'ledger' });
+    expect((await editPage(owner.browser, client, { client_name: 'Renamed' })).status).toBe(303);
+    const token = { grant_type: 'client_credentials', resource: NAME, scope: 'ledger' };
+    expect((await post(server, '/oauth/token', token, client)).body.scope).toBe('ledger');
+    const web = await ownClient(owner);
+    expect((await editPage(owner.browser, web, { scope: 'openid ledger' })).status).toBe(303);
   });
 });
 
