@@ -238,7 +238,7 @@ function pages(container: Container): Record<string, Router> {
       accounts,
       authenticate: container.authenticate,
       setPassword: container.setPassword,
-      tellPasswordChanged: container.byMail.tellPasswordChanged,
+      tellOwner: container.byMail.tellOwner,
       editProfile: container.editProfile,
       ownSessions: container.ownSessions,
       leaving: container.leaving,

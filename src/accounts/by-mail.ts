@@ -12,7 +12,7 @@ import { createLinks, type Links } from './links.js';
 import { createMailLimits, MAILS_BY_ADDRESS, MAILS_BY_RECIPIENT, type MailLimits } from './mail-limits.js';
 import { createRecovery, type Recovery } from './recovery.js';
 import type { SetPassword } from './set-password.js';
-import { createTellPasswordChanged, type TellPasswordChanged } from './tell-password-changed.js';
+import { createTellOwner, type TellOwner } from './tell-owner.js';
 
 /** What rests on a mailbox: recovery, addresses, invitations. They share the links and the limits. */
 export interface ByMail {
@@ -23,7 +23,7 @@ export interface ByMail {
   readonly saveLinks: LinkStore['write'];
   /** Where a mail leads its reader. */
   readonly accountAddress: string;
-  readonly tellPasswordChanged: TellPasswordChanged;
+  readonly tellOwner: TellOwner;
   readonly recovery: Recovery;
   readonly emailAddress: EmailAddress;
   readonly invitations: Invitations;
@@ -61,14 +61,14 @@ export function createByMail(deps: Dependencies): ByMail {
     address: throttle(MAILS_BY_ADDRESS),
   });
   const { write } = linkStore;
-  const tellPasswordChanged = createTellPasswordChanged({ postman, issuer });
+  const tellOwner = createTellOwner({ postman, issuer });
   return {
     postman,
     limits,
     links,
     saveLinks: write,
     accountAddress: `${issuer}/account`,
-    tellPasswordChanged,
+    tellOwner,
     recovery: createRecovery({
       store,
       links,
@@ -78,7 +78,7 @@ export function createByMail(deps: Dependencies): ByMail {
       signInThrottle: throttle(SIGN_IN_BY_ACCOUNT),
       endAccess,
       saveLink: write,
-      tellPasswordChanged,
+      tellPasswordChanged: tellOwner.passwordChanged,
       audit,
     }),
     emailAddress: createEmailAddress({ ...deps, store, write, links, limits }),

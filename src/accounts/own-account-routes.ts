@@ -18,7 +18,7 @@ import type { OwnSessions } from './own-sessions.js';
 import { SIGNED_OUT } from './routes.js';
 import { MINIMUM_LENGTH } from './passwords.js';
 import type { SetPassword } from './set-password.js';
-import type { TellPasswordChanged } from './tell-password-changed.js';
+import type { TellOwner } from './tell-owner.js';
 
 /** An application that may use the account, as its page shows it. */
 export interface ConnectedApplication {
@@ -38,7 +38,7 @@ interface Dependencies {
   readonly accounts: Pick<AccountStore, 'findCredentials'>;
   readonly authenticate: Authenticate;
   readonly setPassword: SetPassword;
-  readonly tellPasswordChanged: TellPasswordChanged;
+  readonly tellOwner: TellOwner;
   readonly editProfile: EditProfile;
   readonly ownSessions: OwnSessions;
   readonly leaving: Leaving;
@@ -226,7 +226,7 @@ export function createOwnAccountRoutes(deps: Dependencies): Router {
       const faults = error.faults.map(({ message }) => ({ field: 'new_password', message }));
       return showPassword(ctx, visitor, endOthers, faults);
     }
-    deps.tellPasswordChanged(visitor.account, info);
+    deps.tellOwner.passwordChanged(visitor.account, info);
     if (endOthers) await deps.ownSessions.endOthers(visitor.account.id, visitor.sessionUid, info);
     seeOther(ctx, '/account?done=password');
   };
@@ -309,6 +309,7 @@ export function createOwnAccountRoutes(deps: Dependencies): Router {
       return showDelete(ctx, visitor, [WRONG_PASSWORD]);
     const at = await deps.leaving.ask(visitor.account.id, requestInfo(ctx));
     if (at === undefined) return showDelete(ctx, visitor, [{ field: '', message: ONLY_ADMINISTRATOR }]);
+    deps.tellOwner.leaving(visitor.account, at, requestInfo(ctx));
     await deps.signOut(ctx);
     const notice = `The account will be deleted on ${dayText(at)}. Sign in before then to keep it.`;
     deps.flash.put(ctx, SIGNED_OUT, { notice });

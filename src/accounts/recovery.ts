@@ -7,7 +7,7 @@ import type { Account } from './account.js';
 import { type Links, linkEnded } from './links.js';
 import type { MailLimits } from './mail-limits.js';
 import type { SetPassword } from './set-password.js';
-import type { TellPasswordChanged } from './tell-password-changed.js';
+import type { TellOwner } from './tell-owner.js';
 import { cleanUsername, usernameFault, usernameKey } from './usernames.js';
 
 /** Getting back into an account by a mail to its proven address. */
@@ -41,7 +41,7 @@ interface Dependencies {
   /** Ends the account's sessions and revokes its grants. */
   readonly endAccess: (accountId: string) => Promise<unknown>;
   readonly saveLink: (steps: Parameters<AccountStore['insert']>[1]) => Promise<unknown>;
-  readonly tellPasswordChanged: TellPasswordChanged;
+  readonly tellPasswordChanged: TellOwner['passwordChanged'];
   readonly audit: Audit;
 }
 

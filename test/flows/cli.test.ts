@@ -278,7 +278,10 @@ describe('user', () => {
     const pending = await getCode(server, client, {}, { username: name, browser });
     expect((await getWith(server, '/api/me', token)).status).toBe(200);
 
-    expect((await place.run(`user disable ${name}`)).code).toBe(0);
+    const disabled = await place.run(`user disable ${name}`);
+    expect([disabled.code, disabled.stdout.includes('clients')]).toEqual([0, false]);
+    const { clientId } = await server.createClient({}, { owner: id });
+    expect((await place.run(`user disable ${name}`)).stdout).toContain(`Its clients go on: ${clientId}.`);
     const deadEverywhere = async () => {
       expect((await getWith(server, '/api/me', token)).status).toBe(401);
       expect((await getWith(server, '/oauth/userinfo', token)).status).toBe(401);

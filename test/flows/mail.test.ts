@@ -623,6 +623,21 @@ describe('another password, however it is set', () => {
     expect(told.text).toContain(username);
     expect(linkIn(told)).toBe(server.url('/forgot-password'));
   });
+
+  test('the owner is told that the account is about to be deleted', async () => {
+    const { browser, email, username } = await signedIn();
+    const form = await browser.get(server.url('/account/delete'));
+    expect((await browser.submit(form, '/account/delete', { password: 'wrong' })).status).toBe(400);
+    await sent();
+    expect(() => mail.to(email)).toThrow('no mail');
+    await browser.submit(form, '/account/delete', { password: PASSWORD });
+    await sent();
+    const told = mail.to(email);
+    expect(told.headers.subject).toBe('Your account is about to be deleted (Postern)');
+    expect(told.text).toContain(username);
+    expect(told.text).toMatch(/will be deleted on \d+ \w+ \d{4}/);
+    expect(linkIn(told)).toBe(server.url('/login'));
+  });
 });
 
 describe('invitations', () => {

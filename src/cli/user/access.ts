@@ -11,8 +11,14 @@ export function addUserAccess(user: Command, cli: Cli): void {
         const { id, username } = await requireAccount(container, name);
         const changed = await container.disableAccounts.disable(id, BY_CLI);
         const how = changed ? 'is disabled' : 'was disabled before';
-        cli.print({ id, username, disabled: true, changed }, [
+        // What others use goes on: whether it should is the administrator's to say.
+        const clients = (await container.clients.listOf(id)).map(({ clientId }) => clientId);
+        cli.print({ id, username, disabled: true, changed, clients }, [
           `${username} ${how}; its sessions and tokens have ended.`,
+          ...(clients.length === 0 ? [] : [`Its clients go on: ${clients.join(', ')}.`]),
+          ...(clients.length === 0
+            ? []
+            : ['client delete ends one, client rotate-secret shuts its holder out.']),
         ]);
       }),
     );

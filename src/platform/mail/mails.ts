@@ -17,6 +17,12 @@ export interface MailModels {
   /** To the former address, with the link that undoes it. */
   readonly 'email-changed': LinkMail & { readonly username: string };
   readonly 'password-changed': { readonly username: string; readonly link: string };
+  /** `deleteOn`: the day in words. */
+  readonly 'account-leaving': {
+    readonly username: string;
+    readonly deleteOn: string;
+    readonly link: string;
+  };
   /** To the account's proven address, with the link that undoes it. `title`: the upstream's. */
   readonly 'account-linked': LinkMail & { readonly username: string; readonly title: string };
   /** After a first sign-in through an upstream that asks for it. */
@@ -32,6 +38,7 @@ export const MAIL_SUBJECTS: Readonly<Record<MailName, string>> = {
   'change-email': 'Confirm your new e-mail address',
   'email-changed': 'Your e-mail address was changed',
   'password-changed': 'Your password was changed',
+  'account-leaving': 'Your account is about to be deleted',
   'account-linked': 'Another way to sign in was connected',
   welcome: 'Your account is ready',
   invitation: 'You are invited to make an account',
