@@ -2,6 +2,7 @@
 import type { RequestListener } from 'node:http';
 import Router from '@koa/router';
 import Koa, { type Context, type Middleware } from 'koa';
+import { disconnectApplication } from './accounts/disconnect-application.js';
 import { type ConnectedApplication, createOwnAccountRoutes } from './accounts/own-account-routes.js';
 import { createEmailRoutes } from './accounts/email-routes.js';
 import { createRecoveryRoutes } from './accounts/recovery-routes.js';
@@ -20,7 +21,6 @@ import { createDserverRoutes } from './dserver/doors-routes.js';
 import { createHomeRoutes } from './home/routes.js';
 import { clientCard } from './interactions/consent.js';
 import { createInteractionRoutes } from './interactions/routes.js';
-import type { RequestInfo } from './platform/audit/audit.js';
 import { createSecretBox } from './platform/crypto/secret-box.js';
 import { createPermissionDoors } from './permission-service/doors-routes.js';
 import { type AnsweredRequest, createAccessLog } from './platform/observe/access-log.js';
@@ -91,22 +91,6 @@ async function applicationsOf(container: Container, accountId: string): Promise<
   });
 }
 
-async function disconnect(
-  { consents, payloads, audit, clock }: Container,
-  accountId: string,
-  clientId: string,
-  info: RequestInfo,
-): Promise<boolean> {
-  const event = { outcome: 'success', accountId, actorId: accountId, clientId, ...info } as const;
-  // The consent first: nothing new can be begun from it while the old is being ended.
-  const forgot = await consents.remove(accountId, clientId, [
-    audit.step({ event: 'consent.withdrawn', ...event }),
-  ]);
-  const count = await payloads.revokeGrants({ accountId, clientId }, clock.now());
-  if (count > 0) await audit.record({ event: 'grant.revoked', ...event, detail: { count } });
-  return forgot || count > 0;
-}
-
 /** By the name of the folder they come from. */
 function pages(container: Container): Record<string, Router> {
   const { config, authorizationServer, accounts, clients, web, audit } = container;
@@ -120,8 +104,8 @@ function pages(container: Container): Record<string, Router> {
     return account?.disabled ? undefined : account;
   };
   const everybodyCreates = config.clientCreation === 'everyone';
-  const mayCreateClients = ({ roles }: { roles: readonly string[] }) =>
-    everybodyCreates || roles.includes(ADMIN);
+  const isAdmin = ({ roles }: { roles: readonly string[] }) => roles.includes(ADMIN);
+  const mayCreateClients = (person: { roles: readonly string[] }) => everybodyCreates || isAdmin(person);
 
   const signIn = createSignIn({
     authenticate: container.authenticate,
@@ -243,7 +227,7 @@ function pages(container: Container): Record<string, Router> {
       ownSessions: container.ownSessions,
       leaving: container.leaving,
       applicationsOf: (accountId) => applicationsOf(container, accountId),
-      disconnect: (accountId, clientId, info) => disconnect(container, accountId, clientId, info),
+      disconnect: (...of) => disconnectApplication(container, ...of),
       clientNamesOf: async (accountId) =>
         (await clients.listOf(accountId)).map((client) => clientCard(client).name),
       exportOf: container.exportAccount,
@@ -272,6 +256,7 @@ function pages(container: Container): Record<string, Router> {
       clients,
       currentAccount,
       mayCreateClients,
+      isAdmin,
       resources: container.resources,
       revokeGrantsOf: (clientId) => container.payloads.revokeGrants({ clientId }, container.clock.now()),
       usageOf: (clientId) => container.clientUsage.of(clientId, container.clock.now()),

@@ -1,4 +1,3 @@
-import { ADMIN } from '../accounts/role-names.js';
 import { type FieldFault, InvalidInput } from '../platform/errors/errors.js';
 import type { Draft } from './check.js';
 import { type ClientMetadata, type ClientRecord, parseMetadata } from './client.js';
@@ -21,9 +20,14 @@ export interface MachineScopes {
 const ofItself = ({ scope = '', grant_types }: ClientMetadata): string[] =>
   grant_types.includes('client_credentials') ? scope.split(' ').filter(Boolean) : [];
 
-export function createMachineScopes(resources: Pick<Resources, 'list'>): MachineScopes {
+interface Dependencies {
+  readonly isAdmin: (person: Person) => boolean;
+  readonly resources: Pick<Resources, 'list'>;
+}
+
+export function createMachineScopes({ isAdmin, resources }: Dependencies): MachineScopes {
   async function faultsOf(person: Person, draft: Draft, former?: ClientRecord): Promise<FieldFault[]> {
-    if (person.roles.includes(ADMIN)) return [];
+    if (isAdmin(person)) return [];
     const metadata = completeMetadata(parseMetadata(draft.metadata), draft.resourceServer ?? false);
     const given = new Set(former && ofItself(former.metadata));
     const added = ofItself(metadata).filter((scope) => !given.has(scope));

@@ -17,6 +17,7 @@ import { addTestRoutes, type ClientTests } from './test-routes.js';
 /** `/create_client` and the pages of one's own clients. Other people's clients are not there (404). */
 export interface ClientRouteDependencies extends PageDependencies {
   readonly mayCreateClients: (account: Person) => boolean;
+  readonly isAdmin: (account: Person) => boolean;
   readonly resources: Pick<Resources, 'list'>;
   /** Ends what was issued to a client that is deleted. */
   readonly revokeGrantsOf: (clientId: string) => Promise<unknown>;
@@ -35,7 +36,7 @@ const NOTICES: Readonly<Record<string, string>> = {
 export function createClientRoutes(deps: ClientRouteDependencies): Router {
   const { clients, csrf, renderView, requestInfo } = deps;
   const pages = createClientPages(deps);
-  const machineScopes = createMachineScopes(deps.resources);
+  const machineScopes = createMachineScopes(deps);
 
   async function creator(ctx: Context): Promise<Person | undefined> {
     const person = await pages.signedIn(ctx);
