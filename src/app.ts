@@ -335,7 +335,12 @@ export function createApp(
 ): RequestListener {
   const { config, authorizationServer, web, log, clock, metrics } = container;
   const { documents } = authorizationServer;
-  const proxies = createTrustedProxies(config.http.trustProxy);
+  const proxies = createTrustedProxies(config.http.trustProxy, (peer) =>
+    log.warn(
+      { peer },
+      'a proxy here is not named in TRUST_PROXY: whoever comes through it counts as one address',
+    ),
+  );
   const logAccess = createAccessLog(log);
   const routeOf = createRouteLabels(LIBRARY_ROUTES.map(({ rule }) => rule));
   const issuer = new URL(config.issuer);

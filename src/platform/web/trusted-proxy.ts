@@ -25,8 +25,17 @@ const SPOKEN_FOR_CLIENT = [
 
 const MOST_HOPS = 50;
 
-/** @param list addresses and CIDR ranges, already validated by the settings. */
-export function createTrustedProxies(list: readonly string[]): TrustedProxies {
+/** From where a proxy of one's own comes, rather than somebody who makes the header up. */
+const NEAR = ['127.0.0.0/8', '::1', '10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'];
+
+/**
+ * @param list addresses and CIDR ranges, already validated by the settings.
+ * @param unnamed told once of a peer nearby that speaks for clients and is not in the list
+ */
+export function createTrustedProxies(
+  list: readonly string[],
+  unnamed: (address: string) => void = () => {},
+): TrustedProxies {
   const trusted = blockListOf(list);
   // On the request itself: a WeakMap that grows and shrinks with every request keeps the collector busy.
   const own = Symbol('address');
@@ -35,6 +44,15 @@ export function createTrustedProxies(list: readonly string[]): TrustedProxies {
     IncomingMessage['socket'],
     { readonly address: string; readonly trusted: boolean }
   >();
+
+  const near = blockListOf(NEAR);
+  let told = false;
+
+  function note(address: string): void {
+    if (told || isIP(address) === 0 || !near.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')) return;
+    told = true;
+    unnamed(address);
+  }
 
   const isTrusted = (address: string): boolean =>
     isIP(address) !== 0 && trusted.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
@@ -71,6 +89,7 @@ export function createTrustedProxies(list: readonly string[]): TrustedProxies {
         keepCleanForms(req, address);
       } else {
         (req as Carrier)[own] = peer.address;
+        if (req.headers['x-forwarded-for'] !== undefined) note(peer.address);
         for (const name of Object.keys(req.headers)) if (isSpokenForClient(name)) delete req.headers[name];
       }
     },

@@ -37,6 +37,27 @@ describe('a peer that is not a trusted proxy', () => {
   });
 });
 
+describe('a proxy that nobody named', () => {
+  const toldOf = (...requests: { peer: string; headers?: Record<string, string> }[]) => {
+    const told: string[] = [];
+    const { apply } = createTrustedProxies(['10.1.0.0/16'], (address) => told.push(address));
+    for (const request of requests) apply(fakeRequest({ headers: FORGED, ...request }));
+    return told;
+  };
+
+  test.each(['127.0.0.1', '::1', '::ffff:192.168.1.7', 'fd00::1', '10.2.0.1'])(
+    '%s is told of, once',
+    (peer) => {
+      expect(toldOf({ peer }, { peer })).toEqual([peer.replace('::ffff:', '')]);
+    },
+  );
+
+  test('not one that is named, nor a stranger who makes the header up, nor who sends none', () => {
+    const plain = { peer: '127.0.0.1', headers: { accept: '*/*' } };
+    expect(toldOf({ peer: '10.1.2.3' }, { peer: '203.0.113.9' }, { peer: '2001:db8::1' }, plain)).toEqual([]);
+  });
+});
+
 describe('a trusted proxy', () => {
   const clientOf = (peer: string, forwardedFor: string) => {
     const req = fakeRequest({ peer, headers: { 'x-forwarded-for': forwardedFor } });
