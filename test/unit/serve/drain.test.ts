@@ -40,3 +40,27 @@ test('R09: a process that has no quiet turn closes its listener all the same, on
   expect(since(began)).toBeLessThan(LIMIT_MS + 400);
   await reset;
 }, 30_000);
+
+test('R07: what still arrives is not worked on before the listener is closed, and then all of it', async () => {
+  const listeningAt: boolean[] = [];
+  const traffic = createTraffic((_request, response) => {
+    listeningAt.push(server.listening);
+    response.end('done');
+  });
+  const server = createServer(traffic.handler).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const sockets = Array.from({ length: 5 }, () => net.connect(port, '127.0.0.1'));
+  for (const socket of sockets) socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+  const answers = Promise.all(sockets.map((socket) => once(socket, 'data')));
+  const gone = net.connect(port, '127.0.0.1');
+  gone.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+  // The kernel has made the connections by then; the server has not heard of them yet.
+  await new Promise<void>((resolve) => process.nextTick(resolve));
+  const drained = traffic.drain([server], LIMIT_MS);
+  gone.destroy();
+  for (const [answer] of (await answers) as [Buffer][]) expect(answer.toString()).toContain('done');
+  expect(await drained).toBe(0);
+  expect(new Set(listeningAt)).toEqual(new Set([false]));
+  expect(listeningAt.length).toBeLessThanOrEqual(6);
+});
