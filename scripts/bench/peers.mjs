@@ -1,4 +1,5 @@
 /** Other servers are nobody's dependency here: they are measured where BENCH_PEERS says they are installed. */
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
@@ -11,4 +12,11 @@ export function peer(name) {
   } catch {
     return undefined;
   }
+}
+
+/** A program of the virtual environment of Python there, or undefined. */
+export function peerProgram(name) {
+  const folder = process.env.BENCH_PEERS;
+  const file = folder === undefined ? undefined : join(folder, 'venv', 'bin', name);
+  return file !== undefined && existsSync(file) ? file : undefined;
 }

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { exportJWK, generateKeyPair } from 'jose';
 import { freePort, look, startChild } from './child.mjs';
-import { peer } from './peers.mjs';
+import { peer, peerProgram } from './peers.mjs';
+import { startAuthlib, startBetterAuth, startNodeOauth } from './peer-targets.mjs';
 import { API, REDIRECT_URI, startPostern } from './postern.mjs';
 import { fillRows } from './rows.mjs';
 
@@ -44,31 +45,6 @@ async function startBare(folder, env) {
     refresh: true,
     machine: { grant_type: 'client_credentials' },
     machineJwt: { grant_type: 'client_credentials', resource: API, scope: 'read' },
-  };
-}
-
-/** A model in memory, as its documentation shows it: OAuth alone, so its login makes no ID Token. */
-async function startNodeOauth(folder) {
-  const port = await freePort();
-  const client = { id: 'bench', secret: randomBytes(32).toString('base64url') };
-  const place = { port, host: `127.0.0.1:${port}`, origin: `http://127.0.0.1:${port}` };
-  const child = await startChild({
-    command: [serverFile('node-oauth2-server.mjs')],
-    env: { PORT: String(port), CLIENT_SECRET: client.secret },
-    cwd: folder,
-    log: join(folder, 'server.log'),
-    ready: async () => (await look(port, '/ready', place.host)) === 200,
-  });
-  return {
-    ...child,
-    client,
-    place,
-    endpoints: { authorize: '/authorize', token: '/token', userinfo: '/userinfo' },
-    redirectUri: REDIRECT_URI,
-    scope: 'profile',
-    openid: false,
-    refresh: true,
-    machine: { grant_type: 'client_credentials', scope: 'profile' },
   };
 }
 
@@ -175,5 +151,17 @@ export const TARGETS = [
     label: '@node-oauth/oauth2-server, in memory',
     installed: () => peer('@node-oauth/oauth2-server') !== undefined,
     start: ({ folder }) => startNodeOauth(folder),
+  },
+  {
+    id: 'better-auth',
+    label: 'better-auth, SQLite (NORMAL)',
+    installed: () => peer('better-auth') !== undefined && peer('@better-auth/oauth-provider') !== undefined,
+    start: ({ folder }) => startBetterAuth(folder),
+  },
+  {
+    id: 'authlib',
+    label: 'Authlib on Flask, SQLite (NORMAL), 2 processes',
+    installed: () => peerProgram('gunicorn') !== undefined,
+    start: ({ folder }) => startAuthlib(folder),
   },
 ];
