@@ -201,8 +201,7 @@ async function assemble(
     box: createSecretBox(secretKeys, KEY_PURPOSE),
     inFiles: () => readFileKeys(config.keysDir),
     rotationDays: config.operation.keyRotationDays,
-    audit,
-    clock,
+    ...{ audit, clock, log },
   });
   const keyring = await createKeyring(signingKeys, revokeLostKeys);
   const dserver = createDserver({

@@ -32,7 +32,7 @@ export type SignInResult =
 
 /**
  * Proves a person by name and password: the one way for pages, password grant and dserver doors alike.
- * @throws {Unavailable} when too many attempts are waiting
+ * @throws {Unavailable} when too many attempts are waiting or under way
  */
 export type Authenticate = (attempt: SignInAttempt, info: RequestInfo) => Promise<SignInResult>;
 
@@ -60,8 +60,8 @@ interface AuthenticateDeps {
 
 export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
   const { store, passwords, throttles, audit, clock } = deps;
-  // An attempt holds a point while it is checked. Few at once, and one per account, so that many right
-  // passwords at the same moment are not taken for guesses.
+  // An attempt holds a point while it is checked. Few at once, and one per account: of many right passwords
+  // at the same moment most find one free.
   const attempts = createQueue({ running: 4, waiting: 100 });
 
   async function find(username: string): Promise<Credentials | undefined> {
@@ -93,23 +93,22 @@ export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
     return { result: { outcome: 'must_change', account, passwordSetAt }, account };
   }
 
-  /** Takes a point of both counters before any check, or side by side guesses would pass them. */
-  async function reserve(account: string, address: string): Promise<number> {
-    const addressWait = await throttles.address.fail(address);
+  async function reserve({ account, address }: Keys): Promise<number> {
+    const addressWait = await throttles.address.hold(address);
     if (addressWait > 0) return addressWait;
-    const accountWait = await throttles.account.fail(account);
+    const accountWait = await throttles.account.hold(account).catch(async (error: unknown) => {
+      await Promise.allSettled([throttles.address.giveBack(address)]);
+      throw error;
+    });
     if (accountWait > 0) await throttles.address.giveBack(address);
     return accountWait;
   }
 
   async function attempt(input: SignInAttempt, info: RequestInfo, keys: Keys): Promise<SignInResult> {
-    const wait = await reserve(keys.account, keys.address);
+    const wait = await reserve(keys);
     const judged: Judgement = wait > 0 ? throttled(wait) : await judgeOrGiveBack(input, keys);
     const { result, account, reason } = judged;
-    const right = result.outcome !== 'wrong' && result.outcome !== 'throttled';
-    const settled = right
-      ? [throttles.account.clear(keys.account), throttles.address.giveBack(keys.address)]
-      : [];
+    const right = isRight(result);
     // The name is left out where no account has it: it may be a password typed into the wrong field.
     const record = audit.record({
       event: 'account.sign_in',
@@ -120,8 +119,17 @@ export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
       actorId: right ? account?.id : undefined,
       detail: detailOf(result, reason),
     });
-    await Promise.all([...settled, record]);
+    await Promise.all([settle(result, keys), record]);
     return result;
+  }
+
+  async function settle(result: SignInResult, { account, address }: Keys): Promise<void> {
+    if (result.outcome === 'throttled') return;
+    await Promise.all(
+      isRight(result)
+        ? [throttles.account.clear(account), throttles.address.giveBack(address)]
+        : [throttles.account.confirm(account), throttles.address.confirm(address)],
+    );
   }
 
   /** A check that could not be made is no failure of the person. */
@@ -160,6 +168,8 @@ interface Judgement {
   /** For the audit trail alone. */
   readonly reason?: string;
 }
+
+const isRight = ({ outcome }: SignInResult): boolean => outcome !== 'wrong' && outcome !== 'throttled';
 
 const WRONG: SignInResult = { outcome: 'wrong' };
 

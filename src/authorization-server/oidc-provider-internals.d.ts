@@ -1,7 +1,7 @@
 /**
  * The files of the library that are imported past its entry: the password grant issues its tokens as the
  * built-in grants do; `cheap-checks.ts`, `cheap-body.ts`, `light-params.ts` and `light-routes.ts` put cheaper steps in
- * the place of its own, and end the start where they no longer find those. The library's version is pinned in package.json.
+ * the place of its own, and end the start where they no longer find those; so does `dpop-nonces.ts`. The library's version is pinned in package.json.
  */
 declare module 'oidc-provider/lib/helpers/grants.js' {
   import type { Provider, TokenEndpointGrantContext } from 'oidc-provider';
@@ -103,7 +103,17 @@ declare module 'oidc-provider/lib/helpers/weak_cache.js' {
   export default function internalsOf(provider: Provider): {
     /** What each grant type may be given; under `undefined`, what any of them may. */
     readonly grantTypeParams: ReadonlyMap<unknown, ReadonlySet<string>>;
+    readonly DPoPNonces?: import('oidc-provider/lib/helpers/challenge.js').default;
   };
+}
+
+declare module 'oidc-provider/lib/helpers/challenge.js' {
+  /** Values that follow from a secret and the minute: nothing is kept. */
+  export default class ServerChallenge {
+    constructor(secret: Buffer, info: string);
+    nextChallenge(): string;
+    checkChallenge(challenge: string): boolean;
+  }
 }
 
 declare module 'oidc-provider/lib/shared/client_auth.js' {

@@ -57,6 +57,7 @@ import {
   staticConfiguration,
 } from './configuration.js';
 import { corsForBrowserClients, createAllowOrigin } from './cors.js';
+import { takeNoncesOfAll } from './dpop-nonces.js';
 import { createDocuments, DOCUMENTS, type Documents } from './documents.js';
 import { type AuditNotes, issuedRow, replayRow, watchEvents } from './events.js';
 import { createFindAccount } from './find-account.js';
@@ -163,7 +164,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
   const secure = config.issuer.startsWith('https:');
   const grace = config.ttl.refreshGrace * 1000;
   const cookieKeys = secrets.map((secret) => purposeKey(secret, 'cookies'));
-  const nonceSecret = purposeKey(secrets[0] as string, 'dpop-nonce');
+  const nonceSecrets = secrets.map((secret) => purposeKey(secret, 'dpop-nonce'));
 
   // Nobody is told of a scope that nobody can have.
   const scopes = [...SCOPES, ...(deps.upstreamTokenClients.size > 0 ? [UPSTREAM_TOKEN_SCOPE] : [])];
@@ -238,7 +239,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
   });
 
   const findAccount = createFindAccount(deps.findAccount);
-  const fixed = { ...staticConfiguration(config, cookieKeys, nonceSecret), scopes };
+  const fixed = { ...staticConfiguration(config, cookieKeys, nonceSecrets[0] as Buffer), scopes };
   const configuration: Configuration = {
     ...fixed,
     adapter: createAdapterFactory({
@@ -304,6 +305,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     );
     installOfflineAccess(provider);
     installReplayDetection(provider, payloads);
+    takeNoncesOfAll(provider, nonceSecrets);
     installSessionRules(provider, {
       units,
       ttl: anonymousSession(config),

@@ -12,7 +12,7 @@ import type { UnitsOfWork } from './unit-of-work.js';
  * the store's (`PayloadUnit`).
  */
 interface Rules {
-  readonly units: Pick<UnitsOfWork, 'write'>;
+  readonly units: Pick<UnitsOfWork, 'write' | 'current'>;
   /** Seconds. */
   readonly ttl: number;
   readonly secure: boolean;
@@ -47,7 +47,12 @@ export function installSessionRules(provider: Provider, rules: Rules): void {
     this.destroyed = true;
     this.emit('destroyed');
     const { accountId, uid } = this;
-    if (accountId) await rules.ended({ accountId, uid });
+    if (!accountId) return;
+    const tell = () => rules.ended({ accountId, uid });
+    await tell();
+    // Within a request of the library the end is written with all else: until then the session still gave.
+    const writes = rules.units.current();
+    if (writes) writes.afterwards = [...(writes.afterwards ?? []), tell];
   }
 
   /**

@@ -19,6 +19,8 @@ export class RequestWrites {
   session: ReadSession | undefined;
   /** A row that may be there once only: where another request was first, nothing of this one is written. */
   once: { readonly row: PayloadRow; readonly refusal: () => PosternError } | undefined;
+  /** Done once what the request wrote is there. */
+  afterwards: (() => Promise<void>)[] | undefined;
   /** Read with the token this request is about, and not asked for yet. */
   company: Partial<Company> = {};
   /** Made when it is wanted: most requests of programs write nothing here. */
@@ -86,6 +88,7 @@ export function createUnitsOfWork(store: PayloadStore): UnitsOfWork {
       if (once && !(await store.once(once.row))) throw once.refusal();
       // A plain unit has no guards, so it cannot be refused, only fail.
       if (writes.hasPlain) await store.apply(writes.plain);
+      for (const work of writes.afterwards ?? []) await work();
     } catch (error) {
       // A renewed session id that was not saved would cost the browser the session it has.
       ctx.remove('Set-Cookie');

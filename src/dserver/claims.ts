@@ -1,12 +1,7 @@
 import type { JWTPayload } from 'jose';
 import type { Account } from '../accounts/account.js';
+import { BACKDATED_SECONDS } from '../keys/dserver-key.js';
 import { type NamedIdentity, providerUserId } from './upstream-name.js';
-
-/**
- * dserver checks times without any leeway (flask-jwt-extended's default), so a token is dated back by more than
- * clocks of one site differ.
- */
-export const BACKDATED_SECONDS = 10;
 
 /** What a token says of the person, besides the name. */
 export interface Facts {

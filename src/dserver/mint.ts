@@ -35,8 +35,8 @@ export interface Minted {
 
 /**
  * Makes one dserver token and notes it, in one unit with whatever it rests on.
- * @throws {MintRefused} where the account was shut, the API key ended, the family revoked or the name taken
- * meanwhile
+ * @throws {MintRefused} where the account was shut, the API key or the session ended, the family revoked or the
+ * name taken meanwhile
  * @throws {KeyUnavailable}
  */
 export type Mint = (order: MintOrder, info?: RequestInfo) => Promise<Minted>;
@@ -84,6 +84,8 @@ export function createMint(deps: MintDeps): Mint {
     return store.write([
       ...(accountId === undefined ? [] : [rights.livingStep(accountId), rights.allowedStep(accountId)]),
       ...(apiKeyId === undefined ? [] : [apiKeys.livingStep(apiKeyId, minted.createdAt)]),
+      // What continues a family ends with that.
+      ...(order.family || order.sessionUid === undefined ? [] : [store.livingSessionStep(order.sessionUid)]),
       ...guardsFirst([...(order.steps ?? []), ...store.insertSteps(minted, order.family ? 'there' : 'new')]),
       event,
     ]);

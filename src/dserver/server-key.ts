@@ -22,6 +22,7 @@ export type KeyProof =
 
 /** What a key sent to `POST /auth/token` proves: the operator's `OAUTH2_API_KEY`, or that of an account. */
 export interface ServerKey {
+  /** @throws {Unavailable} when too many attempts are waiting or under way */
   prove(secret: string, info: RequestInfo): Promise<KeyProof>;
 }
 
@@ -32,7 +33,7 @@ export function createServerKey(deps: {
   readonly audit: Audit;
 }): ServerKey {
   const { apiKey: operators, throttle, audit } = deps;
-  // Fewer at once than the counter has points, so that many right keys at the same moment are no guesses.
+  // Fewer at once than the counter has points: of many right keys at the same moment most find one free.
   const attempts = createQueue({ running: 4, waiting: 1000 });
 
   async function judge(secret: string): Promise<KeyProof> {
@@ -44,14 +45,27 @@ export function createServerKey(deps: {
     return { outcome: operators === undefined ? 'not_configured' : 'wrong' };
   }
 
+  /** A check that could not be made is nobody's failure. */
+  async function judgeOrGiveBack(secret: string, address: string): Promise<KeyProof> {
+    try {
+      return await judge(secret);
+    } catch (error) {
+      await Promise.allSettled([throttle.giveBack(address)]);
+      throw error;
+    }
+  }
+
   async function attempt(secret: string, info: RequestInfo): Promise<KeyProof> {
     const address = addressKey(info.ip);
-    // A point is held while the key is looked at, or side by side guesses would pass the counter.
-    const wait = await throttle.fail(address);
+    const wait = await throttle.hold(address);
     if (wait > 0) return { outcome: 'throttled', retryAfterSeconds: wait };
-    const proof = await judge(secret);
-    if (proof.outcome !== 'wrong') await throttle.giveBack(address);
-    else await audit.record({ event: 'api_key.refused', outcome: 'failure', ...info });
+    const proof = await judgeOrGiveBack(secret, address);
+    if (proof.outcome !== 'wrong') {
+      await throttle.giveBack(address);
+      return proof;
+    }
+    await throttle.confirm(address);
+    await audit.record({ event: 'api_key.refused', outcome: 'failure', ...info });
     return proof;
   }
 

@@ -1,6 +1,6 @@
 import type { JWTPayload } from 'jose';
 import type { Account } from '../accounts/account.js';
-import { type DserverKey, KeyUnavailable } from '../keys/dserver-key.js';
+import { type DserverKey, KeyUnavailable, OWN_TOLERANCE_SECONDS } from '../keys/dserver-key.js';
 import type { Clock } from '../platform/crypto/clock.js';
 import type { MintedToken } from './ledger.js';
 import { DSERVER_KIND } from './mint.js';
@@ -20,8 +20,6 @@ export interface VerifiedToken {
  */
 export type Verify = (token: unknown) => Promise<VerifiedToken | undefined>;
 
-/** Seconds that clocks of our own processes may differ by. */
-const TOLERANCE = 10;
 const MAX_LENGTH = 16_384;
 
 /** RFC 7515 §3.1, with one spelling for each part: decoders pass over blanks, padding and spare bits. */
@@ -40,7 +38,12 @@ export function createVerify(deps: {
 
   async function signedClaims(token: string): Promise<JWTPayload | undefined> {
     try {
-      return await key.verify(token, { issuer, audience, now: clock.now(), tolerance: TOLERANCE });
+      return await key.verify(token, {
+        issuer,
+        audience,
+        now: clock.now(),
+        tolerance: OWN_TOLERANCE_SECONDS,
+      });
     } catch (error) {
       if (error instanceof KeyUnavailable) throw error;
       return undefined;

@@ -31,6 +31,15 @@ export interface DserverKey {
   published(): Promise<readonly JWK[]>;
 }
 
+/**
+ * Whoever holds the public half may check times without any leeway (dserver does, by flask-jwt-extended's
+ * default), so a token is dated back, its end with it, by more than clocks of one site differ.
+ */
+export const BACKDATED_SECONDS = 10;
+
+/** That clocks of our own processes may differ by. */
+export const OWN_TOLERANCE_SECONDS = 10;
+
 export type DserverAlg =
   | 'RS256'
   | 'RS384'

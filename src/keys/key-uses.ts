@@ -27,14 +27,17 @@ export function useOf(key: KeyDates, all: readonly KeyDates[], now: number): Key
   return next.signsAt + RETIRED_MS > now ? 'retired' : 'ended';
 }
 
-/** The first that signed, or signs, after it. A revoked one took over all the same, for a while. */
+/**
+ * The first after it that still stands. A revoked one does not count, whether it never signed or did for a
+ * while: until another took over, this key may have signed (again). Without any it signs, rather than none.
+ */
 function successorOf(key: KeyDates, all: readonly KeyDates[], now: number): KeyDates | undefined {
-  const later = all.filter(
-    (other) => other.alg === key.alg && other.generation > key.generation && other.signsAt <= now,
-  );
-  // Without a later one that can sign, an earlier key signs again rather than none.
-  if (!later.some(({ revokedAt }) => revokedAt === null)) return undefined;
-  return later.toSorted((a, b) => a.signsAt - b.signsAt)[0];
+  return all
+    .filter(
+      ({ alg, generation, signsAt, revokedAt }) =>
+        alg === key.alg && generation > key.generation && signsAt <= now && revokedAt === null,
+    )
+    .toSorted((a, b) => a.signsAt - b.signsAt)[0];
 }
 
 const ORDER: readonly KeyUse[] = ['signs', 'announced', 'retired'];

@@ -14,7 +14,7 @@ export interface Keyring {
 
 /** Sees first that there are keys to sign with. @param lostBy who withdraws those that cannot be opened */
 export async function createKeyring(
-  stored: Pick<StoredKeys, 'mark' | 'load' | 'ensure' | 'revokeLost'>,
+  stored: Pick<StoredKeys, 'mark' | 'load' | 'publishedKids' | 'ensure' | 'revokeLost'>,
   lostBy?: string,
 ): Promise<Keyring> {
   if (lostBy !== undefined) await stored.revokeLost(lostBy);
@@ -28,8 +28,24 @@ export async function createKeyring(
   async function look(): Promise<void> {
     const seen = await stored.mark();
     if (seen === mark) return;
-    keys = await stored.load();
-    mark = seen;
+    try {
+      use(await stored.load());
+      mark = seen;
+    } catch (error) {
+      await dropWithdrawn();
+      throw error;
+    }
+  }
+
+  /** What else changed cannot be followed yet; what was withdrawn has to go all the same. */
+  async function dropWithdrawn(): Promise<void> {
+    const kids = await stored.publishedKids();
+    const left = keys.filter(({ kid }) => kids.has(kid));
+    if (left.length < keys.length) use(left);
+  }
+
+  function use(those: readonly PrivateSigningKey[]): void {
+    keys = those;
     for (const listener of listeners) listener(keys);
   }
 

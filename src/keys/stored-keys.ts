@@ -42,6 +42,7 @@ interface StoredKeysDeps {
   readonly rotationDays: number;
   /** Keys made by an earlier version, in files: taken over while there are none in the database. */
   readonly inFiles: () => Promise<readonly PrivateSigningKey[]>;
+  readonly log: { warn(fields: object, message: string): void };
 }
 
 export interface StoredKeys {
@@ -49,8 +50,13 @@ export interface StoredKeys {
   list(): Promise<readonly SigningKeyFacts[]>;
   /** Changes whenever what is published or signs does. Cheap: nothing is opened. */
   mark(): Promise<string>;
-  /** Those to be published, the signer of each algorithm first. @throws {UnusableKey} */
+  /**
+   * Those to be published, the signer of each algorithm first. One that cannot be opened is left out as long as
+   * it does not sign. @throws {UnusableKey} of a signer
+   */
   load(): Promise<readonly PrivateSigningKey[]>;
+  /** Of all that are to be published, whether they can be opened or not. */
+  publishedKids(): Promise<ReadonlySet<string>>;
   /** Makes a key of each algorithm that has none, and answers how many it made. */
   ensure(): Promise<number>;
   /**
@@ -67,7 +73,7 @@ export interface StoredKeys {
 }
 
 export function createStoredKeys(deps: StoredKeysDeps): StoredKeys {
-  const { store, box, audit, clock, rotationDays } = deps;
+  const { store, box, audit, clock, rotationDays, log } = deps;
   const isKnownAlg = (alg: string): alg is SigningAlg => SIGNING_ALGS.some((one) => one === alg);
 
   const facts = (record: KeyRecord, all: readonly KeyRecord[]): SigningKeyFacts => ({
@@ -108,6 +114,24 @@ export function createStoredKeys(deps: StoredKeysDeps): StoredKeys {
       throw new UnusableKey(kid, 'is sealed under another SECRET_KEY', undefined, LOST);
     }
     return readKey(text, `${alg} ${kid}`);
+  }
+
+  const leftOut = new Set<string>();
+
+  /** Told once of each. */
+  function leaveOut({ kid, alg }: KeyRecord, err: UnusableKey): undefined {
+    if (!leftOut.has(kid))
+      log.warn({ err, kid, alg }, 'a signing key cannot be opened and is not published here');
+    leftOut.add(kid);
+  }
+
+  async function openUnlessIdle(record: KeyRecord, signs: boolean): Promise<PrivateSigningKey | undefined> {
+    try {
+      return await open(record);
+    } catch (error) {
+      if (signs || !(error instanceof UnusableKey)) throw error;
+      return leaveOut(record, error);
+    }
   }
 
   async function rotate(alg: SigningAlg, actorId: string, inMs = ANNOUNCED_MS) {
@@ -153,8 +177,16 @@ export function createStoredKeys(deps: StoredKeysDeps): StoredKeys {
         .join();
     },
     async load() {
-      const keys = await Promise.all(published(await store.list(), clock.now()).map(open));
+      const all = await store.list();
+      const now = clock.now();
+      const opened = await Promise.all(
+        published(all, now).map((key) => openUnlessIdle(key, useOf(key, all, now) === 'signs')),
+      );
+      const keys = opened.filter((key) => key !== undefined);
       return keys.toSorted((a, b) => SIGNING_ALGS.indexOf(a.alg) - SIGNING_ALGS.indexOf(b.alg));
+    },
+    async publishedKids() {
+      return new Set(published(await store.list(), clock.now()).map(({ kid }) => kid));
     },
     ensure,
     async revokeLost(actorId) {

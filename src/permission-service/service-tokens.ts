@@ -1,3 +1,4 @@
+import { BACKDATED_SECONDS } from '../keys/dserver-key.js';
 import type { Clock } from '../platform/crypto/clock.js';
 import { newId } from '../platform/crypto/ids.js';
 import type { Permissions } from './permission-providers.js';
@@ -24,8 +25,10 @@ export function createServiceTokens(deps: {
   readonly clock: Clock;
 }): MintServiceToken {
   const { key, issuer, ttl, withAudience, clock } = deps;
+  // A life that is no longer than that must not have ended when it begins.
+  const datedBack = Math.min(BACKDATED_SECONDS, Math.floor(ttl / 2));
   return (content) => {
-    const iat = Math.floor(clock.now() / 1000);
+    const iat = Math.floor(clock.now() / 1000) - datedBack;
     return key.sign(
       {
         ...content,

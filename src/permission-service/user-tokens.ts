@@ -1,3 +1,4 @@
+import { BACKDATED_SECONDS } from '../keys/dserver-key.js';
 import type { Audit, AuditDetail, RequestInfo } from '../platform/audit/audit.js';
 import type { Clock } from '../platform/crypto/clock.js';
 import { newId } from '../platform/crypto/ids.js';
@@ -12,7 +13,7 @@ import type { VerifyToken } from './verify-token.js';
  */
 export const USER_TOKEN_TYP = 'postern-user+jwt';
 
-const LIFETIME_MS = 14 * 86_400_000;
+const LIFETIME_SECONDS = 14 * 86_400;
 
 /** Whom a live user token stands for. */
 export interface Bearer {
@@ -46,8 +47,8 @@ export function createUserTokens(deps: {
   return {
     async mint({ accountId, userId }, info, detail) {
       const now = clock.now();
-      const row = { jti: newId(), accountId, createdAt: now, expiresAt: now + LIFETIME_MS };
-      const iat = Math.floor(now / 1000);
+      const row = { jti: newId(), accountId, createdAt: now, expiresAt: now + LIFETIME_SECONDS * 1000 };
+      const iat = Math.floor(now / 1000) - BACKDATED_SECONDS;
       const token = await key.sign(
         {
           iss: issuer,
@@ -56,7 +57,7 @@ export function createUserTokens(deps: {
           jti: row.jti,
           iat,
           nbf: iat,
-          exp: Math.floor(row.expiresAt / 1000),
+          exp: iat + LIFETIME_SECONDS,
         },
         USER_TOKEN_TYP,
       );

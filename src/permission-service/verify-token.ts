@@ -1,4 +1,5 @@
 import { decodeJwt, decodeProtectedHeader, errors, importJWK, type JWTPayload, jwtVerify } from 'jose';
+import { OWN_TOLERANCE_SECONDS } from '../keys/dserver-key.js';
 import type { Clock } from '../platform/crypto/clock.js';
 import type { TokenKey } from './token-key.js';
 
@@ -33,6 +34,7 @@ export function createVerifyToken({
         issuer,
         ...(audience === undefined ? {} : { audience }),
         requiredClaims: ['userid', 'jti', 'iat', 'exp'],
+        clockTolerance: OWN_TOLERANCE_SECONDS,
         currentDate: new Date(clock.now()),
       });
       return { valid: true, claims: payload };

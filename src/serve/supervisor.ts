@@ -113,8 +113,10 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     later(wait, replenish);
   }
 
+  const isShort = (): boolean => !stopping && members.size - inState('leaving').length < wanted;
+
   function replenish(): void {
-    if (!stopping && members.size - inState('leaving').length < wanted) void startOne(false);
+    if (isShort()) void startOne(false);
   }
 
   function leave(member: Member, message: ToWorker, limitMs: number): void {
@@ -145,6 +147,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       if (index < wanted && !(await startOne(true))) {
         log.error({}, 'a new worker did not start: the reload is given up, the old ones go on');
         wanted = before;
+        fillUp();
         return false;
       }
       const former = old[index];
@@ -153,8 +156,14 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         appoint();
       }
     }
+    fillUp();
     log.info({}, 'reloaded');
     return true;
+  }
+
+  /** One that died during the exchange was not replaced while those that were about to go stood in its place. */
+  function fillUp(): void {
+    while (isShort()) void startOne(false);
   }
 
   /** One that is asked for during another follows it: what changed meanwhile shall hold too. */

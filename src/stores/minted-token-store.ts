@@ -1,6 +1,7 @@
 import type { Knex } from 'knex';
 import type { FamilyChoice, MintedToken, TokenFamily } from '../dserver/ledger.js';
 import type { Database, Step } from '../platform/database/database.js';
+import { livingSessionStep } from './hold-session.js';
 
 /** The ledger of minted tokens and their families. */
 export interface MintedTokenStore {
@@ -9,6 +10,8 @@ export interface MintedTokenStore {
    * nothing once it was revoked.
    */
   insertSteps(token: MintedToken, family: 'new' | 'there'): Step[];
+  /** A guard: the browser session has not ended. */
+  livingSessionStep(sessionUid: string): Step;
   find(jti: string): Promise<MintedToken | undefined>;
   /** The newest token of the session with its claims, if its family was not revoked. */
   findOfSession(sessionUid: string, accountId: string): Promise<MintedToken | undefined>;
@@ -94,6 +97,7 @@ export function createMintedTokenStore(database: Database): MintedTokenStore {
           : { query: extend, guard: true };
       return [first, { query: tokens().insert(toTokenRow(token)) }];
     },
+    livingSessionStep: (sessionUid) => livingSessionStep(sql, sessionUid),
     async find(jti) {
       const row = await database.first<TokenRow>(joined().where('t.jti', jti));
       return row && toToken(row);

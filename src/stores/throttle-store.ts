@@ -23,8 +23,8 @@ export function createThrottleStore(database: Database): ThrottleStore {
     VALUES ${Array(rows).fill('(?, ?, ?)').join(', ')}
     ON CONFLICT (key) DO UPDATE SET
       points = CASE WHEN throttle.expires_at > ? THEN throttle.points + excluded.points ELSE excluded.points END,
-      expires_at = CASE WHEN throttle.expires_at > ? THEN throttle.expires_at ELSE excluded.expires_at END
-    RETURNING key, points, expires_at`;
+      expires_at = CASE WHEN throttle.expires_at > ? THEN throttle.expires_at ELSE excluded.expires_at END`;
+  const RETURNING = 'RETURNING key, points, expires_at';
 
   return {
     async find(key, now) {
@@ -32,8 +32,15 @@ export function createThrottleStore(database: Database): ThrottleStore {
       return row && toPoints(row);
     },
     async add(key, { points, expiresAt }, now) {
-      const [row] = await database.all<ThrottleRow>(sql.raw(add(1), [key, points, expiresAt, now, now]));
+      const [row] = await database.all<ThrottleRow>(
+        sql.raw(`${add(1)} ${RETURNING}`, [key, points, expiresAt, now, now]),
+      );
       return row === undefined ? { points, expiresAt } : toPoints(row);
+    },
+    async addBelow(key, most, { points, expiresAt }, now) {
+      const below = `${add(1)} WHERE throttle.expires_at <= ? OR throttle.points < ?`;
+      const changed = await database.run(sql.raw(below, [key, points, expiresAt, now, now, now, most]));
+      return changed > 0;
     },
     async addAll(starts, now) {
       if (starts.length === 0) return new Map();
@@ -41,7 +48,7 @@ export function createThrottleStore(database: Database): ThrottleStore {
       const sorted = starts.toSorted((one, other) => (one.key < other.key ? -1 : 1));
       const values = sorted.flatMap(({ key, points, expiresAt }) => [key, points, expiresAt]);
       const rows = await database.all<ThrottleRow & { key: string }>(
-        sql.raw(add(sorted.length), [...values, now, now]),
+        sql.raw(`${add(sorted.length)} ${RETURNING}`, [...values, now, now]),
       );
       return new Map(rows.map((row) => [row.key, toPoints(row)]));
     },
@@ -62,7 +69,7 @@ export function createThrottleStore(database: Database): ThrottleStore {
           .update({ points: sql.raw('points - 1') }),
       );
     },
-    remove: async (key) => (await database.run(table().where({ key }).delete())) > 0,
+    remove: async (...keys) => (await database.run(table().whereIn('key', keys).delete())) > 0,
     prune(before, limit) {
       const ended = table().select('key').where('expires_at', '<', before).limit(limit);
       return database.run(table().whereIn('key', ended).delete());

@@ -44,7 +44,10 @@ export interface UpstreamTokenStore {
     lease: { readonly holder: string; readonly until: number; readonly now: number },
   ): Promise<boolean>;
   endLease(key: UpstreamTokenKey, holder: string): Promise<void>;
-  /** The refreshed pair in place of `former`, whose lease ends; `false`: that pair is gone. */
+  /**
+   * The refreshed pair in place of `former`, whose lease ends; `false`: that pair is gone. A refusal that another
+   * met with `former` meanwhile, having taken the holder for dead, says nothing of the new pair.
+   */
   replace(former: string, token: FreshUpstreamToken, also: readonly Step[]): Promise<boolean>;
   /** The same for one who refreshed nothing, behind these: nor may anybody hold a lease on it. */
   replaceIdle(former: string, token: FreshUpstreamToken, guards: readonly Step[]): Promise<boolean>;
@@ -113,7 +116,7 @@ export function createUpstreamTokenStore(database: Database): UpstreamTokenStore
     replace(former, token, also) {
       const query = one(token).where({ revision: former });
       return database.write([
-        { query: query.update({ ...pairOf(token), ...UNLOCKED }), guard: true },
+        { query: query.update({ ...pairOf(token), dead_at: null, ...UNLOCKED }), guard: true },
         ...also,
       ]);
     },

@@ -226,6 +226,43 @@ describe('row 20, 21: signing out', () => {
     expect([await isValid(former), await isValid(elsewhere)]).toEqual([false, true]);
   });
 
+  test('a token asked for while the session is being ended does not outlive it', async () => {
+    const browser = createBrowser();
+    await signIn(server, browser);
+    const page = await browser.get(server.url('/oauth/end_session'));
+    const { payloads } = server.container;
+    const { apply } = payloads;
+    const given: string[] = [];
+    payloads.apply = async (unit) => {
+      if (unit.end.size > 0) {
+        payloads.apply = apply;
+        const { text } = await browser.get(server.url('/auth/token'), { accept: 'application/json' });
+        given.push(JSON.parse(text).token);
+      }
+      return apply(unit);
+    };
+    await browser.submit(page, '/oauth/end_session/confirm', { logout: 'yes' });
+    payloads.apply = apply;
+    expect(given).toEqual([expect.any(String)]);
+    expect((await postJson(server, '/auth/verify', { token: given[0] })).status).toBe(401);
+  });
+
+  test('nor does one that is being made when it has ended', async () => {
+    const browser = createBrowser();
+    await signIn(server, browser);
+    const { key } = server.container.dserver;
+    const { sign } = key;
+    key.sign = async (...args) => {
+      key.sign = sign;
+      await server.container.ownSessions.endOthers(id, undefined, { ip: '127.0.0.1', requestId: 'r' });
+      return sign(...args);
+    };
+    const { id = '' } = (await server.container.accounts.findByUsernameKey('alice')) ?? {};
+    const answer = await browser.get(server.url('/auth/token'), { accept: 'application/json' });
+    expect(answer.status).toBe(403);
+    expect(answer.text).not.toContain('token_type');
+  });
+
   test('a program’s POST is answered in JSON', async () => {
     const browser = createBrowser();
     await signIn(server, browser);

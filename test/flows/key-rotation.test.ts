@@ -13,14 +13,21 @@ import { startServer, type TestClient, type TestServer } from '../support/server
 
 const API = 'https://api.example/rotation';
 const SECOND = 1000;
+const SECRET = 'a secret of the server, kept in its head';
 
 let place: Place;
+let settings: Record<string, string>;
 let nodes: readonly TestServer[];
 let client: TestClient;
 
 beforeEach(async () => {
   place = newPlace();
-  const settings = { ...place.env, DATABASE_URL: await freshPostgres(), LEGACY_FLOWS: 'password' };
+  settings = {
+    ...place.env,
+    SECRET_KEY: SECRET,
+    DATABASE_URL: await freshPostgres(),
+    LEGACY_FLOWS: 'password',
+  };
   nodes = [await startServer(settings), await startServer(settings)];
   const [{ container, createAccount, createClient }] = nodes as [TestServer];
   await container.resources.create({
@@ -158,5 +165,23 @@ describe('on two nodes', () => {
     expect(kidOf(fresh)).not.toBe(kidOf(stolen));
     await verifyEverywhere([fresh, await mint(first)]);
     expect(await second.container.inspectToken(stolen)).toMatchObject({ status: 'foreign' });
+  });
+
+  test('a node that cannot open the new key drops the withdrawn one all the same', async () => {
+    const [first, second] = nodes as [TestServer, TestServer];
+    const ahead = await startServer({ ...settings, SECRET_KEY: `${SECRET.toUpperCase()},${SECRET}` });
+    try {
+      const stolen = await mint(second);
+      expect(await ahead.container.signingKeys.revoke(kidOf(stolen) ?? '', 'cli')).toBe(true);
+      await Promise.allSettled(nodes.map(({ container }) => container.keyring.refresh()));
+      for (const node of [first, second]) {
+        await expect(jwtVerify(stolen, await keySet(node))).rejects.toThrow(/no applicable key/);
+        const { keys } = (await (await fetch(node.url('/oauth/jwks.json'))).json()) as JSONWebKeySet;
+        expect(keys.map(({ alg }) => alg)).toContain('RS256');
+      }
+      expect(await second.container.inspectToken(stolen)).toMatchObject({ status: 'foreign' });
+    } finally {
+      await ahead.close();
+    }
   });
 });

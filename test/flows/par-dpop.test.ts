@@ -318,31 +318,39 @@ describe('DPoP (RFC 9449)', () => {
     expect(resource.headers.get('dpop-nonce')).toBeTruthy();
   });
 
-  test('nonces are derived from the secret: another instance of this server takes them', async () => {
-    const SECRET_KEY = 'k'.repeat(43);
-    const [one, two] = [await startServer({ SECRET_KEY }), await startServer({ SECRET_KEY })];
-    try {
-      const nonceOf = async (at: TestServer) => {
-        const own = await at.createClient({
-          grant_types: ['client_credentials'],
-          response_types: [],
-          redirect_uris: [],
-        });
-        const ask = async (claims: object) =>
-          post(at, '/oauth/token', { grant_type: 'client_credentials' }, own, {
-            dpop: await dpopProof(key, 'POST', at.url('/oauth/token'), { claims }),
+  const SECRET = 'k'.repeat(43);
+  test.each([
+    ['the same secret', SECRET, 200],
+    ['another secret first, and this one after it', `${'n'.repeat(43)},${SECRET}`, 200],
+    ['another secret', 'n'.repeat(43), 400],
+  ])(
+    'nonces are derived from the secrets: of one instance they are judged by another with %s',
+    async (_, SECRET_KEY, status) => {
+      const [one, two] = [await startServer({ SECRET_KEY: SECRET }), await startServer({ SECRET_KEY })];
+      try {
+        const nonceOf = async (at: TestServer) => {
+          const own = await at.createClient({
+            grant_types: ['client_credentials'],
+            response_types: [],
+            redirect_uris: [],
           });
-        const refused = await ask({ nonce: 'made up' });
-        return { ask, nonce: refused.headers.get('dpop-nonce') ?? '' };
-      };
-      const first = await nonceOf(one);
-      const second = await nonceOf(two);
-      expect((await second.ask({ nonce: first.nonce })).status).toBe(200);
-    } finally {
-      await one.close();
-      await two.close();
-    }
-  });
+          const ask = async (claims: object) =>
+            post(at, '/oauth/token', { grant_type: 'client_credentials' }, own, {
+              dpop: await dpopProof(key, 'POST', at.url('/oauth/token'), { claims }),
+            });
+          const refused = await ask({ nonce: 'made up' });
+          return { ask, nonce: refused.headers.get('dpop-nonce') ?? '' };
+        };
+        const first = await nonceOf(one);
+        const second = await nonceOf(two);
+        expect((await second.ask({ nonce: second.nonce })).status).toBe(200);
+        expect((await second.ask({ nonce: first.nonce })).status).toBe(status);
+      } finally {
+        await one.close();
+        await two.close();
+      }
+    },
+  );
 
   test('dpop_jkt binds the code to a key: another key, or none, is invalid_grant (RFC 9449 §10)', async () => {
     const thief = await newProofKey();

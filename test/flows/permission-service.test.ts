@@ -111,6 +111,18 @@ describe('row 46: check', () => {
     }
   });
 
+  test('and is believed at once where a clock is behind the one that made it', async () => {
+    const { token } = await newUser(server, 'ahead');
+    const now = server.clock.now() / 1000;
+    const { iat = 0, nbf = 0 } = decodeJwt(token);
+    // What checks times without leeway, ten seconds ago.
+    expect(Math.max(iat, nbf)).toBeLessThanOrEqual(now - 10);
+    const ahead = { ...decodeJwt(token), iat: Math.floor(now) + 8, nbf: Math.floor(now) + 8 };
+    expect((await check(await forge(ahead, 'postern-user+jwt'))).body.authenticated).toBe(true);
+    const far = { ...ahead, nbf: Math.floor(now) + 60 };
+    expect((await check(await forge(far, 'postern-user+jwt'))).body.authenticated).toBe(false);
+  });
+
   test('answers no JSONP, whatever callback says', async () => {
     const response = await fetch(server.url('/auth/check?callback=steal'));
     expect(response.headers.get('content-type')).toMatch(/^application\/json/);
@@ -304,6 +316,7 @@ describe('row 49: authorize', () => {
     });
     expect(payload).not.toHaveProperty('sub');
     expect((payload.exp ?? 0) - (payload.iat ?? 0)).toBe(900);
+    expect(Math.max(payload.iat ?? 0, payload.nbf ?? 0)).toBeLessThanOrEqual(server.clock.now() / 1000 - 10);
   });
 
   test('service tokens last as long as SERVICE_TOKEN_TTL says, and have no aud where that is off', async () => {
@@ -318,6 +331,22 @@ describe('row 49: authorize', () => {
       const claims = decodeJwt((await authorize(token, 'rights', own)).body.token);
       expect((claims.exp ?? 0) - (claims.iat ?? 0)).toBe(60);
       expect(claims).not.toHaveProperty('aud');
+    } finally {
+      await own.close();
+    }
+  });
+
+  test('one that lives for a moment has not ended when it begins', async () => {
+    const own = await startServer({
+      SERVICE_TOKEN_TTL: '4',
+      EXTENSIONS_DIR: folder,
+      ALLOWED_SERVICES: 'rights',
+    });
+    try {
+      const { token } = await newUser(own, 'brief');
+      const { iat = 0, exp = 0 } = decodeJwt((await authorize(token, 'rights', own)).body.token);
+      expect(exp - iat).toBe(4);
+      expect(exp).toBeGreaterThan(own.clock.now() / 1000);
     } finally {
       await own.close();
     }

@@ -135,6 +135,33 @@ describe('rotation (seed row 73, RFC 9700 §4.14.2)', () => {
     expect(await rawRefresh(client, refresh_token)).toBe(first);
   });
 
+  test('of two at once the slower gets the same answer, on a node whose clock is ahead by the grace too', async () => {
+    const { refresh_token } = await tokensOf();
+    const { payloads } = server.container;
+    const { apply } = payloads;
+    let reached: () => void = () => {};
+    let goOn: () => void = () => {};
+    const held = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    const waits = new Promise<void>((resolve) => {
+      reached = resolve;
+    });
+    payloads.apply = async (unit) => {
+      payloads.apply = apply;
+      reached();
+      await held;
+      return apply(unit);
+    };
+    const slower = rawRefresh(client, refresh_token);
+    await waits;
+    const winner = await rawRefresh(client, refresh_token);
+    server.clock.advance(30);
+    goOn();
+    expect(await slower).toBe(winner);
+    expect(await lives(JSON.parse(winner).access_token)).toBe(true);
+  });
+
   test('a repeat within grace for another scope is refused, and harms nobody', async () => {
     const { refresh_token } = await tokensOf();
     const winner = (await refresh(server, client, refresh_token)).body;

@@ -279,6 +279,36 @@ describe('PostgreSQL', () => {
     expect(await db.run(role(db, 'a'))).toBe(1);
   });
 
+  test('a connection that may only read is given up: the next one leads to where writes are taken', async () => {
+    const { db, other } = await openBeside({ poolMax: 1 });
+    await other.end();
+    const demoted = () => db.run(db.sql.raw('SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY'));
+    await demoted();
+    await expect(db.run(role(db, 'a'))).rejects.toBeInstanceOf(Unavailable);
+    expect(await db.run(role(db, 'a'))).toBe(1);
+    await demoted();
+    const unit = () => db.write([{ query: role(db, 'b') }, { query: role(db, 'c') }]);
+    await expect(unit()).rejects.toBeInstanceOf(Unavailable);
+    expect(await unit()).toBe(true);
+  });
+
+  test('a standby answers, and is not the database all the same', async () => {
+    const settings = await fixture.settingsOf('postgres');
+    const other = await fixture.open(settings);
+    const tell = (text: string) => other.run(other.sql.raw(text));
+    // Found before the server's own.
+    await tell(`CREATE FUNCTION public.pg_is_in_recovery() RETURNS boolean LANGUAGE sql AS 'SELECT true'`);
+    const path = `options=${encodeURIComponent('-c search_path=public,pg_catalog')}`;
+    const connectionString = `${settings.connectionString}?${path}`;
+    const db = await fixture.open({ ...settings, poolMax: 1, connectionString });
+    const serving = () => db.all(db.sql.raw('SELECT pg_backend_pid() AS pid'));
+    const before = await serving();
+    await expect(db.ping()).rejects.toBeInstanceOf(Unavailable);
+    expect(await serving()).not.toEqual(before);
+    await tell('DROP FUNCTION public.pg_is_in_recovery');
+    await db.ping();
+  });
+
   test('a connection killed while idle is logged and replaced', async () => {
     const settings = await fixture.settingsOf('postgres');
     let told: (line: string) => void = () => {};

@@ -5,9 +5,11 @@ import { createPasswords } from '../../src/accounts/passwords.js';
 import { createApiKeys } from '../../src/dserver/api-keys.js';
 import { createMint } from '../../src/dserver/mint.js';
 import { createNames } from '../../src/dserver/names.js';
+import { MintRefused } from '../../src/dserver/refused.js';
 import type { DserverKey } from '../../src/keys/dserver-key.js';
 import { type Audit, createAudit } from '../../src/platform/audit/audit.js';
-import { type Database, UniqueViolation } from '../../src/platform/database/database.js';
+import { UniqueViolation } from '../../src/platform/database/database.js';
+import type { OpenDatabase } from '../../src/platform/database/open.js';
 import { type AccountStore, createAccountStore } from '../../src/stores/account-store.js';
 import { createApiKeyStore } from '../../src/stores/api-key-store.js';
 import { createAuditStore } from '../../src/stores/audit-store.js';
@@ -15,13 +17,14 @@ import { createDserverNameStore, type DserverNameStore } from '../../src/stores/
 import { createDserverRightsStore } from '../../src/stores/dserver-rights-store.js';
 import { createLeavingStore } from '../../src/stores/leaving-store.js';
 import { createMintedTokenStore, type MintedTokenStore } from '../../src/stores/minted-token-store.js';
+import { createPayloadStore } from '../../src/stores/open-payload-store.js';
 import { describeOnBothDatabases } from '../support/databases.js';
 import { countingArgon2, type MovingClock, movingClock } from '../unit/accounts/fakes.js';
 
 const HOUR = 3_600_000;
 
 describeOnBothDatabases('dserver stores', (open) => {
-  let database: Database;
+  let database: OpenDatabase;
   let clock: MovingClock;
   let accounts: AccountStore;
   let audit: Audit;
@@ -180,6 +183,35 @@ describeOnBothDatabases('dserver stores', (open) => {
         await apiKeys.revoke(id, apiKey.id, 'cli');
       }
     });
+  });
+
+  test('of a token being made while its browser session ends, none is left alive', async () => {
+    const rights = createDserverRightsStore(database);
+    const payloads = createPayloadStore(database, clock);
+    const settings = { issuer: 'i', audience: 'd', expiryHours: 1 };
+    const key = { sign: async () => 'signed' } as unknown as DserverKey;
+    const apiKeys = createApiKeyStore(database);
+    const mint = createMint({ key, store: tokens, rights, apiKeys, settings, audit, clock });
+    const { id } = await person('alice');
+    const facts = { permissions: [] };
+    const order = { subject: 'alice', facts, reason: 'session', accountId: id } as const;
+    const unit = { kill: new Set<string>(), retire: new Set<string>(), notes: [] };
+    for (let round = 0; round < 10; round += 1) {
+      const sessionUid = `uid-${round}`;
+      const session = { key: `key-${round}`, kind: 'Session', sessionUid, accountId: id } as const;
+      const rest = { grantKey: null, userCode: null, clientId: null, payload: '{}', sealed: null };
+      const row = { ...session, ...rest, expiresAt: clock.now() + HOUR };
+      await payloads.apply({ ...unit, end: new Set(), put: new Map([[row.key, row]]) });
+      await expect(mint({ ...order, sessionUid })).resolves.toMatchObject({ token: 'signed' });
+      const end = async () => {
+        if (round % 2 === 0) await payloads.endSessions(id, { only: sessionUid });
+        else await payloads.apply({ ...unit, end: new Set([sessionUid]), put: new Map() });
+        await tokens.revoke({ accountId: id, sessionUid }, clock.now());
+      };
+      await Promise.allSettled([mint({ ...order, sessionUid }), end(), mint({ ...order, sessionUid })]);
+      expect(await tokens.list({ accountId: id, liveAt: clock.now(), limit: 9 })).toEqual([]);
+      await expect(mint({ ...order, sessionUid })).rejects.toBeInstanceOf(MintRefused);
+    }
   });
 
   describe('names', () => {

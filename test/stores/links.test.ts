@@ -19,7 +19,14 @@ import { countingArgon2, type MovingClock, movingClock } from '../unit/accounts/
 
 const INFO = { ip: '192.0.2.1', requestId: 'r' };
 const MINUTE = 60;
-const never = { check: async () => 0, fail: async () => 0, giveBack: async () => {}, clear: async () => {} };
+const never = {
+  check: async () => 0,
+  fail: async () => 0,
+  hold: async () => 0,
+  confirm: async () => {},
+  giveBack: async () => {},
+  clear: async () => {},
+};
 
 /** Keeps the links it was to mail, by address. */
 function collectingPostman() {

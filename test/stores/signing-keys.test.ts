@@ -17,12 +17,14 @@ interface Setting {
   readonly secrets?: string[];
   readonly rotationDays?: number;
   readonly inFiles?: readonly PrivateSigningKey[];
+  /** Grows by the kids of warnings. */
+  readonly told?: string[];
 }
 
 function createNode(
   database: OpenDatabase,
   clock: { now(): number },
-  { secrets = ['a secret of the server'], rotationDays = 90, inFiles = [] }: Setting = {},
+  { secrets = ['a secret of the server'], rotationDays = 90, inFiles = [], told = [] }: Setting = {},
 ) {
   return createStoredKeys({
     store: createSigningKeyStore(database),
@@ -31,6 +33,7 @@ function createNode(
     clock,
     rotationDays,
     inFiles: async () => inFiles,
+    log: { warn: (fields) => void told.push((fields as { kid: string }).kid) },
   });
 }
 
@@ -116,6 +119,24 @@ describeOnBothDatabases('stored signing keys', (open) => {
     const left = (await node.load()).filter(({ alg }) => alg === 'EdDSA');
     expect(left).toHaveLength(1);
     expect(left[0]?.kid).not.toBe(doomed);
+  });
+
+  test("one that no secret opens stands in nobody's way until it signs, and is told of once", async () => {
+    const [database, clock] = [await open(), createClock()];
+    const told: string[] = [];
+    const node = createNode(database, clock, { told });
+    await node.ensure();
+    const before = await node.load();
+    const ahead = createNode(database, clock, { secrets: ['a new secret', 'a secret of the server'] });
+    const announced = (await ahead.rotate('ES256', 'cli'))?.kid ?? '';
+    expect(await node.load()).toEqual(before);
+    expect(await node.load()).toEqual(before);
+    expect(told).toEqual([announced]);
+    expect([...(await node.publishedKids())]).toContain(announced);
+    clock.advance(ANNOUNCED_MS);
+    await expect(node.load()).rejects.toThrow(/sealed under another SECRET_KEY/);
+    await ahead.rotate('ES256', 'cli', 0);
+    expect((await ahead.load()).map(({ kid }) => kid)).toContain(announced);
   });
 
   test('keys in files are taken over once, the first of an algorithm going on to sign', async () => {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { Unavailable } from '../../src/platform/errors/errors.js';
 import { createThrottle, type Throttle } from '../../src/platform/throttle/throttle.js';
 import { createThrottleStore, type ThrottleStore } from '../../src/stores/throttle-store.js';
 import { migrateUp } from '../../src/platform/database/migrate.js';
@@ -6,6 +7,11 @@ import { createDatabaseFixture, describeOnBothDatabases, DIALECTS } from '../sup
 import { type MovingClock, movingClock } from '../unit/accounts/fakes.js';
 
 const RULE = { name: 'test', points: 3, windowSeconds: 60, blockSeconds: 100 };
+
+function busyOrThrow(error: unknown): 'busy' {
+  if (error instanceof Unavailable) return 'busy';
+  throw error;
+}
 
 describeOnBothDatabases('throttle', (open) => {
   let clock: MovingClock;
@@ -71,17 +77,54 @@ describeOnBothDatabases('throttle', (open) => {
     expect(await other.fail('anna')).toBe(0);
   });
 
+  const holds = async (times: number, key = 'anna') => {
+    const waits: (number | 'busy')[] = [];
+    for (let n = 0; n < times; n += 1) waits.push(await throttle.hold(key).catch(busyOrThrow));
+    return waits;
+  };
+
   test('a point given back is free again, but a block stays and nothing goes below zero', async () => {
     await throttle.giveBack('anna');
-    await fails(3);
+    await holds(3);
     await throttle.giveBack('anna');
-    expect(await fails(2)).toEqual([0, 100]);
+    expect(await holds(2)).toEqual([0, 'busy']);
+    for (let n = 0; n < 3; n += 1) await throttle.confirm('anna');
+    expect(await holds(1)).toEqual([100]);
     await throttle.giveBack('anna');
     expect(await throttle.check('anna')).toBe(100);
-    await fails(1, 'bert');
+    await holds(1, 'bert');
     await throttle.giveBack('bert');
     await throttle.giveBack('bert');
-    expect(await fails(4, 'bert')).toEqual([0, 0, 0, 100]);
+    expect(await holds(4, 'bert')).toEqual([0, 0, 0, 'busy']);
+  });
+
+  test('what is under way lets nothing pass the limit, but begins no block', async () => {
+    expect(await holds(5)).toEqual([0, 0, 0, 'busy', 'busy']);
+    expect(await throttle.check('anna')).toBe(0);
+    await throttle.confirm('anna');
+    await throttle.confirm('anna');
+    expect(await holds(1)).toEqual(['busy']);
+    await throttle.giveBack('anna');
+    expect(await holds(2)).toEqual([0, 'busy']);
+    await throttle.confirm('anna');
+    expect(await holds(2)).toEqual([100, 100]);
+    clock.forward(100);
+    expect(await holds(4)).toEqual([0, 0, 0, 'busy']);
+  });
+
+  test('what was wrong is forgotten with its window, however late it came to light', async () => {
+    await holds(3);
+    clock.forward(59);
+    for (let n = 0; n < 3; n += 1) await throttle.confirm('anna');
+    clock.forward(1);
+    expect(await holds(4)).toEqual([0, 0, 0, 'busy']);
+  });
+
+  test('clearing forgets what was wrong', async () => {
+    await holds(3);
+    for (let n = 0; n < 3; n += 1) await throttle.confirm('anna');
+    await throttle.clear('anna');
+    expect(await holds(4)).toEqual([0, 0, 0, 'busy']);
   });
 
   test('clearing ends the block', async () => {
@@ -96,6 +139,17 @@ describeOnBothDatabases('throttle', (open) => {
       Array.from({ length: 40 }, (_, n) => (n % 2 === 0 ? throttle : twin).fail('anna')),
     );
     expect(waits.filter((wait) => wait === 0)).toHaveLength(3);
+  });
+
+  test('of 40 held at once, through two throttles, as many pass as points are there', async () => {
+    const twin = createThrottle({ store, clock }, RULE);
+    const waits = await Promise.all(
+      Array.from({ length: 40 }, (_, n) => (n % 2 === 0 ? throttle : twin).hold('anna').catch(busyOrThrow)),
+    );
+    expect(waits.filter((wait) => wait === 0)).toHaveLength(3);
+    expect(waits.filter((wait) => wait === 'busy')).toHaveLength(37);
+    for (let n = 0; n < 3; n += 1) await twin.giveBack('anna');
+    expect(await throttle.hold('anna')).toBe(0);
   });
 
   test('pruning takes ended counters, a batch at a time', async () => {

@@ -346,6 +346,27 @@ describe.each(DIALECTS)('upstream tokens on %s', (dialect) => {
     expect((await asked).accessToken).toBe('access-token-1');
   });
 
+  test('a holder that was slow, not dead: what it brings counts, though the next one was refused meanwhile', async () => {
+    const { all, upstream } = await world({ vaults: 2 });
+    const [slow, next] = all.map(({ vault }) => vault) as [Vault, Vault];
+    await slow.keep(ACCOUNT, LAB, EXPIRED);
+    let open = (): void => undefined;
+    upstream.gate = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    const asked = slow.tokenFor(ACCOUNT, LAB);
+    while (upstream.refreshes === 0) await new Promise((done) => setImmediate(done));
+    // To the next one's clock the lease has ended.
+    now += LEASE_MS + 1;
+    upstream.gate = Promise.resolve();
+    upstream.trouble = new UpstreamError('refused', 'Used before.', { answer: 'invalid_grant' });
+    expect(await reason(next.tokenFor(ACCOUNT, LAB))).toBe('expired');
+    upstream.trouble = undefined;
+    open();
+    const { accessToken } = await asked;
+    expect((await next.tokenFor(ACCOUNT, LAB)).accessToken).toBe(accessToken);
+  });
+
   test('a holder that never ends: whoever waits is told to try again', async () => {
     const { vault, store } = await world();
     await vault.keep(ACCOUNT, LAB, EXPIRED);

@@ -27,9 +27,12 @@ export const isConflict = (error: unknown): boolean => CONFLICT.has(codeOf(error
 
 export const isStale = (error: unknown): boolean => STALE.has(codeOf(error));
 
-/** The connection itself is in doubt: it must not go back to the pool. */
+/**
+ * The connection itself is in doubt: it must not go back to the pool. One that may only read leads to the
+ * server that was demoted in a failover, and would lead there for as long as it lives; another may not.
+ */
 export const isConnectionFault = (error: unknown): boolean =>
-  !isFromServer(error) || isStale(error) || /^(08|57P|25P0)/.test(codeOf(error));
+  !isFromServer(error) || isStale(error) || /^(08|57P|25P0|25006)/.test(codeOf(error));
 
 /** What a store sees of a fault of PostgreSQL. */
 export function storageError(error: unknown): unknown {

@@ -41,6 +41,12 @@ const BATCH = 500;
 /** Beyond so many counters of one ceiling the oldest goes. It is found again in the database. */
 const MOST = 50_000;
 
+/**
+ * One key in one window. It begins with the first request of the key that this process sees, is told to the
+ * database whenever a share has gathered, and takes the window's end that stands there. Once that has passed
+ * it is never told any more: what it holds would be added to the window that came after. The next request of
+ * the key begins another, so of two that have the same `stored` one has ended, and one at most is due.
+ */
 interface Count {
   /** What the database said last. */
   known: number;
@@ -51,31 +57,42 @@ interface Count {
 }
 
 export function createSharedCounters({ store, clock, log }: Deps): SharedCounters {
-  const due = new Set<Count>();
+  /** By `stored`: one statement may not name a row twice. */
+  const due = new Map<string, Count>();
   let timer: NodeJS.Timeout | undefined;
   let sending: Promise<void> = Promise.resolve();
   let closed = false;
 
   function later(count: Count): void {
-    due.add(count);
+    due.set(count.stored, count);
     if (timer !== undefined || closed) return;
     timer = setTimeout(() => {
       sending = send();
     }, GATHERED_MS).unref();
   }
 
+  function takeDue(): Count[] {
+    const now = clock.now();
+    const batch: Count[] = [];
+    for (const [stored, count] of due) {
+      if (batch.length === BATCH) break;
+      due.delete(stored);
+      if (count.endsAt > now) batch.push(count);
+    }
+    return batch;
+  }
+
   async function send(): Promise<void> {
-    const batch = [...due].slice(0, BATCH).map((count) => ({ count, told: count.own }));
-    for (const { count } of batch) due.delete(count);
+    const batch = takeDue().map((count) => ({ count, told: count.own }));
     try {
       await tell(batch);
     } catch (err) {
       // Each process goes on with what it counted itself, and tells it next time.
-      for (const { count } of batch) due.add(count);
+      for (const { count } of batch) if (!due.has(count.stored)) due.set(count.stored, count);
       log.warn({ err }, 'request counts could not be shared');
     }
     timer = undefined;
-    const [next] = due;
+    const [next] = due.values();
     if (next) later(next);
   }
 
@@ -108,7 +125,12 @@ export function createSharedCounters({ store, clock, log }: Deps): SharedCounter
           looked += 1;
         }
         const stored = `${name}:${sha256(key)}`;
-        const count = { known: 0, own: 0, endsAt: now + windowSeconds * 1000, stored };
+        const waiting = due.get(stored);
+        const count =
+          // One that had to make room, and was not told yet, goes on.
+          waiting !== undefined && waiting.endsAt > now
+            ? waiting
+            : { known: 0, own: 0, endsAt: now + windowSeconds * 1000, stored };
         counts.delete(key);
         counts.set(key, count);
         return count;

@@ -7,6 +7,7 @@ import { RateLimiterRes } from 'rate-limiter-flexible';
 import RateLimiterStore from 'rate-limiter-flexible/lib/RateLimiterStoreAbstract.js';
 import type { Clock } from '../crypto/clock.js';
 import { sha256 } from '../crypto/ids.js';
+import { Unavailable } from '../errors/errors.js';
 
 export interface Points {
   readonly points: number;
@@ -19,6 +20,8 @@ export interface ThrottleTable {
   find(key: string, now: number): Promise<Points | undefined>;
   /** Adds to a live counter, or starts one; resolves to what it is then. */
   add(key: string, start: Points, now: number): Promise<Points>;
+  /** `add`, unless a live counter holds `most` already. Whether it was added. */
+  addBelow(key: string, most: number, start: Points, now: number): Promise<boolean>;
   /** `add` for several keys, no two of them alike. Resolves to what they are then, by key. */
   addAll(
     starts: readonly (Points & { readonly key: string })[],
@@ -27,7 +30,8 @@ export interface ThrottleTable {
   set(key: string, value: Points): Promise<void>;
   /** One point off a live counter that holds 1 to `most`. */
   giveBack(key: string, most: number, now: number): Promise<void>;
-  remove(key: string): Promise<boolean>;
+  /** Whether one was there. */
+  remove(...keys: string[]): Promise<boolean>;
 }
 
 export interface ThrottleRule {
@@ -44,7 +48,15 @@ export interface Throttle {
   check(key: string): Promise<number>;
   /** Counts one attempt; the seconds to wait when it may not be made, else 0. */
   fail(key: string): Promise<number>;
-  /** Takes back one attempt that `fail` let pass. A block stays. */
+  /**
+   * Takes a point for an attempt that is about to be made, or guesses side by side would pass the limit; the
+   * seconds to wait when it may not be made, else 0. What it lets pass ends in `confirm`, `giveBack` or `clear`.
+   * @throws {Unavailable} while so many are under way that one more, if all are wrong, would be one too many
+   */
+  hold(key: string): Promise<number>;
+  /** What `hold` let pass was wrong: its point stays. Only such begin a block. */
+  confirm(key: string): Promise<void>;
+  /** Takes back one attempt that `hold` or `fail` let pass. A block stays. */
   giveBack(key: string): Promise<void>;
   /** Forgets the counter, and a block with it. */
   clear(key: string): Promise<void>;
@@ -93,10 +105,33 @@ export function createThrottle(
 ): Throttle {
   const limiter = new StoredRateLimiter(store, clock, rule);
   const seconds = (res: RateLimiterRes): number => Math.max(1, Math.ceil(res.msBeforeNext / 1000));
+  const counterOf = (key: string): string => limiter.getKey(sha256(key));
+  /** Counts those that were wrong, beside the counter that holds the ones under way too. */
+  const confirmedOf = (key: string): string => `${rule.name}-wrong:${sha256(key)}`;
+  const start = (now: number): Points => ({ points: 1, expiresAt: now + rule.windowSeconds * 1000 });
+
+  async function check(key: string): Promise<number> {
+    const res = await limiter.get(sha256(key));
+    return res !== null && res.consumedPoints > rule.points ? seconds(res) : 0;
+  }
+
   return {
-    async check(key) {
-      const res = await limiter.get(sha256(key));
-      return res !== null && res.consumedPoints > rule.points ? seconds(res) : 0;
+    check,
+    async hold(key) {
+      const now = clock.now();
+      if (await store.addBelow(counterOf(key), rule.points, start(now), now)) return 0;
+      const wait = await check(key);
+      if (wait > 0) return wait;
+      const confirmed = await store.find(confirmedOf(key), now);
+      if ((confirmed?.points ?? 0) < rule.points) throw new Unavailable('too many attempts are under way');
+      await limiter.block(sha256(key), rule.blockSeconds);
+      return rule.blockSeconds;
+    },
+    async confirm(key) {
+      const now = clock.now();
+      // Both end together, or what one of them has forgotten would count in the other.
+      const held = await store.find(counterOf(key), now);
+      await store.add(confirmedOf(key), { ...start(now), ...(held && { expiresAt: held.expiresAt }) }, now);
     },
     async fail(key) {
       try {
@@ -107,9 +142,9 @@ export function createThrottle(
         throw refusal;
       }
     },
-    giveBack: (key) => store.giveBack(limiter.getKey(sha256(key)), rule.points, clock.now()),
+    giveBack: (key) => store.giveBack(counterOf(key), rule.points, clock.now()),
     async clear(key) {
-      await limiter.delete(sha256(key));
+      await store.remove(counterOf(key), confirmedOf(key));
     },
   };
 }

@@ -56,6 +56,11 @@ export function memoryTable(): ThrottleTable & { readonly rows: Map<string, Poin
       rows.set(key, next);
       return next;
     },
+    async addBelow(key, most, start, now) {
+      if ((live(key, now)?.points ?? 0) >= most) return false;
+      await this.add(key, start, now);
+      return true;
+    },
     async addAll(starts, now) {
       const totals = new Map<string, Points>();
       for (const { key, ...start } of starts) totals.set(key, await this.add(key, start, now));
@@ -68,7 +73,7 @@ export function memoryTable(): ThrottleTable & { readonly rows: Map<string, Poin
       const row = live(key, now);
       if (row && row.points >= 1 && row.points <= most) rows.set(key, { ...row, points: row.points - 1 });
     },
-    remove: async (key) => rows.delete(key),
+    remove: async (...keys) => keys.filter((key) => rows.delete(key)).length > 0,
   };
 }
 

@@ -41,6 +41,21 @@ describe('what a key is for', () => {
       [key(1, 0), key(2, 5, { revokedAt: 6 })],
       ['signs', 'revoked'],
     ],
+    [
+      'counted from the successor that signed, not from one withdrawn while announced long before',
+      [key(1, 0), key(2, NOW - RETIRED_MS, { revokedAt: NOW - RETIRED_MS - 1 }), key(3, NOW)],
+      ['retired', 'revoked', 'signs'],
+    ],
+    [
+      'counted from the end of its second turn, which came when its successor was withdrawn',
+      [key(1, 0), key(2, 5, { revokedAt: NOW - RETIRED_MS }), key(3, NOW)],
+      ['retired', 'revoked', 'signs'],
+    ],
+    [
+      'and no longer than that',
+      [key(1, 0), key(2, 5, { revokedAt: 6 }), key(3, NOW - RETIRED_MS)],
+      ['ended', 'revoked', 'signs'],
+    ],
     ['beside another algorithm', [key(1, 0), key(2, 5, { alg: 'RS256' })], ['signs', 'signs']],
     ['overtaken while announced', [key(1, 0), key(2, NOW), key(3, NOW - 1)], ['retired', 'retired', 'signs']],
   ])('%s', (_name, keys, uses) => {

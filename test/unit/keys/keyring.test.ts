@@ -17,6 +17,7 @@ test('of two looks that overlap the later one counts, whichever ends first', asy
       if (slow) await held();
       return seen;
     },
+    publishedKids: async () => new Set(),
     ensure: async () => undefined as never,
     revokeLost: async () => undefined as never,
   });
@@ -46,6 +47,7 @@ test('a look that fails is told to who asked, and does not stand in the way of t
       return mark;
     },
     load: async () => [keyOf(mark)],
+    publishedKids: async () => new Set(),
     ensure: async () => undefined as never,
     revokeLost: async () => undefined as never,
   });
@@ -55,4 +57,30 @@ test('a look that fails is told to who asked, and does not stand in the way of t
   mark = 'second';
   await keyring.refresh();
   expect(keyring.keys()[0]?.kid).toBe('second');
+});
+
+test('keys that cannot be read hold no withdrawal up, and are looked for again', async () => {
+  let there = ['a', 'stolen'];
+  let unreadable = false;
+  const keyring = await createKeyring({
+    mark: async () => there.join(),
+    async load() {
+      if (unreadable) throw new Error('sealed under another secret');
+      return there.map(keyOf);
+    },
+    publishedKids: async () => new Set(there),
+    ensure: async () => undefined as never,
+    revokeLost: async () => undefined as never,
+  });
+  const heard: string[][] = [];
+  keyring.onChange((keys) => void heard.push(keys.map(({ kid }) => kid)));
+  there = ['a', 'sealed'];
+  unreadable = true;
+  await expect(keyring.refresh()).rejects.toThrow('another secret');
+  await expect(keyring.refresh()).rejects.toThrow('another secret');
+  expect(keyring.keys().map(({ kid }) => kid)).toEqual(['a']);
+  expect(heard).toEqual([['a']]);
+  unreadable = false;
+  await keyring.refresh();
+  expect(heard.at(-1)).toEqual(['a', 'sealed']);
 });

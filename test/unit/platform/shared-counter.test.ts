@@ -62,6 +62,64 @@ describe('a counter shared by processes', () => {
     expect(passed(counter, 100)).toBe(40);
   });
 
+  test('after an outage over the end of a window its points are told to no other, and no key twice', async () => {
+    const { table, clock, log, warnings, passed } = world();
+    const asked: string[][] = [];
+    let away = true;
+    const store = {
+      addAll(starts: Parameters<typeof table.addAll>[0], now: number) {
+        asked.push(starts.map(({ key }) => key));
+        return away ? Promise.reject(new Error('away')) : table.addAll(starts, now);
+      },
+    };
+    const counter = createSharedCounters({ store, clock, log }).counter(CEILING);
+    expect(passed(counter, 50)).toBe(50);
+    await until(() => warnings.length > 0);
+    clock.forward(60);
+    expect(passed(counter, 30)).toBe(30);
+    away = false;
+    await until(() => table.rows.size > 0);
+    expect([...table.rows.values()]).toMatchObject([{ points: 30 }]);
+    expect(asked.map((keys) => new Set(keys).size)).toEqual(asked.map((keys) => keys.length));
+    expect(passed(counter, 100)).toBe(70);
+  });
+
+  test('what is left of a window that ended is not told at all', async () => {
+    const { table, clock, log, warnings, passed } = world();
+    let away = true;
+    let asked = 0;
+    const store = {
+      addAll(...args: Parameters<typeof table.addAll>) {
+        asked += 1;
+        return away ? Promise.reject(new Error('away')) : table.addAll(...args);
+      },
+    };
+    const shared = createSharedCounters({ store, clock, log });
+    const counter = shared.counter(CEILING);
+    passed(counter, 50);
+    await until(() => warnings.length > 0);
+    away = false;
+    clock.forward(60);
+    const before = asked;
+    expect(counter.take('b')).toBe(0);
+    expect(counter.take('b')).toBe(0);
+    await until(() => asked > before);
+    await shared.close();
+    expect([...table.rows.values()]).toMatchObject([{ points: 2 }]);
+  });
+
+  test('one that had to make room for others before it was told loses nothing', async () => {
+    const { table, counters, passed } = world();
+    const shared = counters();
+    const counter = shared.counter(CEILING);
+    passed(counter, 50);
+    for (let n = 0; n < 50_000; n += 1) counter.take(`other-${n}`);
+    expect(passed(counter, 100)).toBe(50);
+    await until(() => table.rows.size > 0);
+    expect([...table.rows.values()]).toMatchObject([{ points: 100 }]);
+    await shared.close();
+  });
+
   test('a process that begins anew finds what was counted', async () => {
     const { table, counters, passed } = world();
     passed(counters().counter(CEILING), 100);

@@ -183,6 +183,30 @@ describe('reloading', () => {
     expect(await supervisor.stop('test')).toBe(0);
   });
 
+  test.each([
+    ['that goes well', true],
+    ['that is given up', false],
+  ])('a new worker that dies during an exchange %s is missing for no longer', async (_, goesWell) => {
+    const { supervisor, forked, settings } = setUp();
+    await supervisor.start();
+    settings.obedient = false;
+    const reloaded = supervisor.reload();
+    forked[2]?.ready();
+    while (forked.length < 4) await turn();
+    forked[2]?.exit(null, 'SIGKILL');
+    // The old one and the one that starts are two.
+    jest.advanceTimersByTime(60_000);
+    expect(forked).toHaveLength(4);
+    settings.obedient = true;
+    if (goesWell) forked[3]?.ready();
+    else forked[3]?.exit(1);
+    expect(await reloaded).toBe(goesWell);
+    jest.advanceTimersByTime(60_000);
+    expect(forked).toHaveLength(5);
+    await turn();
+    await supervisor.stop('test');
+  });
+
   test('asked for during the start, it follows it', async () => {
     const { supervisor, forked } = setUp();
     const started = supervisor.start();
