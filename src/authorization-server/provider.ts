@@ -27,14 +27,7 @@ import type { PayloadStore } from '../stores/payload-store.js';
 import type { RedirectLeaseStore } from '../stores/redirect-lease-store.js';
 import type { ResourceStore } from '../stores/resource-store.js';
 import { createAdapterFactory } from './adapter.js';
-import {
-  alsoPublished,
-  anonymous,
-  corrected,
-  honestDiscovery,
-  noNestedPush,
-  unauthorizedClient,
-} from './answer-corrections.js';
+import { alsoPublished, honestDiscovery } from './answer-corrections.js';
 import {
   type BrowserSessions,
   createBrowserSessions,
@@ -58,7 +51,7 @@ import {
 } from './configuration.js';
 import { corsForBrowserClients, createAllowOrigin } from './cors.js';
 import { takeNoncesOfAll } from './dpop-nonces.js';
-import { createDocuments, DOCUMENTS, type Documents } from './documents.js';
+import { createDocuments, type Documents } from './documents.js';
 import { type AuditNotes, issuedRow, replayRow, watchEvents } from './events.js';
 import { createFindAccount } from './find-account.js';
 import { dressLibraryForms, formPostMode } from './form-post.js';
@@ -72,12 +65,10 @@ import {
 } from './grants/password.js';
 import { createInteractionPolicy } from './interaction-policy.js';
 import { createInteractions, type Interactions } from './interactions.js';
-import { attended, createLanes } from './lanes.js';
 import { guardLibraryForms } from './library-forms.js';
 import { createLibraryPages, type Pages } from './library-pages.js';
 import { anonymousSession, lifetimes } from './lifetimes.js';
 import { createGrantLoader, outlivesSession } from './load-grant.js';
-import { acceptMultipart } from './multipart.js';
 import { createNonces } from './nonces.js';
 import { createOwnTokenEndpoint, type OwnTokenEndpoint } from './own-token-endpoint.js';
 import { createPayloadSecrets, createRefreshAnswers } from './payload-secrets.js';
@@ -87,20 +78,13 @@ import { noteSession } from './note-session.js';
 import { installReplayDetection } from './replay-detection.js';
 import { resourceIndicators } from './resources.js';
 import { createRestarts } from './restart.js';
-import {
-  codeResumeOnly,
-  deviceResumeOnly,
-  exactPaths,
-  PROTOCOL_POSTS,
-  requestByPost,
-  postOnly,
-  uncached,
-} from './route-guards.js';
+import { codeResumeOnly, deviceResumeOnly, PROTOCOL_POSTS } from './route-guards.js';
 import { installOfflineAccess, installScopeNarrowing } from './scopes.js';
 import { createQuietCookie, installSessionRules } from './session-rules.js';
 import { SigningKey } from './signing-key.js';
 import { createTokens, type Tokens } from './tokens.js';
 import { createUnitsOfWork } from './unit-of-work.js';
+import { createWays } from './ways.js';
 
 export interface AuthorizationServer {
   /** Every endpoint of the library. */
@@ -332,32 +316,27 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
   ];
 
   const cors = corsForBrowserClients(publicAddresses, clock);
-  const posts = [uncached, postOnly(PROTOCOL_POSTS), acceptMultipart(PROTOCOL_POSTS)];
-  const corrections = corrected([unauthorizedClient, anonymous, noNestedPush]);
-  const quietCookie = createQuietCookie(cookieNames(secure).session, { units, store: payloads });
   const documents = createDocuments(current, clock);
-  const discovery = [
-    honestDiscovery(config.legacyFlows.includes('implicit')),
-    alsoPublished(deps.otherPublicKeys),
-  ];
-  const browsers = [quietCookie, attended([units.attendant]), dressLibraryForms(pages.renderView)];
-  const seen = noteSession(deps);
-  const { middleware, onLanes } = createLanes(
-    [
-      ...[exactPaths, testRunner.middleware, requestByPost],
+  const { middleware, onLanes } = createWays({
+    units: units.attendant,
+    guesses: guesses.attendant,
+    clientTests: testRunner.middleware,
+    guards: [
       guardLibraryForms({ origin: pages.origin, current }),
       deviceResumeOnly(() => current().cookieName('resume')),
       codeResumeOnly(async (uid) => (await current().Interaction.find(uid))?.deviceCode !== undefined),
       deps.deviceLimits.guard(ROUTES.code_verification),
-      ...[...posts, ...browsers, ...discovery, attended([corrections]), seen, library],
     ],
-    [
-      [PROTOCOL_POSTS, [...posts, attended([units.attendant, corrections, guesses.attendant]), library]],
-      [[ROUTES.userinfo], [attended([units.attendant]), library]],
-      [DOCUMENTS, [documents.middleware, ...discovery, library]],
-      [[ROUTES.authorization], [testRunner.middleware, requestByPost, ...browsers, seen, library]],
+    quietCookie: createQuietCookie(cookieNames(secure).session, { units, store: payloads }),
+    dressed: dressLibraryForms(pages.renderView),
+    discovery: [
+      honestDiscovery(config.legacyFlows.includes('implicit')),
+      alsoPublished(deps.otherPublicKeys),
     ],
-  );
+    documents: documents.middleware,
+    noteSession: noteSession(deps),
+    library,
+  });
 
   const ownTokenEndpoint = createOwnTokenEndpoint(middleware);
 
