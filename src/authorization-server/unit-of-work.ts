@@ -6,9 +6,16 @@ import type { Company, PayloadRow, PayloadStore, PayloadUnit } from '../stores/p
 import type { Attendant } from './lanes.js';
 
 /**
- * What one request of the library writes. While a grant handler runs, its writes are gathered in `grant`
- * and decided about as one conditional unit (`grant-unit.ts`); all else is gathered in `plain` and applied
- * once, before the answer leaves.
+ * What one request of the library writes: nothing at once, so that what belongs together is there together.
+ *
+ * `grant`       what a grant handler writes while it runs: codes used up, tokens made. One conditional unit, applied
+ *               when the handler has ended (`grant-unit.ts`): of two that use the same code one is refused.
+ * `once`        one row that must be new (a nonce, an assertion). First of what `settle` applies.
+ * `plain`       all else: sessions, Grants, interactions, tombstones, audit notes. Nothing in it can be refused.
+ * `afterwards`  what others are told of the above.
+ *
+ * The last three are applied by `settle`, after the library has answered and before the answer leaves; where one
+ * fails, the answer is an error and sets no cookie.
  */
 export class RequestWrites {
   grant: PayloadUnit | undefined;
