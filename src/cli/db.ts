@@ -3,6 +3,7 @@ import { copyBetween, prepareTarget, restoreBackup, takeBackup } from '../platfo
 import type { CopiedTable } from '../platform/database/copy.js';
 import type { DatabaseSettings } from '../platform/database/database.js';
 import { migrateUp, requireCurrentSchema } from '../platform/database/migrate.js';
+import { placeName } from '../platform/database/place-name.js';
 import { readDatabaseUrl } from '../platform/config/database-url.js';
 import { UsageFault } from './faults.js';
 import type { Cli } from './desk.js';
@@ -49,7 +50,7 @@ async function copy(cli: Cli, { to, replace, yes }: CopyOptions): Promise<void> 
   const target = targetOf(to, source);
   if (isSame(source, target)) throw new UsageFault('--to is DATABASE_URL itself.');
   await requireCurrentSchema(source);
-  if (replace) await confirm(cli.terminal, 'Replace all that is in the target?', yes);
+  if (replace) await confirm(cli.terminal, `Replace all that is in ${placeName(target)}?`, yes);
   if (replace) await migrateUp(target, cli.progress);
   else await prepareTarget(target, cli.progress);
   tell(cli, 'Copied', await copyBetween(source, target, cli.progress, { replace: replace === true }));

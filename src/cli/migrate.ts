@@ -5,6 +5,7 @@ import {
   migrateUp,
   migrationStatus,
 } from '../platform/database/migrate.js';
+import { placeName } from '../platform/database/place-name.js';
 import type { Cli } from './desk.js';
 import { confirm } from './terminal.js';
 
@@ -44,7 +45,11 @@ async function down(cli: Cli, { all = false, yes }: { all?: boolean; yes?: boole
   const doomed = all ? applied.length : Math.min(1, applied.length);
   if (doomed > 0) {
     const what = all ? `all ${doomed} migrations` : `the migration ${applied.at(-1)}`;
-    await confirm(cli.terminal, `Undo ${what}, with the data in those tables?`, yes);
+    await confirm(
+      cli.terminal,
+      `Undo ${what} of ${placeName(database)}, with the data in those tables?`,
+      yes,
+    );
   }
   report(cli, await migrateDown(database, cli.progress, { all }), 'Undid');
 }

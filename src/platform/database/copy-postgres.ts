@@ -1,18 +1,10 @@
-import pg from 'pg';
 import { COPY_BATCH, type CopyEnd, type CopyRow, isOurTable, quoted } from './copy-end.js';
+import { connectAlone } from './postgres-client.js';
 import { storageError } from './postgres-errors.js';
-import { plainTypes } from './postgres-pool.js';
-
-const CONNECT_MS = 10_000;
 
 /** One transaction on one connection, so that a pooler in transaction mode may stand between. */
 export async function openPostgresEnd(connectionString: string, mode: 'read' | 'write'): Promise<CopyEnd> {
-  const client = new pg.Client({
-    connectionString,
-    connectionTimeoutMillis: CONNECT_MS,
-    types: plainTypes,
-  });
-  client.on('error', () => {});
+  const client = await connectAlone(connectionString);
 
   async function ask<Row extends unknown[]>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
     try {
@@ -27,9 +19,6 @@ export async function openPostgresEnd(connectionString: string, mode: 'read' | '
     (await ask<[string]>(text, values)).map(([name]) => name).sort();
 
   try {
-    await client.connect().catch((error: unknown) => {
-      throw storageError(error);
-    });
     // One moment for all tables; a reader that waits for nobody and whom nobody waits for.
     await ask(mode === 'read' ? 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY' : 'BEGIN');
     // The settings of the database may limit statements to what a request may take.

@@ -23,15 +23,13 @@ export class CopyFault extends Error {
   }
 }
 
-export type CopyPlace = Pick<DatabaseSettings, 'dialect' | 'file' | 'connectionString' | 'directUrl'>;
+/** Also through a pooler: a copy is one transaction. */
+export type CopyPlace = Pick<DatabaseSettings, 'dialect' | 'file' | 'connectionString'>;
 
 export const openEnd = async (place: CopyPlace, mode: 'read' | 'write'): Promise<CopyEnd> =>
   place.dialect === 'sqlite'
     ? openSqliteEnd(place.file ?? '', mode)
-    : (await import('./copy-postgres.js')).openPostgresEnd(
-        place.directUrl ?? place.connectionString ?? '',
-        mode,
-      );
+    : (await import('./copy-postgres.js')).openPostgresEnd(place.connectionString ?? '', mode);
 
 const MODULUS = 1n << 256n;
 

@@ -15,7 +15,7 @@ export interface DatabaseSettings {
   /** SQLite: the file, or `:memory:`. */
   readonly file?: string | undefined;
   readonly connectionString?: string | undefined;
-  /** PostgreSQL past the pooler: migrations hold a session lock, which a transaction pooler loses. */
+  /** PostgreSQL past the pooler: migrations hold a session lock, which a transaction pooler loses. The same database. */
   readonly directUrl?: string | undefined;
   readonly prepared: 'auto' | 'on' | 'off';
   readonly poolMax: number;

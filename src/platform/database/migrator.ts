@@ -1,5 +1,6 @@
 import knex, { type Knex } from 'knex';
 import type { Migration } from '../../../migrations/index.js';
+import { ConfigFault } from '../config/config-fault.js';
 import { Unavailable } from '../errors/errors.js';
 import type { Database, DatabaseSettings } from './database.js';
 import { isFromServer, storageError } from './postgres-errors.js';
@@ -34,6 +35,7 @@ export async function withMigrator<T>(
   report: Report,
   work: (migrator: Knex) => Promise<T>,
 ): Promise<T> {
+  await requireOneDatabase(target);
   const migrator = createMigrator(target, list, report);
   try {
     return await work(migrator);
@@ -42,6 +44,20 @@ export async function withMigrator<T>(
   } finally {
     await migrator.destroy();
   }
+}
+
+/**
+ * What migrates and listens past the pooler must do so in the database that is served: after a move one of the two
+ * settings is easily forgotten. Every verb and every start comes by here.
+ * @throws {ConfigFault}
+ */
+async function requireOneDatabase({ dialect, connectionString = '', directUrl }: Target): Promise<void> {
+  if (dialect === 'sqlite' || directUrl === undefined) return;
+  // With its driver, which a server on SQLite does without.
+  const { leadToOnePlace } = await import('./one-database.js');
+  if (await leadToOnePlace(connectionString, directUrl)) return;
+  const message = 'leads to another database (or schema) than DATABASE_URL; change it, or take it out';
+  throw new ConfigFault([{ setting: 'DATABASE_DIRECT_URL', variable: 'DATABASE_DIRECT_URL', message }]);
 }
 
 /** No way to the server (`ECONNREFUSED`, no answer), or a server that is not ready; a fault of ours stays one. */
