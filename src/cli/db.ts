@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { copyBetween, prepareTarget, restoreBackup, takeBackup } from '../platform/database/backup.js';
 import type { CopiedTable } from '../platform/database/copy.js';
 import type { DatabaseSettings } from '../platform/database/database.js';
-import { migrateUp, requireCurrentSchema } from '../platform/database/migrate.js';
+import { requireCurrentSchema } from '../platform/database/migrate.js';
 import { placeName } from '../platform/database/place-name.js';
 import { readDatabaseUrl } from '../platform/config/database-url.js';
 import { UsageFault } from './faults.js';
@@ -51,9 +51,9 @@ async function copy(cli: Cli, { to, replace, yes }: CopyOptions): Promise<void> 
   if (isSame(source, target)) throw new UsageFault('--to is DATABASE_URL itself.');
   await requireCurrentSchema(source);
   if (replace) await confirm(cli.terminal, `Replace all that is in ${placeName(target)}?`, yes);
-  if (replace) await migrateUp(target, cli.progress);
-  else await prepareTarget(target, cli.progress);
-  tell(cli, 'Copied', await copyBetween(source, target, cli.progress, { replace: replace === true }));
+  const options = { replace: replace === true };
+  await prepareTarget(target, cli.progress, options);
+  tell(cli, 'Copied', await copyBetween(source, target, cli.progress, options));
 }
 
 async function backup(cli: Cli, file: string): Promise<void> {

@@ -165,6 +165,48 @@ describe('db copy', () => {
     expect(await migrationStatus(settings)).toEqual(before);
   });
 
+  const elsewhere = { PostgreSQL: () => freshPostgres(), SQLite: async () => sqlite('foreign.sqlite') };
+
+  test.each(Object.entries(elsewhere))(
+    'a database of something else is refused before anything is made in it, on %s',
+    async (_name, newTarget) => {
+      const foreign = await newTarget();
+      await run(foreign, 'CREATE TABLE invoices (id integer)');
+      const replaced = await place.run(`db copy --to ${foreign} --replace --yes`);
+      expect([replaced.code, replaced.stderr]).toEqual([
+        1,
+        expect.stringMatching(/^The target holds the tables of something else/),
+      ]);
+      await run(foreign, 'INSERT INTO invoices VALUES (1)');
+      const restored = await place.run(`restore ${inPlace('whole.backup')}`, {
+        env: { ...place.env, DATABASE_URL: foreign },
+      });
+      for (const { code, stderr } of [await place.run(`db copy --to ${foreign}`), restored]) {
+        expect([code, stderr]).toEqual([
+          1,
+          expect.stringMatching(/^The target is not empty.* rows in invoices/),
+        ]);
+      }
+      // Nothing was made beside it, the table of the migrations neither.
+      await run(foreign, 'CREATE TABLE knex_migrations (id integer)');
+    },
+  );
+
+  test('--replace does not migrate what it is to replace', async () => {
+    const older = sqlite('older-replaced.sqlite');
+    const settings = sqliteSettings(inPlace('older-replaced.sqlite'));
+    await migrateUp(settings, () => {}, { list: migrations.slice(0, 5) });
+    const before = await migrationStatus(settings);
+    const done = await place.run(`db copy --to ${older} --replace --yes`);
+    expect([done.code, done.stderr]).toEqual([1, expect.stringMatching(/^The target waits for migrations/)]);
+    expect(await migrationStatus(settings)).toEqual(before);
+  });
+
+  test('--replace fills a target that is not there yet', async () => {
+    const done = await place.run(`db copy --to ${sqlite('not-yet.sqlite')} --replace --yes --json`);
+    expect([done.stderr, done.code]).toEqual(['', 0]);
+  });
+
   test.each([
     ['no rows are lost unasked', () => sqlite('back.sqlite'), 1, /not empty.*--replace/],
     ['an address that is none', () => 'mysql://x/y', 2, /--to names "mysql"/],

@@ -18,7 +18,7 @@ import {
 } from './copy.js';
 import { MANIFEST_TABLE } from './copy-end.js';
 import type { DatabaseSettings } from './database.js';
-import { migrateUp, migrationStatus, requireCurrentSchema } from './migrate.js';
+import { migrateUp, migrationStatus, requireCurrentSchema, SchemaNewer } from './migrate.js';
 import type { Report } from './migrator.js';
 import { vacuumInto } from './sqlite-copy.js';
 
@@ -117,15 +117,39 @@ export async function restoreBackup(
 }
 
 /**
- * Brings the target to this program's version; one that has rows, which may be another server's, stays as it is.
+ * Brings the target to this program's version, unless it holds something: that may be another program's or another
+ * server's, and stays as it is until it is certain that the copy may be made.
  * @throws {CopyFault}
  */
-export async function prepareTarget(settings: DatabaseSettings, report: Report): Promise<void> {
-  if ((await migrationStatus(settings)).applied.length > 0) {
+export async function prepareTarget(
+  settings: DatabaseSettings,
+  report: Report,
+  { replace = false }: Pick<CopyOptions, 'replace'> = {},
+): Promise<void> {
+  if (settings.dialect === 'postgres' || existsSync(settings.file ?? '')) {
     const target = await openEnd(settings, 'read');
-    await requireEmpty(target).finally(() => target.close());
+    try {
+      if (!replace) await requireEmpty(target);
+      else if ((await target.tables()).length > 0) await requireReplaceable(settings);
+    } finally {
+      await target.close();
+    }
   }
   await migrateUp(settings, report);
+}
+
+/** What the copy would find there is not to be changed before it, not even by a migration. */
+async function requireReplaceable(settings: DatabaseSettings): Promise<void> {
+  const { applied, pending, unknown } = await migrationStatus(settings);
+  if (applied.length === 0) {
+    throw new CopyFault('The target holds the tables of something else; name another one.');
+  }
+  if (unknown.length > 0) throw new SchemaNewer(unknown);
+  if (pending.length > 0) {
+    throw new CopyFault(
+      `The target waits for migrations (${pending.join(', ')}). Run first, with its address as DATABASE_URL: migrate up`,
+    );
+  }
 }
 
 /** From one database into another of this program's version, which is empty or is to be replaced. */
