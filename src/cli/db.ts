@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { copyBetween, prepareTarget, restoreBackup, takeBackup } from '../platform/database/backup.js';
-import type { CopiedTable } from '../platform/database/copy.js';
+import type { Copied } from '../platform/database/copy.js';
 import type { DatabaseSettings } from '../platform/database/database.js';
 import { requireCurrentSchema } from '../platform/database/migrate.js';
 import { placeName } from '../platform/database/place-name.js';
@@ -74,14 +74,15 @@ const isSame = (one: DatabaseSettings, other: DatabaseSettings): boolean =>
   one.dialect === other.dialect &&
   (one.file ?? one.connectionString) === (other.file ?? other.connectionString);
 
-function tell(cli: Cli, did: string, tables: readonly CopiedTable[]): void {
+function tell(cli: Cli, did: string, { tables, notCopied }: Copied): void {
   const rows = tables.reduce((sum, one) => sum + one.rows, 0);
-  cli.print({ tables, rows }, [
+  cli.print({ tables, rows, not_copied: notCopied }, [
     ...table(
       ['Table', 'Rows', 'Hash'],
       tables.map(({ table: name, rows: count, hash }) => [name, String(count), hash.slice(0, 16)]),
     ),
     '',
     `${did} ${tables.length} tables, ${rows} rows; counts and hashes agree. SECRET_KEY and KEYS_DIR are not among them.`,
+    ...(notCopied.length > 0 ? [`Not copied, for it is not Postern's: ${notCopied.join(', ')}`] : []),
   ]);
 }

@@ -3,24 +3,24 @@
  * manifest that says what must be in them. Taking one holds nobody up. Keys and secrets outside the database
  * (`SECRET_KEY`, `KEYS_DIR`) are not in it.
  */
-import { closeSync, existsSync, openSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import BetterSqlite3 from 'better-sqlite3';
 import { type Clock, systemClock } from '../crypto/clock.js';
 import { newId } from '../crypto/ids.js';
 import {
+  type Copied,
   type CopiedTable,
   CopyFault,
   type CopyOptions,
   copyTables,
+  filledTables,
   measureAll,
   openEnd,
-  requireEmpty,
 } from './copy.js';
-import { MANIFEST_TABLE } from './copy-end.js';
+import { type CopyEnd, MANIFEST_TABLE } from './copy-end.js';
 import type { DatabaseSettings } from './database.js';
 import { migrateUp, migrationStatus, requireCurrentSchema, SchemaNewer } from './migrate.js';
 import type { Report } from './migrator.js';
-import { vacuumInto } from './sqlite-copy.js';
 
 interface Deps {
   readonly report: Report;
@@ -32,21 +32,17 @@ export async function takeBackup(
   settings: DatabaseSettings,
   file: string,
   { report, clock = systemClock }: Deps,
-): Promise<CopiedTable[]> {
+): Promise<Copied> {
   await requireCurrentSchema(settings);
   if (existsSync(file)) throw new CopyFault(`${file} exists; choose another name.`);
   // Under another name until it is whole.
   const draft = `${file}.${newId()}.part`;
   try {
-    if (settings.dialect === 'sqlite') {
-      closeSync(openSync(draft, 'wx', 0o600));
-      vacuumInto(settings.file ?? '', draft);
-    } else {
-      await copyToFile(settings, draft, report);
-    }
+    await migrateUp(place(draft));
+    const { notCopied } = await copyBetween(settings, place(draft), report);
     const tables = await sealBackup(draft, clock.now());
     renameSync(draft, file);
-    return tables;
+    return { tables, notCopied };
   } finally {
     for (const end of ['', '-wal', '-shm', '-journal', '.migrate-lock'])
       rmSync(`${draft}${end}`, { force: true });
@@ -60,11 +56,6 @@ const place = (file: string): DatabaseSettings => ({
   poolMax: 1,
   timeoutMs: 3_000,
 });
-
-async function copyToFile(settings: DatabaseSettings, draft: string, report: Report): Promise<void> {
-  await migrateUp(place(draft));
-  await copyBetween(settings, place(draft), report);
-}
 
 /** Looks at the whole file once more, as a reader will, and writes down what is in it. */
 async function sealBackup(file: string, now: number): Promise<CopiedTable[]> {
@@ -103,7 +94,7 @@ export async function restoreBackup(
   file: string,
   settings: DatabaseSettings,
   { report }: Deps,
-): Promise<CopiedTable[]> {
+): Promise<Copied> {
   const expected = readManifest(file);
   const { pending, unknown } = await migrationStatus(place(file));
   if (pending.length + unknown.length > 0) {
@@ -118,7 +109,7 @@ export async function restoreBackup(
 
 /**
  * Brings the target to this program's version, unless it holds something: that may be another program's or another
- * server's, and stays as it is until it is certain that the copy may be made.
+ * server's, and stays as it is. What is in one of this version the copy itself looks at.
  * @throws {CopyFault}
  */
 export async function prepareTarget(
@@ -126,30 +117,25 @@ export async function prepareTarget(
   report: Report,
   { replace = false }: Pick<CopyOptions, 'replace'> = {},
 ): Promise<void> {
+  const { pending, unknown } = await migrationStatus(settings);
+  if (unknown.length > 0) throw new SchemaNewer(unknown);
+  if (pending.length === 0) return;
   if (settings.dialect === 'postgres' || existsSync(settings.file ?? '')) {
     const target = await openEnd(settings, 'read');
-    try {
-      if (!replace) await requireEmpty(target);
-      else if ((await target.tables()).length > 0) await requireReplaceable(settings);
-    } finally {
-      await target.close();
-    }
+    await requireVacant(target, replace).finally(() => target.close());
   }
   await migrateUp(settings, report);
 }
 
-/** What the copy would find there is not to be changed before it, not even by a migration. */
-async function requireReplaceable(settings: DatabaseSettings): Promise<void> {
-  const { applied, pending, unknown } = await migrationStatus(settings);
-  if (applied.length === 0) {
-    throw new CopyFault('The target holds the tables of something else; name another one.');
-  }
-  if (unknown.length > 0) throw new SchemaNewer(unknown);
-  if (pending.length > 0) {
-    throw new CopyFault(
-      `The target waits for migrations (${pending.join(', ')}). Run first, with its address as DATABASE_URL: migrate up`,
-    );
-  }
+/** A migration would change it before it is certain that the copy can be made. */
+async function requireVacant(target: CopyEnd, replace: boolean): Promise<void> {
+  const tables = await target.tables();
+  const found = replace ? tables : await filledTables(target, tables);
+  if (found.length === 0) return;
+  throw new CopyFault(
+    `The target is not empty, and not of this version: there ${replace ? 'is' : 'are rows in'} ${found.join(', ')}. ` +
+      'Name another one, or run there first: migrate up',
+  );
 }
 
 /** From one database into another of this program's version, which is empty or is to be replaced. */
@@ -158,7 +144,7 @@ export async function copyBetween(
   to: DatabaseSettings,
   report: Report,
   options: CopyOptions = {},
-): Promise<CopiedTable[]> {
+): Promise<Copied> {
   const source = await openEnd(from, 'read');
   try {
     const target = await openEnd(to, 'write');

@@ -3,7 +3,7 @@
  * of the database, also while servers write to it; what is written is there whole or not at all.
  */
 export interface CopyEnd {
-  /** Tables of ours, in alphabetical order, without those of the migrations. */
+  /** In alphabetical order, without those of the migrations. */
   tables(): Promise<readonly string[]>;
   /** In alphabetical order. */
   columns(table: string): Promise<readonly string[]>;
@@ -22,8 +22,8 @@ export type CopyRow = readonly (string | number | null)[];
 /** So many rows are in memory at once. */
 export const COPY_BATCH = 500;
 
-/** knex' own, and what a backup says of itself. */
-export const isOurTable = (name: string): boolean =>
+/** Neither knex' own nor what a backup says of itself. */
+export const isDataTable = (name: string): boolean =>
   !/^(knex_|sqlite_)/.test(name) && name !== MANIFEST_TABLE;
 
 /** In a backup: what it holds, written last. */

@@ -1,4 +1,4 @@
-import { COPY_BATCH, type CopyEnd, type CopyRow, isOurTable, quoted } from './copy-end.js';
+import { COPY_BATCH, type CopyEnd, type CopyRow, isDataTable, quoted } from './copy-end.js';
 import { connectAlone } from './postgres-client.js';
 import { storageError } from './postgres-errors.js';
 
@@ -33,7 +33,7 @@ export async function openPostgresEnd(connectionString: string, mode: 'read' | '
       const found = await names(
         `SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY tablename`,
       );
-      return found.filter(isOurTable);
+      return found.filter(isDataTable);
     },
     columns: (table) =>
       names(

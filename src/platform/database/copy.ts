@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { CopyEnd, CopyRow } from './copy-end.js';
+import { beyond, ownShape, type Shape, shapeOf } from './copy-shape.js';
 import { openSqliteEnd } from './copy-sqlite.js';
 import type { DatabaseSettings } from './database.js';
 import type { Report } from './migrator.js';
@@ -13,6 +14,12 @@ export interface CopiedTable {
   readonly rows: number;
   /** SHA-256 of each row, added up: the same whatever order the rows come in. */
   readonly hash: string;
+}
+
+export interface Copied {
+  readonly tables: readonly CopiedTable[];
+  /** What the source has beside our tables and columns. */
+  readonly notCopied: readonly string[];
 }
 
 /** A copy that cannot be made, or that did not turn out the same. Nothing was written. */
@@ -55,40 +62,42 @@ async function measure(end: CopyEnd, table: string, columns: readonly string[]) 
   return tally.result();
 }
 
-/** Counts and hashes of all tables. */
+/** Counts and hashes of our tables. */
 export async function measureAll(end: CopyEnd): Promise<CopiedTable[]> {
   const measured: CopiedTable[] = [];
-  for (const table of await end.tables()) {
-    measured.push({ table, ...(await measure(end, table, await end.columns(table))) });
+  for (const [table, columns] of await ownShape()) {
+    measured.push({ table, ...(await measure(end, table, columns)) });
   }
   return measured;
 }
 
-async function requireSameShape(source: CopyEnd, target: CopyEnd): Promise<void> {
-  const [from, to] = [await source.tables(), await target.tables()];
-  const differing = [...new Set([...from, ...to])].filter(
-    (name) => !from.includes(name) || !to.includes(name),
-  );
-  for (const table of differing.length > 0 ? [] : from) {
-    const [left, right] = [await source.columns(table), await target.columns(table)];
-    if (left.join() !== right.join()) differing.push(table);
+/**
+ * Answers what `end` has beside ours.
+ * @throws {CopyFault} where something of ours is missing
+ */
+async function requireOurs(end: CopyEnd, ours: Shape, name: string): Promise<string[]> {
+  const shape = await shapeOf(end);
+  const missing = beyond(ours, shape);
+  if (missing.length > 0) {
+    throw new CopyFault(`The ${name} lacks ${missing.join(', ')}, although it has been migrated.`);
   }
-  if (differing.length > 0) {
-    throw new CopyFault(
-      `The two databases are not of one version (${differing.join(', ')} differ). Run on the source: migrate up`,
-    );
-  }
+  return beyond(shape, ours);
 }
 
-/** @throws {CopyFault} */
-export async function requireEmpty(target: CopyEnd): Promise<void> {
+/** Those of the tables that have rows. */
+export async function filledTables(end: CopyEnd, tables: Iterable<string>): Promise<string[]> {
   const filled: string[] = [];
-  for (const table of await target.tables()) {
-    for await (const _ of target.rows(table, await target.columns(table))) {
+  for (const table of tables) {
+    for await (const _ of end.rows(table, await end.columns(table))) {
       filled.push(table);
       break;
     }
   }
+  return filled;
+}
+
+async function requireEmpty(target: CopyEnd, ours: Shape): Promise<void> {
+  const filled = await filledTables(target, ours.keys());
   if (filled.length > 0) {
     throw new CopyFault(
       `The target is not empty: there are rows in ${filled.join(', ')}. Say --replace to lose them.`,
@@ -109,13 +118,14 @@ export async function copyTables(
   target: CopyEnd,
   report: Report,
   { expected, replace = false }: CopyOptions = {},
-): Promise<CopiedTable[]> {
-  await requireSameShape(source, target);
-  if (replace) for (const table of await target.tables()) await target.empty(table);
-  else await requireEmpty(target);
-  const copied: CopiedTable[] = [];
-  for (const table of await source.tables()) {
-    const columns = await source.columns(table);
+): Promise<Copied> {
+  const ours = await ownShape();
+  const notCopied = await requireOurs(source, ours, 'source');
+  await requireOurs(target, ours, 'target');
+  if (replace) for (const table of ours.keys()) await target.empty(table);
+  else await requireEmpty(target, ours);
+  const tables: CopiedTable[] = [];
+  for (const [table, columns] of ours) {
     const tally = createTally();
     for await (const batch of source.rows(table, columns)) {
       tally.add(batch);
@@ -133,8 +143,8 @@ export async function copyTables(
       );
     }
     report(`${table}: ${read.rows} ${read.rows === 1 ? 'row' : 'rows'}`);
-    copied.push({ table, ...read });
+    tables.push({ table, ...read });
   }
   await target.commit();
-  return copied;
+  return { tables, notCopied };
 }

@@ -22,7 +22,7 @@ export function copySqliteFile(file: string, now: number): string {
 }
 
 /** @param path an empty file */
-export function vacuumInto(file: string, path: string): void {
+function vacuumInto(file: string, path: string): void {
   const source = new BetterSqlite3(file, { fileMustExist: true });
   try {
     source.prepare('VACUUM INTO ?').run(path);
