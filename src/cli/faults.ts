@@ -2,7 +2,7 @@ import { types } from 'node:util';
 import { CommanderError } from 'commander';
 import { ConfigFault } from '../platform/config/config-fault.js';
 import { CopyFault } from '../platform/database/copy.js';
-import { SchemaNewer, SchemaOlder } from '../platform/database/migrate.js';
+import { MigrationsMoved, SchemaNewer, SchemaOlder } from '../platform/database/migrate.js';
 import { InvalidInput, PosternError, Unavailable } from '../platform/errors/errors.js';
 import { scrubText } from '../platform/observe/redact.js';
 import { StartFault } from '../serve/start-fault.js';
@@ -104,6 +104,7 @@ export function tell(error: unknown): Told {
   if (error instanceof CliFault) return one(FAILED, 'failed', error.message);
   if (error instanceof CopyFault) return one(FAILED, 'not_copied', error.message);
   if (error instanceof StartFault) return one(FAILED, 'cannot_start', error.message);
+  if (error instanceof MigrationsMoved) return one(FAILED, 'migrated_meanwhile', error.message);
   if (error instanceof SchemaNewer) return one(FAILED, 'schema_newer', error.message);
   if (error instanceof SchemaOlder) return one(FAILED, 'schema_older', error.message);
   // By name: the class lives in `keys/`, which nobody but the container looks into.

@@ -4,10 +4,11 @@ import { existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import BetterSqlite3 from 'better-sqlite3';
-import knex from 'knex';
+import knex, { type Knex } from 'knex';
 import { migrations } from '../../migrations/index.js';
 import type { DatabaseSettings } from '../../src/platform/database/database.js';
 import {
+  MigrationsMoved,
   migrateDown,
   migrateUp,
   migrationStatus,
@@ -28,6 +29,14 @@ const clientFor = ({ dialect, file = '', connectionString = '' }: DatabaseSettin
   dialect === 'sqlite'
     ? knex({ client: 'better-sqlite3', connection: { filename: file }, useNullAsDefault: true })
     : knex({ client: 'pg', connection: connectionString });
+
+const KEEP_RECORDS = {
+  sqlite: [`CREATE TRIGGER kept BEFORE DELETE ON knex_migrations BEGIN SELECT RAISE(ABORT, 'kept'); END`],
+  postgres: [
+    `CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'kept'; END $$`,
+    'CREATE TRIGGER kept BEFORE DELETE ON knex_migrations EXECUTE FUNCTION keep()',
+  ],
+};
 
 function deferred() {
   let resolve = () => {};
@@ -111,6 +120,39 @@ describe.each(DIALECTS)('migrations on %s', (dialect) => {
     expect((await migrateDown(settings)).ran).toEqual([]);
     expect((await migrateUp(settings)).ran).toEqual(names);
     expect(await migrationStatus(settings)).toEqual({ applied: names, pending: [], unknown: [] });
+  });
+
+  test('what is undone is forgotten in the same transaction', async () => {
+    const settings = await fixture.settingsOf(dialect);
+    const list = [
+      ...migrations,
+      {
+        name: '0999-later',
+        up: (trx: Knex) => trx.schema.createTable('later', (table) => table.text('id')),
+        down: (trx: Knex) => trx.schema.dropTable('later'),
+      },
+    ];
+    await migrateUp(settings, () => {}, { list });
+    const client = clientFor(settings);
+    // Whatever keeps the record, the death of the process too, keeps the table.
+    for (const statement of KEEP_RECORDS[dialect]) await client.raw(statement);
+    await expect(migrateDown(settings, () => {}, { list })).rejects.toMatchObject({
+      message: expect.stringContaining('kept'),
+    });
+    expect(await client.schema.hasTable('later')).toBe(true);
+    await client.destroy();
+    expect((await migrationStatus(settings, { list })).pending).toEqual([]);
+  });
+
+  test('only what was confirmed is undone', async () => {
+    const settings = await fixture.settingsOf(dialect);
+    await migrateUp(settings);
+    const confirmed = names.slice(-1);
+    expect((await migrateDown(settings, () => {}, { confirmed })).ran).toEqual(confirmed);
+    await expect(migrateDown(settings, () => {}, { confirmed })).rejects.toThrow(MigrationsMoved);
+    const all = { all: true, confirmed: [...names].reverse() };
+    await expect(migrateDown(settings, () => {}, all)).rejects.toThrow(MigrationsMoved);
+    expect((await migrationStatus(settings)).applied).toEqual(names.slice(0, -1));
   });
 
   test('two that start together migrate once and both succeed', async () => {

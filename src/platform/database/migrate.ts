@@ -50,6 +50,17 @@ export class SchemaOlder extends Error {
   }
 }
 
+/** Other migrations than those that somebody agreed to undo are the newest by now. */
+export class MigrationsMoved extends Error {
+  constructor(confirmed: readonly string[], newest: readonly string[]) {
+    super(
+      `Another process migrated meanwhile: ${confirmed.join(', ')} was to be undone, and now it would be ` +
+        `${newest.join(', ') || 'nothing'}. Nothing was undone.`,
+    );
+    this.name = 'MigrationsMoved';
+  }
+}
+
 const silently = (): void => {};
 
 /**
@@ -77,18 +88,31 @@ export async function migrateUp(
   });
 }
 
-/** Undoes the newest migration, or with `all` every one. Its data go with it, hence the copy. */
+interface DownOptions extends Options {
+  readonly all?: boolean;
+  /** What somebody agreed to, newest first: these or none. */
+  readonly confirmed?: readonly string[];
+}
+
+/** Those that would be undone, newest first. */
+export const doomed = ({ applied }: Pick<MigrationStatus, 'applied'>, all: boolean): readonly string[] =>
+  [...(all ? applied : applied.slice(-1))].reverse();
+
+/**
+ * Undoes the newest migration, or with `all` every one. Its data go with it, hence the copy.
+ * @throws {MigrationsMoved} where these are not the confirmed ones
+ */
 export async function migrateDown(
   settings: DatabaseSettings,
   report: Report = silently,
-  { list = migrations, clock = systemClock, all = false }: Options & { readonly all?: boolean } = {},
+  { list = migrations, clock = systemClock, all = false, confirmed }: DownOptions = {},
 ): Promise<MigrationResult> {
   if (settings.file === ':memory:') return { ran: [] };
   if ((await migrationStatus(settings, { list })).applied.length === 0) return { ran: [] };
   return withMigrator(settings, list, report, (migrator) =>
     locked(settings, migrator, report, async () => {
-      const applied = [...(await knownStatus(migrator, list)).applied].reverse();
-      const ran = all ? applied : applied.slice(0, 1);
+      const ran = doomed(await knownStatus(migrator, list), all);
+      if (confirmed && ran.join() !== confirmed.join()) throw new MigrationsMoved(confirmed, ran);
       const copied = await copyExisting(settings, migrator, report, clock);
       for (const name of ran) await migrator.migrate.down({ name });
       return { ran, ...copied };
