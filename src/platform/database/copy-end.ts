@@ -9,6 +9,8 @@ export interface CopyEnd {
   columns(table: string): Promise<readonly string[]>;
   /** The rows in batches, each row an array in the order of `columns`. */
   rows(table: string, columns: readonly string[]): AsyncIterable<readonly CopyRow[]>;
+  /** Nobody else writes to these tables until `commit`; reading goes on. */
+  hold(tables: Iterable<string>): Promise<void>;
   /** Removes every row; others see them until `commit`. */
   empty(table: string): Promise<void>;
   insert(table: string, columns: readonly string[], rows: readonly CopyRow[]): Promise<void>;

@@ -55,6 +55,11 @@ export async function openPostgresEnd(connectionString: string, mode: 'read' | '
         await ask('CLOSE copied').catch(() => {});
       }
     },
+    async hold(tables) {
+      // All in one statement: who takes them one by one could meet a writer that has the next one.
+      const all = [...tables].map(quoted).join(', ');
+      await ask(`LOCK TABLE ${all} IN SHARE ROW EXCLUSIVE MODE`);
+    },
     async empty(table) {
       // Triggers keep the audit trail from losing rows one by one. Not TRUNCATE: readers would have to wait.
       await ask(`ALTER TABLE ${quoted(table)} DISABLE TRIGGER USER`);

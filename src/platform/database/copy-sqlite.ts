@@ -53,6 +53,8 @@ export function sqliteEnd(db: BetterSqlite3.Database): CopyEnd {
       }
       if (batch.length > 0) yield batch;
     },
+    // `write` holds the whole file already.
+    async hold() {},
     async empty(table) {
       attempt(() => {
         // They keep the audit trail from losing rows one by one.

@@ -122,6 +122,8 @@ export async function copyTables(
   const ours = await ownShape();
   const notCopied = await requireOurs(source, ours, 'source');
   await requireOurs(target, ours, 'target');
+  // Before it is looked at: a server that has just been started on the target would write beside the copy.
+  await target.hold(ours.keys());
   if (replace) for (const table of ours.keys()) await target.empty(table);
   else await requireEmpty(target, ours);
   const tables: CopiedTable[] = [];

@@ -1,0 +1,69 @@
+/** The two sides of a copy, and what others may do meanwhile. */
+import { afterEach, describe, expect, test } from '@jest/globals';
+import BetterSqlite3 from 'better-sqlite3';
+import pg from 'pg';
+import { copyTables, openEnd } from '../../src/platform/database/copy.js';
+import type { CopyEnd } from '../../src/platform/database/copy-end.js';
+import type { DatabaseSettings } from '../../src/platform/database/database.js';
+import { migrateUp } from '../../src/platform/database/migrate.js';
+import { createDatabaseFixture, DIALECTS } from '../support/databases.js';
+
+const fixture = createDatabaseFixture();
+afterEach(fixture.close);
+
+async function migrated(dialect: 'sqlite' | 'postgres'): Promise<DatabaseSettings> {
+  const settings = await fixture.settingsOf(dialect);
+  await migrateUp(settings);
+  return settings;
+}
+
+/** As another process would, which does not wait. */
+async function another(settings: DatabaseSettings, statement: string): Promise<void> {
+  if (settings.dialect === 'sqlite') {
+    const file = new BetterSqlite3(settings.file ?? '', { timeout: 0 });
+    try {
+      file.exec(statement);
+    } finally {
+      file.close();
+    }
+    return;
+  }
+  const client = new pg.Client({ connectionString: settings.connectionString });
+  await client.connect();
+  await client.query(`SET lock_timeout = 1; ${statement}`).finally(() => client.end());
+}
+
+/** Copies, and before the first row is read does something else. */
+async function copyWhile(from: DatabaseSettings, to: DatabaseSettings, meanwhile: () => Promise<void>) {
+  const [source, target] = [await openEnd(from, 'read'), await openEnd(to, 'write')];
+  let began: Promise<void> | undefined;
+  const watched: CopyEnd = {
+    ...source,
+    async *rows(table, columns) {
+      began ??= meanwhile();
+      await began;
+      yield* source.rows(table, columns);
+    },
+  };
+  try {
+    return await copyTables(watched, target, () => {});
+  } finally {
+    await Promise.all([source.close(), target.close()]);
+  }
+}
+
+const ROLE = `INSERT INTO roles (name, created_at) VALUES ('theirs', 1)`;
+
+describe.each(DIALECTS)('a copy into %s', (dialect) => {
+  test('nobody else writes to the target while it is filled', async () => {
+    const [from, to] = [await migrated('sqlite'), await migrated(dialect)];
+    const refusals: unknown[] = [];
+    await copyWhile(from, to, () =>
+      another(to, ROLE).catch((error: { code?: string }) => {
+        refusals.push(error.code);
+      }),
+    );
+    expect(refusals).toEqual([dialect === 'sqlite' ? 'SQLITE_BUSY' : '55P03']);
+    await expect(another(to, ROLE)).resolves.toBeUndefined();
+  });
+});
