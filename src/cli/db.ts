@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { copyBetween, prepareTarget, restoreBackup, takeBackup } from '../platform/database/backup.js';
-import type { Copied } from '../platform/database/copy.js';
+import { type Copied, isOnePlace } from '../platform/database/copy.js';
 import type { DatabaseSettings } from '../platform/database/database.js';
 import { requireCurrentSchema } from '../platform/database/migrate.js';
 import { placeName } from '../platform/database/place-name.js';
@@ -48,8 +48,8 @@ function targetOf(url: string, { poolMax, timeoutMs }: DatabaseSettings): Databa
 async function copy(cli: Cli, { to, replace, yes }: CopyOptions): Promise<void> {
   const source = databaseOf(cli);
   const target = targetOf(to, source);
-  if (isSame(source, target)) throw new UsageFault('--to is DATABASE_URL itself.');
   await requireCurrentSchema(source);
+  if (await isOnePlace(source, target)) throw new UsageFault('--to is DATABASE_URL itself.');
   if (replace) await confirm(cli.terminal, `Replace all that is in ${placeName(target)}?`, yes);
   const options = { replace: replace === true };
   await prepareTarget(target, cli.progress, options);
@@ -69,10 +69,6 @@ function databaseOf(cli: Cli): DatabaseSettings {
   if (database.file === ':memory:') throw new UsageFault('DATABASE_URL: memory is shared with no server.');
   return database;
 }
-
-const isSame = (one: DatabaseSettings, other: DatabaseSettings): boolean =>
-  one.dialect === other.dialect &&
-  (one.file ?? one.connectionString) === (other.file ?? other.connectionString);
 
 function tell(cli: Cli, did: string, { tables, notCopied }: Copied): void {
   const rows = tables.reduce((sum, one) => sum + one.rows, 0);

@@ -2,7 +2,7 @@
  * `db copy`, `backup` and `restore` (issue 6 §4, R26): what is promised before is kept after, on either kind of
  * database, and a copy that is not the same is refused whole.
  */
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import BetterSqlite3 from 'better-sqlite3';
@@ -283,8 +283,31 @@ describe('db copy', () => {
     await expect(run(to, 'DELETE FROM audit_events')).rejects.toMatchObject({ message });
   });
 
-  test('to the very database it comes from is refused', async () => {
-    const { code, stderr } = await place.run(`db copy --to ${place.env.DATABASE_URL} --replace --yes`);
-    expect([code, stderr]).toEqual([2, '--to is DATABASE_URL itself.\n']);
+  test('to the very database it comes from is refused, however it is written', async () => {
+    const postgres = await freshPostgres();
+    await place.run('migrate up', { env: { ...place.env, DATABASE_URL: postgres } });
+    symlinkSync(place.folder, inPlace('.self'));
+    const spelled = {
+      [sqlite('data/postern.sqlite')]: [sqlite('data/postern.sqlite'), sqlite('.self/data/postern.sqlite')],
+      [postgres]: [`${postgres}?application_name=copy`, postgres.replace('127.0.0.1', '0x7f000001')],
+    };
+    for (const [DATABASE_URL, targets] of Object.entries(spelled)) {
+      for (const target of targets) {
+        const done = await place.run(`db copy --to ${target} --replace --yes`, {
+          env: { ...place.env, DATABASE_URL },
+        });
+        expect([done.code, done.stderr]).toEqual([2, '--to is DATABASE_URL itself.\n']);
+      }
+    }
+  });
+
+  test('another schema of the database it comes from is another place', async () => {
+    const postgres = await freshPostgres();
+    const env = { ...place.env, DATABASE_URL: postgres };
+    await place.run('migrate up', { env });
+    await run(postgres, 'CREATE SCHEMA second');
+    const target = `${postgres}?options=-c%20search_path%3Dsecond`;
+    const done = await place.run(`db copy --to ${target} --json`, { env });
+    expect([done.stderr, done.code]).toEqual(['', 0]);
   });
 });

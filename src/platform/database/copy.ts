@@ -3,6 +3,7 @@
  * of each table are taken from what was read and again from what was written, before anything is committed.
  */
 import { createHash } from 'node:crypto';
+import { statSync } from 'node:fs';
 import type { CopyEnd, CopyRow } from './copy-end.js';
 import { beyond, ownShape, type Shape, shapeOf } from './copy-shape.js';
 import { openSqliteEnd } from './copy-sqlite.js';
@@ -37,6 +38,19 @@ export const openEnd = async (place: CopyPlace, mode: 'read' | 'write'): Promise
   place.dialect === 'sqlite'
     ? openSqliteEnd(place.file ?? '', mode)
     : (await import('./copy-postgres.js')).openPostgresEnd(place.connectionString ?? '', mode);
+
+/** Whether both are one database, however they are written. */
+export async function isOnePlace(one: CopyPlace, other: CopyPlace): Promise<boolean> {
+  if (one.dialect !== other.dialect) return false;
+  if (one.dialect === 'sqlite') return isOneFile(one.file ?? '', other.file ?? '');
+  const { leadToOnePlace } = await import('./one-database.js');
+  return leadToOnePlace(one.connectionString ?? '', other.connectionString ?? '');
+}
+
+function isOneFile(one: string, other: string): boolean {
+  const [here, there] = [one, other].map((file) => statSync(file, { bigint: true, throwIfNoEntry: false }));
+  return here !== undefined && here.dev === there?.dev && here.ino === there.ino;
+}
 
 const MODULUS = 1n << 256n;
 
