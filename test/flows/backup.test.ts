@@ -2,12 +2,13 @@
  * `db copy`, `backup` and `restore` (issue 6 §4, R26): what is promised before is kept after, on either kind of
  * database, and a copy that is not the same is refused whole.
  */
-import { existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import BetterSqlite3 from 'better-sqlite3';
 import pg from 'pg';
 import { migrations } from '../../migrations/index.js';
+import { takeBackup } from '../../src/platform/database/backup.js';
 import { migrateUp, migrationStatus } from '../../src/platform/database/migrate.js';
 import { newPlace, type Place } from '../support/command-line.js';
 import { sqliteSettings } from '../support/databases.js';
@@ -101,6 +102,33 @@ describe('backup and restore', () => {
     const { code, stderr } = await place.run(`backup ${inPlace('mine')}`);
     expect([code, stderr]).toEqual([1, `${inPlace('mine')} exists; choose another name.\n`]);
     expect(readFileSync(inPlace('mine'), 'utf8')).toBe('mine');
+  });
+
+  test('nor one that comes into being meanwhile', async () => {
+    const settings = sqliteSettings(place.env.DATABASE_URL?.slice('sqlite:'.length) ?? '');
+    const report = () => writeFileSync(inPlace('meanwhile'), 'mine');
+    await expect(takeBackup(settings, inPlace('meanwhile'), { report })).rejects.toThrow(
+      /meanwhile exists; choose another name/,
+    );
+    expect(readFileSync(inPlace('meanwhile'), 'utf8')).toBe('mine');
+    expect(readdirSync(place.folder).filter((name) => name.includes('.part'))).toEqual([]);
+  });
+
+  test('one that is told to stop leaves nothing behind', async () => {
+    const postgres = await freshPostgres();
+    const env = { ...place.env, DATABASE_URL: postgres };
+    await place.run('migrate up', { env });
+    // So that it cannot come to its end before it is told.
+    const client = new pg.Client({ connectionString: postgres });
+    await client.connect();
+    await client.query('BEGIN; LOCK TABLE upstream_tokens IN ACCESS EXCLUSIVE MODE');
+    try {
+      const ended = await place.spawn(`backup ${inPlace('stopped')}`, { env, stopAt: /^accounts: /m });
+      expect([ended.code, ended.stdout]).toEqual([143, '']);
+    } finally {
+      await client.end();
+    }
+    expect(readdirSync(place.folder).filter((name) => name.startsWith('stopped'))).toEqual([]);
   });
 
   test('a restore into a database with rows is refused, and changes nothing', async () => {

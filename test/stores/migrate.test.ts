@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import BetterSqlite3 from 'better-sqlite3';
@@ -248,6 +248,18 @@ describe('migrations of a SQLite file', () => {
     expect(copied.prepare('SELECT count(*) FROM knex_migrations').pluck().get()).toBe(earlier.length);
     copied.close();
     expect((await migrateDown(settings)).copy).toMatch(/backups/);
+  });
+
+  test('what a process left that was killed while it copied goes with the next copy', async () => {
+    const settings = newFile();
+    const folder = join(dirname(settings.file ?? ''), 'backups');
+    await migrateUp(settings, () => {}, { list: earlier });
+    mkdirSync(folder);
+    const others = ['main-2-20300101T000000000Z.sqlite.part', 'main.part'];
+    for (const name of ['main-20300101T000000000Z.sqlite.part', ...others])
+      writeFileSync(join(folder, name), '');
+    await migrateUp(settings, () => {}, { clock });
+    expect(readdirSync(folder).sort()).toEqual([...others, 'main-20300102T030405678Z.sqlite'].sort());
   });
 
   test('a new file, or one with nothing to do, is not copied', async () => {

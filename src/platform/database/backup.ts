@@ -3,10 +3,10 @@
  * manifest that says what must be in them. Taking one holds nobody up. Keys and secrets outside the database
  * (`SECRET_KEY`, `KEYS_DIR`) are not in it.
  */
-import { existsSync, renameSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import BetterSqlite3 from 'better-sqlite3';
+import { errorCode } from '../config/error-code.js';
 import { type Clock, systemClock } from '../crypto/clock.js';
-import { newId } from '../crypto/ids.js';
 import {
   type Copied,
   type CopiedTable,
@@ -19,6 +19,7 @@ import {
 } from './copy.js';
 import { type CopyEnd, MANIFEST_TABLE } from './copy-end.js';
 import type { DatabaseSettings } from './database.js';
+import { withDraft } from './draft.js';
 import { migrateUp, migrationStatus, requireCurrentSchema, SchemaNewer } from './migrate.js';
 import type { Report } from './migrator.js';
 
@@ -34,18 +35,16 @@ export async function takeBackup(
   { report, clock = systemClock }: Deps,
 ): Promise<Copied> {
   await requireCurrentSchema(settings);
-  if (existsSync(file)) throw new CopyFault(`${file} exists; choose another name.`);
-  // Under another name until it is whole.
-  const draft = `${file}.${newId()}.part`;
+  const taken = new CopyFault(`${file} exists; choose another name.`);
+  if (existsSync(file)) throw taken;
   try {
-    await migrateUp(place(draft));
-    const { notCopied } = await copyBetween(settings, place(draft), report);
-    const tables = await sealBackup(draft, clock.now());
-    renameSync(draft, file);
-    return { tables, notCopied };
-  } finally {
-    for (const end of ['', '-wal', '-shm', '-journal', '.migrate-lock'])
-      rmSync(`${draft}${end}`, { force: true });
+    return await withDraft(file, async (draft) => {
+      await migrateUp(place(draft));
+      const { notCopied } = await copyBetween(settings, place(draft), report);
+      return { tables: await sealBackup(draft, clock.now()), notCopied };
+    });
+  } catch (error) {
+    throw errorCode(error) === 'EEXIST' ? taken : error;
   }
 }
 

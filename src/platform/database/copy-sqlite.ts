@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import BetterSqlite3 from 'better-sqlite3';
 import { COPY_BATCH, type CopyEnd, type CopyRow, isDataTable, quoted } from './copy-end.js';
 import { storageError } from './sqlite-errors.js';
@@ -49,6 +50,8 @@ export function sqliteEnd(db: BetterSqlite3.Database): CopyEnd {
         batch.push(row);
         if (batch.length < COPY_BATCH) continue;
         yield batch;
+        // SQLite never waits, and signals are to be heard.
+        await turn();
         batch = [];
       }
       if (batch.length > 0) yield batch;
