@@ -42,7 +42,7 @@ function targetOf(url: string, { poolMax, timeoutMs }: DatabaseSettings): Databa
   const address = readDatabaseUrl(url);
   if ('problem' in address) throw new UsageFault(`--to ${address.problem}.`);
   if (address.file === ':memory:') throw new UsageFault('--to memory would be gone at once; name a file.');
-  return { ...address, prepared: 'off', poolMax, timeoutMs };
+  return { ...address, name: '--to', prepared: 'off', poolMax, timeoutMs };
 }
 
 async function copy(cli: Cli, { to, replace, yes }: CopyOptions): Promise<void> {

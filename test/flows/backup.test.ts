@@ -339,3 +339,53 @@ describe('db copy', () => {
     expect([done.stderr, done.code]).toEqual(['', 0]);
   });
 });
+
+describe('which of the databases is at fault', () => {
+  const wrong = async () => (await freshPostgres()).replace(/:[^:@/]+@/, ':wrong@');
+  const onPostgres = async () => ({ ...place.env, DATABASE_URL: await freshPostgres() });
+
+  test.each([
+    [
+      'the password of --to',
+      async () => `db copy --to ${await wrong()}`,
+      /^--to: the database refuses: .*28P01/,
+    ],
+    ['a folder as --to', async () => `db copy --to sqlite:${place.folder}`, /^\/.* cannot be used|^--to: /],
+    [
+      'a folder as a backup',
+      async () => `restore ${place.folder}`,
+      /^\/[^ ]*: the database refuses: .*SQLITE_/,
+    ],
+  ])('%s', async (_name, args, why) => {
+    const done = await place.run(await args());
+    expect([done.code, done.stderr]).toEqual([1, expect.stringMatching(why)]);
+    expect(done.stderr).not.toContain('DATABASE_URL');
+  });
+
+  test('no server at --to', async () => {
+    const done = await place.spawn('db copy --to postgres://127.0.0.1:1/x');
+    expect([done.code, done.stderr]).toEqual([
+      1,
+      expect.stringMatching(/^--to does not answer: .*ECONNREFUSED/),
+    ]);
+  });
+
+  test('--to, from PostgreSQL too', async () => {
+    const env = await onPostgres();
+    await place.run('migrate up', { env });
+    const done = await place.run(`db copy --to ${await wrong()}`, { env });
+    expect(done.stderr).toMatch(/^--to: the database refuses/);
+  });
+
+  test('DATABASE_DIRECT_URL', async () => {
+    const env = { ...(await onPostgres()), DATABASE_DIRECT_URL: await wrong() };
+    const { stderr } = await place.run('migrate status', { env });
+    expect(stderr).toMatch(/^DATABASE_DIRECT_URL: the database refuses/);
+  });
+
+  test('a database that waits for migrations is not said to have MIGRATE off', async () => {
+    const { code, stderr } = await place.run(`backup ${inPlace('early')}`, { env: await onPostgres() });
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/^The database waits for \d+ migrations/)]);
+    expect(stderr).not.toContain('MIGRATE is off');
+  });
+});

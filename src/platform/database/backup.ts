@@ -22,6 +22,7 @@ import type { DatabaseSettings } from './database.js';
 import { withDraft } from './draft.js';
 import { migrateUp, migrationStatus, requireCurrentSchema, SchemaNewer } from './migrate.js';
 import type { Report } from './migrator.js';
+import { naming } from './place-fault.js';
 
 interface Deps {
   readonly report: Report;
@@ -39,16 +40,18 @@ export async function takeBackup(
   if (existsSync(file)) throw taken;
   try {
     return await withDraft(file, async (draft) => {
-      await migrateUp(place(draft));
-      const { notCopied } = await copyBetween(settings, place(draft), report);
-      return { tables: await sealBackup(draft, clock.now()), notCopied };
+      const target = place(draft, file);
+      await migrateUp(target);
+      const { notCopied } = await copyBetween(settings, target, report);
+      return { tables: await naming(file, () => sealBackup(draft, clock.now())), notCopied };
     });
   } catch (error) {
     throw errorCode(error) === 'EEXIST' ? taken : error;
   }
 }
 
-const place = (file: string): DatabaseSettings => ({
+const place = (file: string, name = file): DatabaseSettings => ({
+  name,
   dialect: 'sqlite',
   file,
   prepared: 'auto',
@@ -73,9 +76,9 @@ async function sealBackup(file: string, now: number): Promise<CopiedTable[]> {
   return tables;
 }
 
-function readManifest(file: string): CopiedTable[] {
+async function readManifest(file: string): Promise<CopiedTable[]> {
   if (!existsSync(file)) throw new CopyFault(`There is no file ${file}.`);
-  const db = new BetterSqlite3(file, { readonly: true });
+  const db = await naming(file, () => new BetterSqlite3(file, { readonly: true }));
   try {
     return JSON.parse(db.prepare(`SELECT tables FROM ${MANIFEST_TABLE}`).pluck().get() as string);
   } catch {
@@ -94,7 +97,7 @@ export async function restoreBackup(
   settings: DatabaseSettings,
   { report }: Deps,
 ): Promise<Copied> {
-  const expected = readManifest(file);
+  const expected = await readManifest(file);
   const { pending, unknown } = await migrationStatus(place(file));
   if (pending.length + unknown.length > 0) {
     throw new CopyFault(

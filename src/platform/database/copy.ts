@@ -9,6 +9,7 @@ import { beyond, ownShape, type Shape, shapeOf } from './copy-shape.js';
 import { openSqliteEnd } from './copy-sqlite.js';
 import type { DatabaseSettings } from './database.js';
 import type { Report } from './migrator.js';
+import { namedEnd, naming } from './place-fault.js';
 
 export interface CopiedTable {
   readonly table: string;
@@ -32,9 +33,14 @@ export class CopyFault extends Error {
 }
 
 /** Also through a pooler: a copy is one transaction. */
-export type CopyPlace = Pick<DatabaseSettings, 'dialect' | 'file' | 'connectionString'>;
+export type CopyPlace = Pick<DatabaseSettings, 'dialect' | 'file' | 'connectionString' | 'name'>;
 
-export const openEnd = async (place: CopyPlace, mode: 'read' | 'write'): Promise<CopyEnd> =>
+export async function openEnd(place: CopyPlace, mode: 'read' | 'write'): Promise<CopyEnd> {
+  const end = await naming(place.name, () => openUnnamed(place, mode));
+  return place.name === undefined ? end : namedEnd(end, place.name);
+}
+
+const openUnnamed = async (place: CopyPlace, mode: 'read' | 'write'): Promise<CopyEnd> =>
   place.dialect === 'sqlite'
     ? openSqliteEnd(place.file ?? '', mode)
     : (await import('./copy-postgres.js')).openPostgresEnd(place.connectionString ?? '', mode);
@@ -44,7 +50,7 @@ export async function isOnePlace(one: CopyPlace, other: CopyPlace): Promise<bool
   if (one.dialect !== other.dialect) return false;
   if (one.dialect === 'sqlite') return isOneFile(one.file ?? '', other.file ?? '');
   const { leadToOnePlace } = await import('./one-database.js');
-  return leadToOnePlace(one.connectionString ?? '', other.connectionString ?? '');
+  return leadToOnePlace(one, other);
 }
 
 function isOneFile(one: string, other: string): boolean {

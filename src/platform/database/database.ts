@@ -11,6 +11,8 @@ export type Dialect = 'sqlite' | 'postgres';
 
 /** The part of `Config` that this folder reads. */
 export interface DatabaseSettings {
+  /** What a person called it, where it is not `DATABASE_URL`. */
+  readonly name?: string;
   readonly dialect: Dialect;
   /** SQLite: the file, or `:memory:`. */
   readonly file?: string | undefined;

@@ -39,12 +39,12 @@ export class SchemaNewer extends Error {
   }
 }
 
-/** The tables are those of an older program, and this one was told not to change them. */
+/** The tables are those of an older program, and it is not this one's turn to change them. */
 export class SchemaOlder extends Error {
-  constructor(pending: readonly string[]) {
+  constructor(pending: readonly string[], why: string) {
     super(
       `The database waits for ${pending.length === 1 ? 'a migration' : `${pending.length} migrations`} ` +
-        `(${pending.join(', ')}) and MIGRATE is off. Run: npm run -s cli -- migrate up`,
+        `(${pending.join(', ')})${why}. Run: npm run -s cli -- migrate up`,
     );
     this.name = 'SchemaOlder';
   }
@@ -134,14 +134,15 @@ export async function migrationStatus(
 }
 
 /**
- * For a program that may not migrate.
+ * For what may not migrate.
+ * @param why it may not, where that is a setting's doing
  * @throws {SchemaNewer} where the schema is ahead of the program
  * @throws {SchemaOlder} where migrations are pending
  */
-export async function requireCurrentSchema(settings: DatabaseSettings): Promise<void> {
+export async function requireCurrentSchema(settings: DatabaseSettings, why = ''): Promise<void> {
   const { unknown, pending } = await migrationStatus(settings);
   if (unknown.length > 0) throw new SchemaNewer(unknown);
-  if (pending.length > 0) throw new SchemaOlder(pending);
+  if (pending.length > 0) throw new SchemaOlder(pending, why);
 }
 
 /** A memory database dies with its handle, and knex keeps its own: so the migrated pages are carried over. */
@@ -217,6 +218,6 @@ export async function prepareSchema(
   report?: (line: string) => void,
 ): Promise<MigrationResult> {
   if (settings.migrate) return migrateUp(settings, report);
-  await requireCurrentSchema(settings);
+  await requireCurrentSchema(settings, ' and MIGRATE is off');
   return { ran: [] };
 }

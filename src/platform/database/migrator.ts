@@ -3,12 +3,13 @@ import type { Migration } from '../../../migrations/index.js';
 import { ConfigFault } from '../config/config-fault.js';
 import { Unavailable } from '../errors/errors.js';
 import type { Database, DatabaseSettings } from './database.js';
+import { naming } from './place-fault.js';
 import { isFromServer, storageError } from './postgres-errors.js';
 
 /** Takes one line for the person who started the program. */
 export type Report = (line: string) => void;
 
-type Target = Pick<DatabaseSettings, 'dialect' | 'file' | 'connectionString' | 'directUrl'>;
+type Target = Pick<DatabaseSettings, 'dialect' | 'file' | 'connectionString' | 'directUrl' | 'name'>;
 
 const CONNECT_MS = 10_000;
 
@@ -38,11 +39,17 @@ export async function withMigrator<T>(
   await requireOneDatabase(target);
   const migrator = createMigrator(target, list, report);
   try {
-    return await work(migrator);
-  } catch (error) {
-    throw isAway(error) ? new Unavailable(error) : error;
+    return await naming(target.name, () => telling(() => work(migrator)));
   } finally {
     await migrator.destroy();
+  }
+}
+
+async function telling<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw isAway(error) ? new Unavailable(error) : error;
   }
 }
 
@@ -51,11 +58,12 @@ export async function withMigrator<T>(
  * settings is easily forgotten. Every verb and every start comes by here.
  * @throws {ConfigFault}
  */
-async function requireOneDatabase({ dialect, connectionString = '', directUrl }: Target): Promise<void> {
+async function requireOneDatabase({ dialect, connectionString, directUrl }: Target): Promise<void> {
   if (dialect === 'sqlite' || directUrl === undefined) return;
   // With its driver, which a server on SQLite does without.
   const { leadToOnePlace } = await import('./one-database.js');
-  if (await leadToOnePlace(connectionString, directUrl)) return;
+  const direct = { connectionString: directUrl, name: 'DATABASE_DIRECT_URL' };
+  if (await leadToOnePlace({ connectionString }, direct)) return;
   const message = 'leads to another database (or schema) than DATABASE_URL; change it, or take it out';
   throw new ConfigFault([{ setting: 'DATABASE_DIRECT_URL', variable: 'DATABASE_DIRECT_URL', message }]);
 }

@@ -5,6 +5,8 @@
  */
 import { randomInt } from 'node:crypto';
 import type pg from 'pg';
+import type { DatabaseSettings } from './database.js';
+import { naming } from './place-fault.js';
 import { connectAlone } from './postgres-client.js';
 import { storageError } from './postgres-errors.js';
 
@@ -13,14 +15,20 @@ const HALF = 2 ** 31;
 /** Of two numbers, where the lock of the migrations is of one: the two kinds never meet. */
 const newMark = (): number[] => [randomInt(-HALF, HALF), randomInt(-HALF, HALF)];
 
+type Address = Pick<DatabaseSettings, 'connectionString' | 'name'>;
+
 /**
  * One database, and in it one schema.
  * @throws {Unavailable} where one of them does not answer
  */
-export async function leadToOnePlace(one: string, other: string): Promise<boolean> {
-  if (one === other) return true;
-  return withClient(one, (left) => withClient(other, (right) => meet(left, right)));
+export async function leadToOnePlace(one: Address, other: Address): Promise<boolean> {
+  if (one.connectionString === other.connectionString) return true;
+  return withClient(one, (left) => withClient(other, (right) => meet(left, right).catch(refuse)));
 }
+
+const refuse = (error: unknown): never => {
+  throw storageError(error);
+};
 
 async function meet(left: pg.Client, right: pg.Client): Promise<boolean> {
   const mark = newMark();
@@ -38,12 +46,13 @@ async function schemaOf(client: pg.Client): Promise<string | null> {
   return rows[0].name;
 }
 
-async function withClient<T>(address: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = await connectAlone(address);
+async function withClient<T>(
+  { connectionString = '', name }: Address,
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
+  const client = await naming(name, () => connectAlone(connectionString));
   try {
     return await work(client);
-  } catch (error) {
-    throw storageError(error);
   } finally {
     await client.end();
   }
