@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import BetterSqlite3 from 'better-sqlite3';
 import pg from 'pg';
+import { type Migration, migrations } from '../../migrations/index.js';
 import { copyTables, openEnd } from '../../src/platform/database/copy.js';
 import type { CopyEnd } from '../../src/platform/database/copy-end.js';
 import type { DatabaseSettings } from '../../src/platform/database/database.js';
@@ -65,5 +66,33 @@ describe.each(DIALECTS)('a copy into %s', (dialect) => {
     );
     expect(refusals).toEqual([dialect === 'sqlite' ? 'SQLITE_BUSY' : '55P03']);
     await expect(another(to, ROLE)).resolves.toBeUndefined();
+  });
+});
+
+describe('a PostgreSQL database that is being read', () => {
+  const changes: Migration = {
+    name: '0999-later',
+    // Where it would have to wait, it fails.
+    up: async (trx) => {
+      await trx.raw('SET LOCAL lock_timeout = 1');
+      await trx.schema.alterTable('roles', (table) => table.text('later'));
+    },
+    down: async () => {},
+  };
+  const list = [...migrations, changes];
+
+  test('a migrator waits, and nobody waits behind it', async () => {
+    const settings = await migrated('postgres');
+    const source = await openEnd(settings, 'read');
+    for await (const _ of source.rows('roles', ['name'])) break;
+    const lines: string[] = [];
+    let reading: Promise<void> | undefined;
+    const report = (line: string) => {
+      lines.push(line);
+      reading ??= another(settings, 'SELECT name FROM roles').finally(() => source.close());
+    };
+    await migrateUp(settings, report, { list });
+    await expect(reading).resolves.toBeUndefined();
+    expect(lines[0]).toMatch(/^Waiting for another process .* copying/);
   });
 });

@@ -1,4 +1,5 @@
 import { COPY_BATCH, type CopyEnd, type CopyRow, isDataTable, quoted } from './copy-end.js';
+import { TRY_SHARED, untilNobodyMigrates } from './migration-lock.js';
 import { connectAlone } from './postgres-client.js';
 import { storageError } from './postgres-errors.js';
 
@@ -18,9 +19,17 @@ export async function openPostgresEnd(connectionString: string, mode: 'read' | '
   const names = async (text: string, values: readonly unknown[] = []): Promise<string[]> =>
     (await ask<[string]>(text, values)).map(([name]) => name).sort();
 
-  try {
+  async function beginReading(): Promise<boolean> {
     // One moment for all tables; a reader that waits for nobody and whom nobody waits for.
-    await ask(mode === 'read' ? 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY' : 'BEGIN');
+    await ask('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    const alone = (await ask<[boolean]>(TRY_SHARED))[0]?.[0] === true;
+    if (!alone) await ask('ROLLBACK');
+    return alone;
+  }
+
+  try {
+    if (mode === 'read') await untilNobodyMigrates(beginReading);
+    else await ask('BEGIN');
     // The settings of the database may limit statements to what a request may take.
     await ask('SET LOCAL statement_timeout = 0');
   } catch (error) {
@@ -78,7 +87,10 @@ export async function openPostgresEnd(connectionString: string, mode: 'read' | '
     async commit() {
       await ask('COMMIT');
     },
-    // Ending the connection gives up its transaction.
-    close: () => client.end(),
+    async close() {
+      // Not left to the end of the connection, which a pooler may notice late.
+      await ask('ROLLBACK').catch(() => {});
+      await client.end();
+    },
   };
 }

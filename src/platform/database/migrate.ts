@@ -180,7 +180,7 @@ function locked<T>(
   report: Report,
   work: () => Promise<T>,
 ): Promise<T> {
-  const waiting = () => report('Waiting for another process that is migrating the database');
+  const waiting = () => report('Waiting for another process that is migrating or copying the database');
   const alone = async () => {
     // A killed migrator cannot free knex' own lock row; nobody else can hold it while we hold ours.
     await migrator.migrate.forceFreeMigrationsLock();
