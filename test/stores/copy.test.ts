@@ -81,6 +81,19 @@ describe('a PostgreSQL database that is being read', () => {
   };
   const list = [...migrations, changes];
 
+  test.each(['idle_in_transaction_session_timeout', 'transaction_timeout'])(
+    'its %s is for requests, not for copies',
+    async (limit) => {
+      const from = await migrated('postgres');
+      const name = new URL(from.connectionString ?? '').pathname.slice(1);
+      await another(from, `ALTER DATABASE ${name} SET ${limit} = 1000`);
+      const [to, elsewhere] = [await migrated('sqlite'), await fixture.settingsOf('postgres')];
+      // By the clock of the server, which would have ended the transaction by then.
+      const late = () => another(elsewhere, 'SELECT pg_sleep(1.5)');
+      await copyWhile(from, to, late);
+    },
+  );
+
   test('a migrator waits, and nobody waits behind it', async () => {
     const settings = await migrated('postgres');
     const source = await openEnd(settings, 'read');

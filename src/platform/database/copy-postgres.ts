@@ -30,8 +30,11 @@ export async function openPostgresEnd(connectionString: string, mode: 'read' | '
   try {
     if (mode === 'read') await untilNobodyMigrates(beginReading);
     else await ask('BEGIN');
-    // The settings of the database may limit statements to what a request may take.
+    // The settings of the database may limit to what a request may take, and the other side may keep us waiting.
     await ask('SET LOCAL statement_timeout = 0');
+    await ask('SET LOCAL idle_in_transaction_session_timeout = 0');
+    // Known from version 17 on.
+    await ask(`SELECT set_config(name, '0', true) FROM pg_settings WHERE name = 'transaction_timeout'`);
   } catch (error) {
     await client.end();
     throw error;
