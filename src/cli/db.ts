@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import { copyBetween, prepareTarget, restoreBackup, takeBackup } from '../platform/database/backup.js';
-import type { CopiedTable } from '../platform/database/copy.js';
+import { type Copied, isOnePlace } from '../platform/database/copy.js';
 import type { DatabaseSettings } from '../platform/database/database.js';
-import { migrateUp, requireCurrentSchema } from '../platform/database/migrate.js';
+import { requireCurrentSchema } from '../platform/database/migrate.js';
+import { placeName } from '../platform/database/place-name.js';
 import { readDatabaseUrl } from '../platform/config/database-url.js';
 import { UsageFault } from './faults.js';
 import type { Cli } from './desk.js';
@@ -41,18 +42,18 @@ function targetOf(url: string, { poolMax, timeoutMs }: DatabaseSettings): Databa
   const address = readDatabaseUrl(url);
   if ('problem' in address) throw new UsageFault(`--to ${address.problem}.`);
   if (address.file === ':memory:') throw new UsageFault('--to memory would be gone at once; name a file.');
-  return { ...address, prepared: 'off', poolMax, timeoutMs };
+  return { ...address, name: '--to', prepared: 'off', poolMax, timeoutMs };
 }
 
 async function copy(cli: Cli, { to, replace, yes }: CopyOptions): Promise<void> {
   const source = databaseOf(cli);
   const target = targetOf(to, source);
-  if (isSame(source, target)) throw new UsageFault('--to is DATABASE_URL itself.');
   await requireCurrentSchema(source);
-  if (replace) await confirm(cli.terminal, 'Replace all that is in the target?', yes);
-  if (replace) await migrateUp(target, cli.progress);
-  else await prepareTarget(target, cli.progress);
-  tell(cli, 'Copied', await copyBetween(source, target, cli.progress, { replace: replace === true }));
+  if (await isOnePlace(source, target)) throw new UsageFault('--to is DATABASE_URL itself.');
+  if (replace) await confirm(cli.terminal, `Replace all that is in ${placeName(target)}?`, yes);
+  const options = { replace: replace === true };
+  await prepareTarget(target, cli.progress, options);
+  tell(cli, 'Copied', await copyBetween(source, target, cli.progress, options));
 }
 
 async function backup(cli: Cli, file: string): Promise<void> {
@@ -69,18 +70,15 @@ function databaseOf(cli: Cli): DatabaseSettings {
   return database;
 }
 
-const isSame = (one: DatabaseSettings, other: DatabaseSettings): boolean =>
-  one.dialect === other.dialect &&
-  (one.file ?? one.connectionString) === (other.file ?? other.connectionString);
-
-function tell(cli: Cli, did: string, tables: readonly CopiedTable[]): void {
+function tell(cli: Cli, did: string, { tables, notCopied }: Copied): void {
   const rows = tables.reduce((sum, one) => sum + one.rows, 0);
-  cli.print({ tables, rows }, [
+  cli.print({ tables, rows, not_copied: notCopied }, [
     ...table(
       ['Table', 'Rows', 'Hash'],
       tables.map(({ table: name, rows: count, hash }) => [name, String(count), hash.slice(0, 16)]),
     ),
     '',
     `${did} ${tables.length} tables, ${rows} rows; counts and hashes agree. SECRET_KEY and KEYS_DIR are not among them.`,
+    ...(notCopied.length > 0 ? [`Not copied, for it is not Postern's: ${notCopied.join(', ')}`] : []),
   ]);
 }

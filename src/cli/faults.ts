@@ -2,7 +2,8 @@ import { types } from 'node:util';
 import { CommanderError } from 'commander';
 import { ConfigFault } from '../platform/config/config-fault.js';
 import { CopyFault } from '../platform/database/copy.js';
-import { SchemaNewer, SchemaOlder } from '../platform/database/migrate.js';
+import { MigrationsMoved, SchemaNewer, SchemaOlder } from '../platform/database/migrate.js';
+import { PlaceFault } from '../platform/database/place-fault.js';
 import { InvalidInput, PosternError, Unavailable } from '../platform/errors/errors.js';
 import { scrubText } from '../platform/observe/redact.js';
 import { StartFault } from '../serve/start-fault.js';
@@ -59,18 +60,21 @@ const textOf = (error: unknown, name: 'code' | 'message' | 'path' | 'syscall'): 
 
 const isError = (error: unknown): boolean => types.isNativeError(error) || error instanceof Error;
 
-function unavailable({ message, cause }: Unavailable): Told {
+/** The database that most verbs work with, and alone. */
+const USUAL = 'DATABASE_URL';
+
+function unavailable({ message, cause }: Unavailable, place: string): Told {
   const why =
     textOf(cause, 'message') ?? textOf(cause, 'code') ?? (typeof cause === 'string' ? cause : undefined);
   return one(
     FAILED,
     'temporarily_unavailable',
-    why ? `The database does not answer: ${scrubText(why)}` : message,
+    why ? `${place === USUAL ? 'The database' : place} does not answer: ${scrubText(why)}` : message,
   );
 }
 
 /** What the machine or the database refuses is no fault of ours: its own words say what to look at. */
-function refusedBySystem(error: unknown): Told | undefined {
+function refusedBySystem(error: unknown, place: string): Told | undefined {
   const code = textOf(error, 'code');
   const message = scrubText(textOf(error, 'message') ?? '');
   if (code === undefined) return undefined;
@@ -84,11 +88,12 @@ function refusedBySystem(error: unknown): Told | undefined {
   }
   const ofDatabase = /^SQLITE_/.test(code) || /^[0-9A-Z]{5}$/.test(code);
   return ofDatabase
-    ? one(FAILED, 'database_unusable', `DATABASE_URL: the database refuses: ${message} (${code}).`)
+    ? one(FAILED, 'database_unusable', `${place}: the database refuses: ${message} (${code}).`)
     : undefined;
 }
 
-export function tell(error: unknown): Told {
+export function tell(error: unknown, place = USUAL): Told {
+  if (error instanceof PlaceFault) return tell(error.cause, error.place);
   if (error instanceof ConfigFault) {
     return listed(
       'invalid_settings',
@@ -96,7 +101,7 @@ export function tell(error: unknown): Told {
     );
   }
   if (error instanceof InvalidInput) return listed(error.code, error.faults);
-  if (error instanceof Unavailable) return unavailable(error);
+  if (error instanceof Unavailable) return unavailable(error, place);
   if (error instanceof PosternError) return one(FAILED, error.code, error.message);
   if (error instanceof UsageFault) return one(USAGE, 'usage', error.message);
   if (error instanceof CommanderError) return one(USAGE, 'usage', error.message.replace(/^error: /, ''));
@@ -104,6 +109,7 @@ export function tell(error: unknown): Told {
   if (error instanceof CliFault) return one(FAILED, 'failed', error.message);
   if (error instanceof CopyFault) return one(FAILED, 'not_copied', error.message);
   if (error instanceof StartFault) return one(FAILED, 'cannot_start', error.message);
+  if (error instanceof MigrationsMoved) return one(FAILED, 'migrated_meanwhile', error.message);
   if (error instanceof SchemaNewer) return one(FAILED, 'schema_newer', error.message);
   if (error instanceof SchemaOlder) return one(FAILED, 'schema_older', error.message);
   // By name: the class lives in `keys/`, which nobody but the container looks into.
@@ -113,7 +119,8 @@ export function tell(error: unknown): Told {
     ? scrubText((error as Error).message)
     : 'something was thrown that is no error';
   return (
-    refusedBySystem(error) ?? one(FAILED, 'unexpected', `Unexpected: ${message} (LOG_LEVEL=debug tells more)`)
+    refusedBySystem(error, place) ??
+    one(FAILED, 'unexpected', `Unexpected: ${message} (LOG_LEVEL=debug tells more)`)
   );
 }
 

@@ -1,10 +1,12 @@
 import type { Command } from 'commander';
 import {
+  doomed,
   type MigrationResult,
   migrateDown,
   migrateUp,
   migrationStatus,
 } from '../platform/database/migrate.js';
+import { placeName } from '../platform/database/place-name.js';
 import type { Cli } from './desk.js';
 import { confirm } from './terminal.js';
 
@@ -40,13 +42,16 @@ async function up(cli: Cli): Promise<void> {
 
 async function down(cli: Cli, { all = false, yes }: { all?: boolean; yes?: boolean }): Promise<void> {
   const { database } = cli.settings().config;
-  const { applied } = await migrationStatus(database);
-  const doomed = all ? applied.length : Math.min(1, applied.length);
-  if (doomed > 0) {
-    const what = all ? `all ${doomed} migrations` : `the migration ${applied.at(-1)}`;
-    await confirm(cli.terminal, `Undo ${what}, with the data in those tables?`, yes);
+  const confirmed = doomed(await migrationStatus(database), all);
+  if (confirmed.length > 0) {
+    const what = all ? `all ${confirmed.length} migrations` : `the migration ${confirmed[0]}`;
+    await confirm(
+      cli.terminal,
+      `Undo ${what} of ${placeName(database)}, with the data in those tables?`,
+      yes,
+    );
   }
-  report(cli, await migrateDown(database, cli.progress, { all }), 'Undid');
+  report(cli, await migrateDown(database, cli.progress, { all, confirmed }), 'Undid');
 }
 
 function report(cli: Cli, { ran, copy }: MigrationResult, did: 'Applied' | 'Undid'): void {

@@ -5,7 +5,8 @@ import type { Bootstrapped } from '../accounts/bootstrap-admin.js';
 import { inHashingThreads } from '../accounts/hashing-threads.js';
 import type { ChangeListener } from '../platform/database/change-listener.js';
 import { requireMigrated } from '../platform/database/migrate.js';
-import type { Config, ParsedConfig } from '../platform/config/config.js';
+import { placeName } from '../platform/database/place-name.js';
+import type { ParsedConfig } from '../platform/config/config.js';
 import { keepTimeSteady } from '../platform/crypto/steady-time.js';
 import { createHealth } from '../platform/observe/health.js';
 import { createLogger, type Logger } from '../platform/observe/logger.js';
@@ -245,13 +246,6 @@ function startJobs(jobs: ReturnType<typeof createJobs>, container: Container): v
   });
 }
 
-/** Where the data are, for a person: never a password. */
-function databaseName({ database }: Config): string {
-  if (database.dialect === 'sqlite') return database.file ?? ':memory:';
-  const { host, pathname } = new URL(database.connectionString ?? '');
-  return `PostgreSQL at ${host}${pathname}`;
-}
-
 /** Straight to standard output, never through the logger: a one-time password is shown this once. */
 function announce(cli: Cli, container: Container, administrator: Bootstrapped, port: number): void {
   const { config, migrated, loadedKeys, log } = container;
@@ -263,7 +257,7 @@ function announce(cli: Cli, container: Container, administrator: Bootstrapped, p
     url: config.issuer,
     version: version(),
     production: config.production,
-    database: databaseName(config),
+    database: placeName(config.database),
     backup: migrated.copy,
     signingKeys: loadedKeys.map(({ alg, kid }) => ({ alg, kid })),
     demo: config.clientCreation === 'everyone',

@@ -64,6 +64,9 @@ describe('PgBouncer in transaction mode', () => {
       });
       await everythingWorks(server);
       await server.close();
+      const env = { DATABASE_URL: pooler.through(direct), DATABASE_DIRECT_URL: direct };
+      const taken = await place.run(`backup ${place.folder}/${prepared}.backup --json`, { env });
+      expect([taken.stderr, taken.code]).toEqual(['', 0]);
     },
     180_000,
   );

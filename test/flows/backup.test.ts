@@ -2,12 +2,13 @@
  * `db copy`, `backup` and `restore` (issue 6 §4, R26): what is promised before is kept after, on either kind of
  * database, and a copy that is not the same is refused whole.
  */
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import BetterSqlite3 from 'better-sqlite3';
 import pg from 'pg';
 import { migrations } from '../../migrations/index.js';
+import { takeBackup } from '../../src/platform/database/backup.js';
 import { migrateUp, migrationStatus } from '../../src/platform/database/migrate.js';
 import { newPlace, type Place } from '../support/command-line.js';
 import { sqliteSettings } from '../support/databases.js';
@@ -103,6 +104,33 @@ describe('backup and restore', () => {
     expect(readFileSync(inPlace('mine'), 'utf8')).toBe('mine');
   });
 
+  test('nor one that comes into being meanwhile', async () => {
+    const settings = sqliteSettings(place.env.DATABASE_URL?.slice('sqlite:'.length) ?? '');
+    const report = () => writeFileSync(inPlace('meanwhile'), 'mine');
+    await expect(takeBackup(settings, inPlace('meanwhile'), { report })).rejects.toThrow(
+      /meanwhile exists; choose another name/,
+    );
+    expect(readFileSync(inPlace('meanwhile'), 'utf8')).toBe('mine');
+    expect(readdirSync(place.folder).filter((name) => name.includes('.part'))).toEqual([]);
+  });
+
+  test('one that is told to stop leaves nothing behind', async () => {
+    const postgres = await freshPostgres();
+    const env = { ...place.env, DATABASE_URL: postgres };
+    await place.run('migrate up', { env });
+    // So that it cannot come to its end before it is told.
+    const client = new pg.Client({ connectionString: postgres });
+    await client.connect();
+    await client.query('BEGIN; LOCK TABLE upstream_tokens IN ACCESS EXCLUSIVE MODE');
+    try {
+      const ended = await place.spawn(`backup ${inPlace('stopped')}`, { env, stopAt: /^accounts: /m });
+      expect([ended.code, ended.stdout]).toEqual([143, '']);
+    } finally {
+      await client.end();
+    }
+    expect(readdirSync(place.folder).filter((name) => name.startsWith('stopped'))).toEqual([]);
+  });
+
   test('a restore into a database with rows is refused, and changes nothing', async () => {
     const { code, stderr } = await place.run(`restore ${inPlace('whole.backup')}`);
     expect(code).toBe(1);
@@ -122,6 +150,41 @@ describe('backup and restore', () => {
     expect(target.prepare('SELECT count(*) FROM accounts').pluck().get()).toBe(0);
     target.close();
   });
+
+  const kinds = { PostgreSQL: () => freshPostgres(), SQLite: async () => sqlite('shared.sqlite') };
+
+  test.each(Object.entries(kinds))(
+    'tables and columns that are not ours are named and left out, on %s',
+    async (name, newDatabase) => {
+      const shared = await newDatabase();
+      const env = { ...place.env, DATABASE_URL: shared };
+      await place.run('migrate up', { env });
+      const theirs = 'CREATE TABLE _litestream_seq (id integer); INSERT INTO _litestream_seq VALUES (1)';
+      await run(shared, `${theirs}; ALTER TABLE roles ADD COLUMN note text`);
+      // What is beside ours makes a target neither full nor of another version …
+      expect((await place.run(`restore ${inPlace('whole.backup')}`, { env })).code).toBe(0);
+      const file = inPlace(`${name}-shared.backup`);
+      const taken = await place.run(`backup ${file} --json`, { env });
+      expect([taken.stderr, taken.code]).toEqual(['', 0]);
+      expect(taken.json().not_copied).toEqual(['_litestream_seq', 'roles.note']);
+      for (const target of [sqlite(`${name}-of-shared.sqlite`), await freshPostgres()]) {
+        const restored = await place.run(`restore ${file} --json`, {
+          env: { ...env, DATABASE_URL: target },
+        });
+        expect([restored.stderr, restored.code]).toEqual(['', 0]);
+        expect(restored.json().tables).toEqual(taken.json().tables);
+      }
+      // … and is not emptied with them.
+      const replaced = await place.run(`db copy --to ${shared} --replace --yes`);
+      expect([replaced.code, replaced.stdout]).toEqual([0, expect.not.stringContaining('Not copied')]);
+      const again = await place.run(`db copy --to ${sqlite(`${name}-copied.sqlite`)}`, { env });
+      expect(again.stdout).toMatch(/^Not copied, .*: _litestream_seq, roles\.note$/m);
+      await run(shared, 'CREATE UNIQUE INDEX of_a_test ON _litestream_seq (id)');
+      await expect(run(shared, 'INSERT INTO _litestream_seq VALUES (1)')).rejects.toMatchObject({
+        message: expect.stringMatching(/unique/i),
+      });
+    },
+  );
 
   test.each(['nothing.backup', 'mine'])('%s is no backup: one line', async (name) => {
     const env = { ...place.env, DATABASE_URL: sqlite('from-nothing.sqlite') };
@@ -158,11 +221,53 @@ describe('db copy', () => {
     await run(older, `INSERT INTO roles (name, created_at) VALUES ('theirs', 1)`);
     const before = await migrationStatus(settings);
     const done = await place.run(`db copy --to ${older}`);
+    expect([done.code, done.stderr]).toEqual([1, expect.stringMatching(/not empty.* rows in roles/)]);
+    expect(await migrationStatus(settings)).toEqual(before);
+  });
+
+  const elsewhere = { PostgreSQL: () => freshPostgres(), SQLite: async () => sqlite('foreign.sqlite') };
+
+  test.each(Object.entries(elsewhere))(
+    'a database of something else is refused before anything is made in it, on %s',
+    async (_name, newTarget) => {
+      const foreign = await newTarget();
+      await run(foreign, 'CREATE TABLE invoices (id integer)');
+      const replaced = await place.run(`db copy --to ${foreign} --replace --yes`);
+      expect([replaced.code, replaced.stderr]).toEqual([
+        1,
+        expect.stringMatching(/^The target is not empty.* there is invoices/),
+      ]);
+      await run(foreign, 'INSERT INTO invoices VALUES (1)');
+      const restored = await place.run(`restore ${inPlace('whole.backup')}`, {
+        env: { ...place.env, DATABASE_URL: foreign },
+      });
+      for (const { code, stderr } of [await place.run(`db copy --to ${foreign}`), restored]) {
+        expect([code, stderr]).toEqual([
+          1,
+          expect.stringMatching(/^The target is not empty.* rows in invoices/),
+        ]);
+      }
+      // Nothing was made beside it, the table of the migrations neither.
+      await run(foreign, 'CREATE TABLE knex_migrations (id integer)');
+    },
+  );
+
+  test('--replace does not migrate what it is to replace', async () => {
+    const older = sqlite('older-replaced.sqlite');
+    const settings = sqliteSettings(inPlace('older-replaced.sqlite'));
+    await migrateUp(settings, () => {}, { list: migrations.slice(0, 5) });
+    const before = await migrationStatus(settings);
+    const done = await place.run(`db copy --to ${older} --replace --yes`);
     expect([done.code, done.stderr]).toEqual([
       1,
-      expect.stringMatching(/not empty: there are rows in roles/),
+      expect.stringMatching(/^The target is not empty, and not of this version/),
     ]);
     expect(await migrationStatus(settings)).toEqual(before);
+  });
+
+  test('--replace fills a target that is not there yet', async () => {
+    const done = await place.run(`db copy --to ${sqlite('not-yet.sqlite')} --replace --yes --json`);
+    expect([done.stderr, done.code]).toEqual(['', 0]);
   });
 
   test.each([
@@ -206,8 +311,81 @@ describe('db copy', () => {
     await expect(run(to, 'DELETE FROM audit_events')).rejects.toMatchObject({ message });
   });
 
-  test('to the very database it comes from is refused', async () => {
-    const { code, stderr } = await place.run(`db copy --to ${place.env.DATABASE_URL} --replace --yes`);
-    expect([code, stderr]).toEqual([2, '--to is DATABASE_URL itself.\n']);
+  test('to the very database it comes from is refused, however it is written', async () => {
+    const postgres = await freshPostgres();
+    await place.run('migrate up', { env: { ...place.env, DATABASE_URL: postgres } });
+    symlinkSync(place.folder, inPlace('.self'));
+    const spelled = {
+      [sqlite('data/postern.sqlite')]: [sqlite('data/postern.sqlite'), sqlite('.self/data/postern.sqlite')],
+      [postgres]: [`${postgres}?application_name=copy`, postgres.replace('127.0.0.1', '0x7f000001')],
+    };
+    for (const [DATABASE_URL, targets] of Object.entries(spelled)) {
+      for (const target of targets) {
+        const done = await place.run(`db copy --to ${target} --replace --yes`, {
+          env: { ...place.env, DATABASE_URL },
+        });
+        expect([done.code, done.stderr]).toEqual([2, '--to is DATABASE_URL itself.\n']);
+      }
+    }
+  });
+
+  test('another schema of the database it comes from is another place', async () => {
+    const postgres = await freshPostgres();
+    const env = { ...place.env, DATABASE_URL: postgres };
+    await place.run('migrate up', { env });
+    await run(postgres, 'CREATE SCHEMA second');
+    const target = `${postgres}?options=-c%20search_path%3Dsecond`;
+    const done = await place.run(`db copy --to ${target} --json`, { env });
+    expect([done.stderr, done.code]).toEqual(['', 0]);
+  });
+});
+
+describe('which of the databases is at fault', () => {
+  const wrong = async () => (await freshPostgres()).replace(/:[^:@/]+@/, ':wrong@');
+  const onPostgres = async () => ({ ...place.env, DATABASE_URL: await freshPostgres() });
+
+  test.each([
+    [
+      'the password of --to',
+      async () => `db copy --to ${await wrong()}`,
+      /^--to: the database refuses: .*28P01/,
+    ],
+    ['a folder as --to', async () => `db copy --to sqlite:${place.folder}`, /^\/.* cannot be used|^--to: /],
+    [
+      'a folder as a backup',
+      async () => `restore ${place.folder}`,
+      /^\/[^ ]*: the database refuses: .*SQLITE_/,
+    ],
+  ])('%s', async (_name, args, why) => {
+    const done = await place.run(await args());
+    expect([done.code, done.stderr]).toEqual([1, expect.stringMatching(why)]);
+    expect(done.stderr).not.toContain('DATABASE_URL');
+  });
+
+  test('no server at --to', async () => {
+    const done = await place.spawn('db copy --to postgres://127.0.0.1:1/x');
+    expect([done.code, done.stderr]).toEqual([
+      1,
+      expect.stringMatching(/^--to does not answer: .*ECONNREFUSED/),
+    ]);
+  });
+
+  test('--to, from PostgreSQL too', async () => {
+    const env = await onPostgres();
+    await place.run('migrate up', { env });
+    const done = await place.run(`db copy --to ${await wrong()}`, { env });
+    expect(done.stderr).toMatch(/^--to: the database refuses/);
+  });
+
+  test('DATABASE_DIRECT_URL', async () => {
+    const env = { ...(await onPostgres()), DATABASE_DIRECT_URL: await wrong() };
+    const { stderr } = await place.run('migrate status', { env });
+    expect(stderr).toMatch(/^DATABASE_DIRECT_URL: the database refuses/);
+  });
+
+  test('a database that waits for migrations is not said to have MIGRATE off', async () => {
+    const { code, stderr } = await place.run(`backup ${inPlace('early')}`, { env: await onPostgres() });
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/^The database waits for \d+ migrations/)]);
+    expect(stderr).not.toContain('MIGRATE is off');
   });
 });

@@ -1,13 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import BetterSqlite3 from 'better-sqlite3';
-import knex from 'knex';
+import knex, { type Knex } from 'knex';
 import { migrations } from '../../migrations/index.js';
 import type { DatabaseSettings } from '../../src/platform/database/database.js';
 import {
+  MigrationsMoved,
   migrateDown,
   migrateUp,
   migrationStatus,
@@ -28,6 +29,14 @@ const clientFor = ({ dialect, file = '', connectionString = '' }: DatabaseSettin
   dialect === 'sqlite'
     ? knex({ client: 'better-sqlite3', connection: { filename: file }, useNullAsDefault: true })
     : knex({ client: 'pg', connection: connectionString });
+
+const KEEP_RECORDS = {
+  sqlite: [`CREATE TRIGGER kept BEFORE DELETE ON knex_migrations BEGIN SELECT RAISE(ABORT, 'kept'); END`],
+  postgres: [
+    `CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'kept'; END $$`,
+    'CREATE TRIGGER kept BEFORE DELETE ON knex_migrations EXECUTE FUNCTION keep()',
+  ],
+};
 
 function deferred() {
   let resolve = () => {};
@@ -113,6 +122,39 @@ describe.each(DIALECTS)('migrations on %s', (dialect) => {
     expect(await migrationStatus(settings)).toEqual({ applied: names, pending: [], unknown: [] });
   });
 
+  test('what is undone is forgotten in the same transaction', async () => {
+    const settings = await fixture.settingsOf(dialect);
+    const list = [
+      ...migrations,
+      {
+        name: '0999-later',
+        up: (trx: Knex) => trx.schema.createTable('later', (table) => table.text('id')),
+        down: (trx: Knex) => trx.schema.dropTable('later'),
+      },
+    ];
+    await migrateUp(settings, () => {}, { list });
+    const client = clientFor(settings);
+    // Whatever keeps the record, the death of the process too, keeps the table.
+    for (const statement of KEEP_RECORDS[dialect]) await client.raw(statement);
+    await expect(migrateDown(settings, () => {}, { list })).rejects.toMatchObject({
+      message: expect.stringContaining('kept'),
+    });
+    expect(await client.schema.hasTable('later')).toBe(true);
+    await client.destroy();
+    expect((await migrationStatus(settings, { list })).pending).toEqual([]);
+  });
+
+  test('only what was confirmed is undone', async () => {
+    const settings = await fixture.settingsOf(dialect);
+    await migrateUp(settings);
+    const confirmed = names.slice(-1);
+    expect((await migrateDown(settings, () => {}, { confirmed })).ran).toEqual(confirmed);
+    await expect(migrateDown(settings, () => {}, { confirmed })).rejects.toThrow(MigrationsMoved);
+    const all = { all: true, confirmed: [...names].reverse() };
+    await expect(migrateDown(settings, () => {}, all)).rejects.toThrow(MigrationsMoved);
+    expect((await migrationStatus(settings)).applied).toEqual(names.slice(0, -1));
+  });
+
   test('two that start together migrate once and both succeed', async () => {
     const settings = await fixture.settingsOf(dialect);
     const results = await Promise.all([migrateUp(settings), migrateUp(settings), migrateUp(settings)]);
@@ -148,7 +190,7 @@ describe.each(DIALECTS)('migrations on %s', (dialect) => {
     };
     expect((await migrateUp(settings, second, { list })).ran).toEqual([]);
     expect((await first).ran).toEqual([...names, slow.name]);
-    expect(lines).toEqual(['Waiting for another process that is migrating the database']);
+    expect(lines).toEqual(['Waiting for another process that is migrating or copying the database']);
   });
 
   test('each step is reported', async () => {
@@ -206,6 +248,18 @@ describe('migrations of a SQLite file', () => {
     expect(copied.prepare('SELECT count(*) FROM knex_migrations').pluck().get()).toBe(earlier.length);
     copied.close();
     expect((await migrateDown(settings)).copy).toMatch(/backups/);
+  });
+
+  test('what a process left that was killed while it copied goes with the next copy', async () => {
+    const settings = newFile();
+    const folder = join(dirname(settings.file ?? ''), 'backups');
+    await migrateUp(settings, () => {}, { list: earlier });
+    mkdirSync(folder);
+    const others = ['main-2-20300101T000000000Z.sqlite.part', 'main.part'];
+    for (const name of ['main-20300101T000000000Z.sqlite.part', ...others])
+      writeFileSync(join(folder, name), '');
+    await migrateUp(settings, () => {}, { clock });
+    expect(readdirSync(folder).sort()).toEqual([...others, 'main-20300102T030405678Z.sqlite'].sort());
   });
 
   test('a new file, or one with nothing to do, is not copied', async () => {

@@ -21,7 +21,7 @@ export interface Given {
   /** A person at a terminal: what is typed, answer by answer, as the questions come. */
   readonly typed?: readonly string[];
   readonly env?: Record<string, string>;
-  /** `spawn` alone: sends SIGTERM once standard output has this. */
+  /** `spawn` alone: sends SIGTERM once it has said this, on standard output or standard error. */
   readonly stopAt?: RegExp;
 }
 
@@ -99,12 +99,16 @@ async function realProgram(
     env: { PATH: process.env.PATH ?? '', HOME: folder, ...env },
   });
   const told = { stdout: '', stderr: '' };
+  const look = (text: string) => {
+    if (!child.killed && stopAt?.test(text)) child.kill('SIGTERM');
+  };
   child.stdout.on('data', (chunk) => {
     told.stdout += chunk;
-    if (!child.killed && stopAt?.test(told.stdout)) child.kill('SIGTERM');
+    look(told.stdout);
   });
   child.stderr.on('data', (chunk) => {
     told.stderr += chunk;
+    look(told.stderr);
   });
   child.stdin.on('error', () => {});
   child.stdin.end(stdin);

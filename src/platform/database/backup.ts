@@ -3,24 +3,26 @@
  * manifest that says what must be in them. Taking one holds nobody up. Keys and secrets outside the database
  * (`SECRET_KEY`, `KEYS_DIR`) are not in it.
  */
-import { closeSync, existsSync, openSync, renameSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import BetterSqlite3 from 'better-sqlite3';
+import { errorCode } from '../config/error-code.js';
 import { type Clock, systemClock } from '../crypto/clock.js';
-import { newId } from '../crypto/ids.js';
 import {
+  type Copied,
   type CopiedTable,
   CopyFault,
   type CopyOptions,
   copyTables,
+  filledTables,
   measureAll,
   openEnd,
-  requireEmpty,
 } from './copy.js';
-import { MANIFEST_TABLE } from './copy-end.js';
+import { type CopyEnd, MANIFEST_TABLE } from './copy-end.js';
 import type { DatabaseSettings } from './database.js';
-import { migrateUp, migrationStatus, requireCurrentSchema } from './migrate.js';
+import { withDraft } from './draft.js';
+import { migrateUp, migrationStatus, requireCurrentSchema, SchemaNewer } from './migrate.js';
 import type { Report } from './migrator.js';
-import { vacuumInto } from './sqlite-copy.js';
+import { naming } from './place-fault.js';
 
 interface Deps {
   readonly report: Report;
@@ -32,39 +34,30 @@ export async function takeBackup(
   settings: DatabaseSettings,
   file: string,
   { report, clock = systemClock }: Deps,
-): Promise<CopiedTable[]> {
+): Promise<Copied> {
   await requireCurrentSchema(settings);
-  if (existsSync(file)) throw new CopyFault(`${file} exists; choose another name.`);
-  // Under another name until it is whole.
-  const draft = `${file}.${newId()}.part`;
+  const taken = new CopyFault(`${file} exists; choose another name.`);
+  if (existsSync(file)) throw taken;
   try {
-    if (settings.dialect === 'sqlite') {
-      closeSync(openSync(draft, 'wx', 0o600));
-      vacuumInto(settings.file ?? '', draft);
-    } else {
-      await copyToFile(settings, draft, report);
-    }
-    const tables = await sealBackup(draft, clock.now());
-    renameSync(draft, file);
-    return tables;
-  } finally {
-    for (const end of ['', '-wal', '-shm', '-journal', '.migrate-lock'])
-      rmSync(`${draft}${end}`, { force: true });
+    return await withDraft(file, async (draft) => {
+      const target = place(draft, file);
+      await migrateUp(target);
+      const { notCopied } = await copyBetween(settings, target, report);
+      return { tables: await naming(file, () => sealBackup(draft, clock.now())), notCopied };
+    });
+  } catch (error) {
+    throw errorCode(error) === 'EEXIST' ? taken : error;
   }
 }
 
-const place = (file: string): DatabaseSettings => ({
+const place = (file: string, name = file): DatabaseSettings => ({
+  name,
   dialect: 'sqlite',
   file,
   prepared: 'auto',
   poolMax: 1,
   timeoutMs: 3_000,
 });
-
-async function copyToFile(settings: DatabaseSettings, draft: string, report: Report): Promise<void> {
-  await migrateUp(place(draft));
-  await copyBetween(settings, place(draft), report);
-}
 
 /** Looks at the whole file once more, as a reader will, and writes down what is in it. */
 async function sealBackup(file: string, now: number): Promise<CopiedTable[]> {
@@ -83,9 +76,9 @@ async function sealBackup(file: string, now: number): Promise<CopiedTable[]> {
   return tables;
 }
 
-function readManifest(file: string): CopiedTable[] {
+async function readManifest(file: string): Promise<CopiedTable[]> {
   if (!existsSync(file)) throw new CopyFault(`There is no file ${file}.`);
-  const db = new BetterSqlite3(file, { readonly: true });
+  const db = await naming(file, () => new BetterSqlite3(file, { readonly: true }));
   try {
     return JSON.parse(db.prepare(`SELECT tables FROM ${MANIFEST_TABLE}`).pluck().get() as string);
   } catch {
@@ -103,8 +96,8 @@ export async function restoreBackup(
   file: string,
   settings: DatabaseSettings,
   { report }: Deps,
-): Promise<CopiedTable[]> {
-  const expected = readManifest(file);
+): Promise<Copied> {
+  const expected = await readManifest(file);
   const { pending, unknown } = await migrationStatus(place(file));
   if (pending.length + unknown.length > 0) {
     throw new CopyFault(
@@ -117,15 +110,34 @@ export async function restoreBackup(
 }
 
 /**
- * Brings the target to this program's version; one that has rows, which may be another server's, stays as it is.
+ * Brings the target to this program's version, unless it holds something: that may be another program's or another
+ * server's, and stays as it is. What is in one of this version the copy itself looks at.
  * @throws {CopyFault}
  */
-export async function prepareTarget(settings: DatabaseSettings, report: Report): Promise<void> {
-  if ((await migrationStatus(settings)).applied.length > 0) {
+export async function prepareTarget(
+  settings: DatabaseSettings,
+  report: Report,
+  { replace = false }: Pick<CopyOptions, 'replace'> = {},
+): Promise<void> {
+  const { pending, unknown } = await migrationStatus(settings);
+  if (unknown.length > 0) throw new SchemaNewer(unknown);
+  if (pending.length === 0) return;
+  if (settings.dialect === 'postgres' || existsSync(settings.file ?? '')) {
     const target = await openEnd(settings, 'read');
-    await requireEmpty(target).finally(() => target.close());
+    await requireVacant(target, replace).finally(() => target.close());
   }
   await migrateUp(settings, report);
+}
+
+/** A migration would change it before it is certain that the copy can be made. */
+async function requireVacant(target: CopyEnd, replace: boolean): Promise<void> {
+  const tables = await target.tables();
+  const found = replace ? tables : await filledTables(target, tables);
+  if (found.length === 0) return;
+  throw new CopyFault(
+    `The target is not empty, and not of this version: there ${replace ? 'is' : 'are rows in'} ${found.join(', ')}. ` +
+      'Name another one, or run there first: migrate up',
+  );
 }
 
 /** From one database into another of this program's version, which is empty or is to be replaced. */
@@ -134,7 +146,7 @@ export async function copyBetween(
   to: DatabaseSettings,
   report: Report,
   options: CopyOptions = {},
-): Promise<CopiedTable[]> {
+): Promise<Copied> {
   const source = await openEnd(from, 'read');
   try {
     const target = await openEnd(to, 'write');

@@ -3,12 +3,14 @@
  * of the database, also while servers write to it; what is written is there whole or not at all.
  */
 export interface CopyEnd {
-  /** Tables of ours, in alphabetical order, without those of the migrations. */
+  /** In alphabetical order, without those of the migrations. */
   tables(): Promise<readonly string[]>;
   /** In alphabetical order. */
   columns(table: string): Promise<readonly string[]>;
   /** The rows in batches, each row an array in the order of `columns`. */
   rows(table: string, columns: readonly string[]): AsyncIterable<readonly CopyRow[]>;
+  /** Nobody else writes to these tables until `commit`; reading goes on. */
+  hold(tables: Iterable<string>): Promise<void>;
   /** Removes every row; others see them until `commit`. */
   empty(table: string): Promise<void>;
   insert(table: string, columns: readonly string[], rows: readonly CopyRow[]): Promise<void>;
@@ -22,8 +24,8 @@ export type CopyRow = readonly (string | number | null)[];
 /** So many rows are in memory at once. */
 export const COPY_BATCH = 500;
 
-/** knex' own, and what a backup says of itself. */
-export const isOurTable = (name: string): boolean =>
+/** Neither knex' own nor what a backup says of itself. */
+export const isDataTable = (name: string): boolean =>
   !/^(knex_|sqlite_)/.test(name) && name !== MANIFEST_TABLE;
 
 /** In a backup: what it holds, written last. */

@@ -1,18 +1,11 @@
-import pg from 'pg';
-import { COPY_BATCH, type CopyEnd, type CopyRow, isOurTable, quoted } from './copy-end.js';
+import { COPY_BATCH, type CopyEnd, type CopyRow, isDataTable, quoted } from './copy-end.js';
+import { TRY_SHARED, untilNobodyMigrates } from './migration-lock.js';
+import { connectAlone } from './postgres-client.js';
 import { storageError } from './postgres-errors.js';
-import { plainTypes } from './postgres-pool.js';
-
-const CONNECT_MS = 10_000;
 
 /** One transaction on one connection, so that a pooler in transaction mode may stand between. */
 export async function openPostgresEnd(connectionString: string, mode: 'read' | 'write'): Promise<CopyEnd> {
-  const client = new pg.Client({
-    connectionString,
-    connectionTimeoutMillis: CONNECT_MS,
-    types: plainTypes,
-  });
-  client.on('error', () => {});
+  const client = await connectAlone(connectionString);
 
   async function ask<Row extends unknown[]>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
     try {
@@ -26,14 +19,22 @@ export async function openPostgresEnd(connectionString: string, mode: 'read' | '
   const names = async (text: string, values: readonly unknown[] = []): Promise<string[]> =>
     (await ask<[string]>(text, values)).map(([name]) => name).sort();
 
-  try {
-    await client.connect().catch((error: unknown) => {
-      throw storageError(error);
-    });
+  async function beginReading(): Promise<boolean> {
     // One moment for all tables; a reader that waits for nobody and whom nobody waits for.
-    await ask(mode === 'read' ? 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY' : 'BEGIN');
-    // The settings of the database may limit statements to what a request may take.
+    await ask('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    const alone = (await ask<[boolean]>(TRY_SHARED))[0]?.[0] === true;
+    if (!alone) await ask('ROLLBACK');
+    return alone;
+  }
+
+  try {
+    if (mode === 'read') await untilNobodyMigrates(beginReading);
+    else await ask('BEGIN');
+    // The settings of the database may limit to what a request may take, and the other side may keep us waiting.
     await ask('SET LOCAL statement_timeout = 0');
+    await ask('SET LOCAL idle_in_transaction_session_timeout = 0');
+    // Known from version 17 on.
+    await ask(`SELECT set_config(name, '0', true) FROM pg_settings WHERE name = 'transaction_timeout'`);
   } catch (error) {
     await client.end();
     throw error;
@@ -44,7 +45,7 @@ export async function openPostgresEnd(connectionString: string, mode: 'read' | '
       const found = await names(
         `SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY tablename`,
       );
-      return found.filter(isOurTable);
+      return found.filter(isDataTable);
     },
     columns: (table) =>
       names(
@@ -66,6 +67,11 @@ export async function openPostgresEnd(connectionString: string, mode: 'read' | '
         await ask('CLOSE copied').catch(() => {});
       }
     },
+    async hold(tables) {
+      // All in one statement: who takes them one by one could meet a writer that has the next one.
+      const all = [...tables].map(quoted).join(', ');
+      await ask(`LOCK TABLE ${all} IN SHARE ROW EXCLUSIVE MODE`);
+    },
     async empty(table) {
       // Triggers keep the audit trail from losing rows one by one. Not TRUNCATE: readers would have to wait.
       await ask(`ALTER TABLE ${quoted(table)} DISABLE TRIGGER USER`);
@@ -84,7 +90,10 @@ export async function openPostgresEnd(connectionString: string, mode: 'read' | '
     async commit() {
       await ask('COMMIT');
     },
-    // Ending the connection gives up its transaction.
-    close: () => client.end(),
+    async close() {
+      // Not left to the end of the connection, which a pooler may notice late.
+      await ask('ROLLBACK').catch(() => {});
+      await client.end();
+    },
   };
 }

@@ -1,5 +1,6 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import BetterSqlite3 from 'better-sqlite3';
-import { COPY_BATCH, type CopyEnd, type CopyRow, isOurTable, quoted } from './copy-end.js';
+import { COPY_BATCH, type CopyEnd, type CopyRow, isDataTable, quoted } from './copy-end.js';
 import { storageError } from './sqlite-errors.js';
 
 /** Others may be writing for as long as this. */
@@ -12,26 +13,30 @@ export function openSqliteEnd(file: string, mode: 'read' | 'write'): CopyEnd {
     fileMustExist: true,
     readonly: mode === 'read',
   });
-  const attempt = <T>(work: () => T): T => {
-    try {
-      return work();
-    } catch (error) {
-      throw storageError(error);
-    }
-  };
   try {
     attempt(() => db.exec(mode === 'write' ? 'BEGIN IMMEDIATE' : 'BEGIN'));
   } catch (error) {
     db.close();
     throw error;
   }
+  return sqliteEnd(db);
+}
 
+function attempt<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw storageError(error);
+  }
+}
+
+export function sqliteEnd(db: BetterSqlite3.Database): CopyEnd {
   return {
     async tables() {
       const names = attempt(() =>
         db.prepare(`SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name`).pluck().all(),
       ) as string[];
-      return names.filter(isOurTable).sort();
+      return names.filter(isDataTable).sort();
     },
     async columns(table) {
       const names = attempt(() => db.prepare('SELECT name FROM pragma_table_info(?)').pluck().all(table));
@@ -45,10 +50,14 @@ export function openSqliteEnd(file: string, mode: 'read' | 'write'): CopyEnd {
         batch.push(row);
         if (batch.length < COPY_BATCH) continue;
         yield batch;
+        // SQLite never waits, and signals are to be heard.
+        await turn();
         batch = [];
       }
       if (batch.length > 0) yield batch;
     },
+    // `write` holds the whole file already.
+    async hold() {},
     async empty(table) {
       attempt(() => {
         // They keep the audit trail from losing rows one by one.

@@ -3,16 +3,25 @@
  * of each table are taken from what was read and again from what was written, before anything is committed.
  */
 import { createHash } from 'node:crypto';
+import { statSync } from 'node:fs';
 import type { CopyEnd, CopyRow } from './copy-end.js';
+import { beyond, ownShape, type Shape, shapeOf } from './copy-shape.js';
 import { openSqliteEnd } from './copy-sqlite.js';
 import type { DatabaseSettings } from './database.js';
 import type { Report } from './migrator.js';
+import { namedEnd, naming } from './place-fault.js';
 
 export interface CopiedTable {
   readonly table: string;
   readonly rows: number;
   /** SHA-256 of each row, added up: the same whatever order the rows come in. */
   readonly hash: string;
+}
+
+export interface Copied {
+  readonly tables: readonly CopiedTable[];
+  /** What the source has beside our tables and columns. */
+  readonly notCopied: readonly string[];
 }
 
 /** A copy that cannot be made, or that did not turn out the same. Nothing was written. */
@@ -23,15 +32,31 @@ export class CopyFault extends Error {
   }
 }
 
-export type CopyPlace = Pick<DatabaseSettings, 'dialect' | 'file' | 'connectionString' | 'directUrl'>;
+/** Also through a pooler: a copy is one transaction. */
+export type CopyPlace = Pick<DatabaseSettings, 'dialect' | 'file' | 'connectionString' | 'name'>;
 
-export const openEnd = async (place: CopyPlace, mode: 'read' | 'write'): Promise<CopyEnd> =>
+export async function openEnd(place: CopyPlace, mode: 'read' | 'write'): Promise<CopyEnd> {
+  const end = await naming(place.name, () => openUnnamed(place, mode));
+  return place.name === undefined ? end : namedEnd(end, place.name);
+}
+
+const openUnnamed = async (place: CopyPlace, mode: 'read' | 'write'): Promise<CopyEnd> =>
   place.dialect === 'sqlite'
     ? openSqliteEnd(place.file ?? '', mode)
-    : (await import('./copy-postgres.js')).openPostgresEnd(
-        place.directUrl ?? place.connectionString ?? '',
-        mode,
-      );
+    : (await import('./copy-postgres.js')).openPostgresEnd(place.connectionString ?? '', mode);
+
+/** Whether both are one database, however they are written. */
+export async function isOnePlace(one: CopyPlace, other: CopyPlace): Promise<boolean> {
+  if (one.dialect !== other.dialect) return false;
+  if (one.dialect === 'sqlite') return isOneFile(one.file ?? '', other.file ?? '');
+  const { leadToOnePlace } = await import('./one-database.js');
+  return leadToOnePlace(one, other);
+}
+
+function isOneFile(one: string, other: string): boolean {
+  const [here, there] = [one, other].map((file) => statSync(file, { bigint: true, throwIfNoEntry: false }));
+  return here !== undefined && here.dev === there?.dev && here.ino === there.ino;
+}
 
 const MODULUS = 1n << 256n;
 
@@ -57,40 +82,42 @@ async function measure(end: CopyEnd, table: string, columns: readonly string[]) 
   return tally.result();
 }
 
-/** Counts and hashes of all tables. */
+/** Counts and hashes of our tables. */
 export async function measureAll(end: CopyEnd): Promise<CopiedTable[]> {
   const measured: CopiedTable[] = [];
-  for (const table of await end.tables()) {
-    measured.push({ table, ...(await measure(end, table, await end.columns(table))) });
+  for (const [table, columns] of await ownShape()) {
+    measured.push({ table, ...(await measure(end, table, columns)) });
   }
   return measured;
 }
 
-async function requireSameShape(source: CopyEnd, target: CopyEnd): Promise<void> {
-  const [from, to] = [await source.tables(), await target.tables()];
-  const differing = [...new Set([...from, ...to])].filter(
-    (name) => !from.includes(name) || !to.includes(name),
-  );
-  for (const table of differing.length > 0 ? [] : from) {
-    const [left, right] = [await source.columns(table), await target.columns(table)];
-    if (left.join() !== right.join()) differing.push(table);
+/**
+ * Answers what `end` has beside ours.
+ * @throws {CopyFault} where something of ours is missing
+ */
+async function requireOurs(end: CopyEnd, ours: Shape, name: string): Promise<string[]> {
+  const shape = await shapeOf(end);
+  const missing = beyond(ours, shape);
+  if (missing.length > 0) {
+    throw new CopyFault(`The ${name} lacks ${missing.join(', ')}, although it has been migrated.`);
   }
-  if (differing.length > 0) {
-    throw new CopyFault(
-      `The two databases are not of one version (${differing.join(', ')} differ). Run on the source: migrate up`,
-    );
-  }
+  return beyond(shape, ours);
 }
 
-/** @throws {CopyFault} */
-export async function requireEmpty(target: CopyEnd): Promise<void> {
+/** Those of the tables that have rows. */
+export async function filledTables(end: CopyEnd, tables: Iterable<string>): Promise<string[]> {
   const filled: string[] = [];
-  for (const table of await target.tables()) {
-    for await (const _ of target.rows(table, await target.columns(table))) {
+  for (const table of tables) {
+    for await (const _ of end.rows(table, await end.columns(table))) {
       filled.push(table);
       break;
     }
   }
+  return filled;
+}
+
+async function requireEmpty(target: CopyEnd, ours: Shape): Promise<void> {
+  const filled = await filledTables(target, ours.keys());
   if (filled.length > 0) {
     throw new CopyFault(
       `The target is not empty: there are rows in ${filled.join(', ')}. Say --replace to lose them.`,
@@ -111,13 +138,16 @@ export async function copyTables(
   target: CopyEnd,
   report: Report,
   { expected, replace = false }: CopyOptions = {},
-): Promise<CopiedTable[]> {
-  await requireSameShape(source, target);
-  if (replace) for (const table of await target.tables()) await target.empty(table);
-  else await requireEmpty(target);
-  const copied: CopiedTable[] = [];
-  for (const table of await source.tables()) {
-    const columns = await source.columns(table);
+): Promise<Copied> {
+  const ours = await ownShape();
+  const notCopied = await requireOurs(source, ours, 'source');
+  await requireOurs(target, ours, 'target');
+  // Before it is looked at: a server that has just been started on the target would write beside the copy.
+  await target.hold(ours.keys());
+  if (replace) for (const table of ours.keys()) await target.empty(table);
+  else await requireEmpty(target, ours);
+  const tables: CopiedTable[] = [];
+  for (const [table, columns] of ours) {
     const tally = createTally();
     for await (const batch of source.rows(table, columns)) {
       tally.add(batch);
@@ -135,8 +165,8 @@ export async function copyTables(
       );
     }
     report(`${table}: ${read.rows} ${read.rows === 1 ? 'row' : 'rows'}`);
-    copied.push({ table, ...read });
+    tables.push({ table, ...read });
   }
   await target.commit();
-  return copied;
+  return { tables, notCopied };
 }

@@ -11,11 +11,13 @@ export type Dialect = 'sqlite' | 'postgres';
 
 /** The part of `Config` that this folder reads. */
 export interface DatabaseSettings {
+  /** What a person called it, where it is not `DATABASE_URL`. */
+  readonly name?: string;
   readonly dialect: Dialect;
   /** SQLite: the file, or `:memory:`. */
   readonly file?: string | undefined;
   readonly connectionString?: string | undefined;
-  /** PostgreSQL past the pooler: migrations hold a session lock, which a transaction pooler loses. */
+  /** PostgreSQL past the pooler: migrations hold a session lock, which a transaction pooler loses. The same database. */
   readonly directUrl?: string | undefined;
   readonly prepared: 'auto' | 'on' | 'off';
   readonly poolMax: number;

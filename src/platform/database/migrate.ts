@@ -39,14 +39,25 @@ export class SchemaNewer extends Error {
   }
 }
 
-/** The tables are those of an older program, and this one was told not to change them. */
+/** The tables are those of an older program, and it is not this one's turn to change them. */
 export class SchemaOlder extends Error {
-  constructor(pending: readonly string[]) {
+  constructor(pending: readonly string[], why: string) {
     super(
       `The database waits for ${pending.length === 1 ? 'a migration' : `${pending.length} migrations`} ` +
-        `(${pending.join(', ')}) and MIGRATE is off. Run: npm run -s cli -- migrate up`,
+        `(${pending.join(', ')})${why}. Run: npm run -s cli -- migrate up`,
     );
     this.name = 'SchemaOlder';
+  }
+}
+
+/** Other migrations than those that somebody agreed to undo are the newest by now. */
+export class MigrationsMoved extends Error {
+  constructor(confirmed: readonly string[], newest: readonly string[]) {
+    super(
+      `Another process migrated meanwhile: ${confirmed.join(', ')} was to be undone, and now it would be ` +
+        `${newest.join(', ') || 'nothing'}. Nothing was undone.`,
+    );
+    this.name = 'MigrationsMoved';
   }
 }
 
@@ -77,18 +88,31 @@ export async function migrateUp(
   });
 }
 
-/** Undoes the newest migration, or with `all` every one. Its data go with it, hence the copy. */
+interface DownOptions extends Options {
+  readonly all?: boolean;
+  /** What somebody agreed to, newest first: these or none. */
+  readonly confirmed?: readonly string[];
+}
+
+/** Those that would be undone, newest first. */
+export const doomed = ({ applied }: Pick<MigrationStatus, 'applied'>, all: boolean): readonly string[] =>
+  [...(all ? applied : applied.slice(-1))].reverse();
+
+/**
+ * Undoes the newest migration, or with `all` every one. Its data go with it, hence the copy.
+ * @throws {MigrationsMoved} where these are not the confirmed ones
+ */
 export async function migrateDown(
   settings: DatabaseSettings,
   report: Report = silently,
-  { list = migrations, clock = systemClock, all = false }: Options & { readonly all?: boolean } = {},
+  { list = migrations, clock = systemClock, all = false, confirmed }: DownOptions = {},
 ): Promise<MigrationResult> {
   if (settings.file === ':memory:') return { ran: [] };
   if ((await migrationStatus(settings, { list })).applied.length === 0) return { ran: [] };
   return withMigrator(settings, list, report, (migrator) =>
     locked(settings, migrator, report, async () => {
-      const applied = [...(await knownStatus(migrator, list)).applied].reverse();
-      const ran = all ? applied : applied.slice(0, 1);
+      const ran = doomed(await knownStatus(migrator, list), all);
+      if (confirmed && ran.join() !== confirmed.join()) throw new MigrationsMoved(confirmed, ran);
       const copied = await copyExisting(settings, migrator, report, clock);
       for (const name of ran) await migrator.migrate.down({ name });
       return { ran, ...copied };
@@ -110,14 +134,15 @@ export async function migrationStatus(
 }
 
 /**
- * For a program that may not migrate.
+ * For what may not migrate.
+ * @param why it may not, where that is a setting's doing
  * @throws {SchemaNewer} where the schema is ahead of the program
  * @throws {SchemaOlder} where migrations are pending
  */
-export async function requireCurrentSchema(settings: DatabaseSettings): Promise<void> {
+export async function requireCurrentSchema(settings: DatabaseSettings, why = ''): Promise<void> {
   const { unknown, pending } = await migrationStatus(settings);
   if (unknown.length > 0) throw new SchemaNewer(unknown);
-  if (pending.length > 0) throw new SchemaOlder(pending);
+  if (pending.length > 0) throw new SchemaOlder(pending, why);
 }
 
 /** A memory database dies with its handle, and knex keeps its own: so the migrated pages are carried over. */
@@ -155,7 +180,7 @@ function locked<T>(
   report: Report,
   work: () => Promise<T>,
 ): Promise<T> {
-  const waiting = () => report('Waiting for another process that is migrating the database');
+  const waiting = () => report('Waiting for another process that is migrating or copying the database');
   const alone = async () => {
     // A killed migrator cannot free knex' own lock row; nobody else can hold it while we hold ours.
     await migrator.migrate.forceFreeMigrationsLock();
@@ -193,6 +218,6 @@ export async function prepareSchema(
   report?: (line: string) => void,
 ): Promise<MigrationResult> {
   if (settings.migrate) return migrateUp(settings, report);
-  await requireCurrentSchema(settings);
+  await requireCurrentSchema(settings, ' and MIGRATE is off');
   return { ran: [] };
 }

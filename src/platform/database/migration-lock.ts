@@ -44,6 +44,17 @@ export async function withPostgresLock<T>(
   return work();
 }
 
+/** For a transaction. It ends with it, so that a pooler may stand between. */
+export const TRY_SHARED = `SELECT pg_try_advisory_xact_lock_shared(${ADVISORY_KEY})`;
+
+/**
+ * A migrator that waited for a table which is being read for long would have everybody wait behind it. It waits for
+ * this lock instead, with nobody behind; and who comes while it migrates waits for it here.
+ * @param attempt begins a transaction with `TRY_SHARED`, or none
+ */
+export const untilNobodyMigrates = (attempt: () => Promise<boolean>): Promise<void> =>
+  until(attempt, () => {});
+
 function tryExclusive(side: BetterSqlite3.Database): boolean {
   try {
     side.exec('BEGIN EXCLUSIVE');

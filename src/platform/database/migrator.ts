@@ -1,13 +1,15 @@
 import knex, { type Knex } from 'knex';
 import type { Migration } from '../../../migrations/index.js';
+import { ConfigFault } from '../config/config-fault.js';
 import { Unavailable } from '../errors/errors.js';
 import type { Database, DatabaseSettings } from './database.js';
+import { naming } from './place-fault.js';
 import { isFromServer, storageError } from './postgres-errors.js';
 
 /** Takes one line for the person who started the program. */
 export type Report = (line: string) => void;
 
-type Target = Pick<DatabaseSettings, 'dialect' | 'file' | 'connectionString' | 'directUrl'>;
+type Target = Pick<DatabaseSettings, 'dialect' | 'file' | 'connectionString' | 'directUrl' | 'name'>;
 
 const CONNECT_MS = 10_000;
 
@@ -34,14 +36,36 @@ export async function withMigrator<T>(
   report: Report,
   work: (migrator: Knex) => Promise<T>,
 ): Promise<T> {
+  await requireOneDatabase(target);
   const migrator = createMigrator(target, list, report);
   try {
-    return await work(migrator);
-  } catch (error) {
-    throw isAway(error) ? new Unavailable(error) : error;
+    return await naming(target.name, () => telling(() => work(migrator)));
   } finally {
     await migrator.destroy();
   }
+}
+
+async function telling<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw isAway(error) ? new Unavailable(error) : error;
+  }
+}
+
+/**
+ * What migrates and listens past the pooler must do so in the database that is served: after a move one of the two
+ * settings is easily forgotten. Every verb and every start comes by here.
+ * @throws {ConfigFault}
+ */
+async function requireOneDatabase({ dialect, connectionString, directUrl }: Target): Promise<void> {
+  if (dialect === 'sqlite' || directUrl === undefined) return;
+  // With its driver, which a server on SQLite does without.
+  const { leadToOnePlace } = await import('./one-database.js');
+  const direct = { connectionString: directUrl, name: 'DATABASE_DIRECT_URL' };
+  if (await leadToOnePlace({ connectionString }, direct)) return;
+  const message = 'leads to another database (or schema) than DATABASE_URL; change it, or take it out';
+  throw new ConfigFault([{ setting: 'DATABASE_DIRECT_URL', variable: 'DATABASE_DIRECT_URL', message }]);
 }
 
 /** No way to the server (`ECONNREFUSED`, no answer), or a server that is not ready; a fault of ours stays one. */
@@ -76,7 +100,12 @@ function sourceOf(list: readonly Migration[], report: Report): Knex.MigrationSou
     getMigrationName: ({ name }) => name,
     getMigration: async ({ name, up, down }) => ({
       up: told(`Applying migration ${name}`, up),
-      down: told(`Undoing migration ${name}`, down),
+      down: told(`Undoing migration ${name}`, async (trx) => {
+        await down(trx);
+        // knex forgets it in a statement of its own, after the commit: a process that is killed in between would leave
+        // a migration recorded whose tables are gone.
+        await trx(APPLIED).where({ name }).delete();
+      }),
     }),
   };
 }

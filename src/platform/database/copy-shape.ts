@@ -1,0 +1,31 @@
+/**
+ * What a copy is of: the tables and columns that this program makes. An operator may keep others in the same
+ * database, as Litestream and PostGIS do; those are named, and stay where they are.
+ */
+import type { CopyEnd } from './copy-end.js';
+import { sqliteEnd } from './copy-sqlite.js';
+import { openMigratedMemory } from './migrate.js';
+
+/** The columns of each table; both in alphabetical order. */
+export type Shape = ReadonlyMap<string, readonly string[]>;
+
+export async function shapeOf(end: CopyEnd): Promise<Shape> {
+  const shape = new Map<string, readonly string[]>();
+  for (const table of await end.tables()) shape.set(table, await end.columns(table));
+  return shape;
+}
+
+/** Of a database that has just been migrated. */
+export async function ownShape(): Promise<Shape> {
+  const fresh = sqliteEnd(await openMigratedMemory());
+  return shapeOf(fresh).finally(() => fresh.close());
+}
+
+/** What `shape` has and `other` has not: tables, and columns as `table.column`. */
+export function beyond(shape: Shape, other: Shape): string[] {
+  return [...shape].flatMap(([table, columns]) => {
+    const known = other.get(table);
+    if (known === undefined) return [table];
+    return columns.filter((column) => !known.includes(column)).map((column) => `${table}.${column}`);
+  });
+}
