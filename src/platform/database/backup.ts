@@ -3,7 +3,7 @@
  * manifest that says what must be in them. Taking one holds nobody up. Keys and secrets outside the database
  * (`SECRET_KEY`, `KEYS_DIR`) are not in it.
  */
-import { existsSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import BetterSqlite3 from 'better-sqlite3';
 import { errorCode } from '../config/error-code.js';
 import { type Clock, systemClock } from '../crypto/clock.js';
@@ -23,6 +23,7 @@ import { withDraft } from './draft.js';
 import { migrateUp, migrationStatus, requireCurrentSchema, SchemaNewer } from './migrate.js';
 import type { Report } from './migrator.js';
 import { naming } from './place-fault.js';
+import { vacuumInto } from './sqlite-copy.js';
 
 interface Deps {
   readonly report: Report;
@@ -40,9 +41,10 @@ export async function takeBackup(
   if (existsSync(file)) throw taken;
   try {
     return await withDraft(file, async (draft) => {
-      const target = place(draft, file);
-      await migrateUp(target);
-      const { notCopied } = await copyBetween(settings, target, report);
+      const notCopied =
+        settings.dialect === 'sqlite'
+          ? await naming(file, () => copyFile(settings.file ?? '', draft))
+          : await copyToFile(settings, place(draft, file), report);
       return { tables: await naming(file, () => sealBackup(draft, clock.now())), notCopied };
     });
   } catch (error) {
@@ -58,6 +60,22 @@ const place = (file: string, name = file): DatabaseSettings => ({
   poolMax: 1,
   timeoutMs: 3_000,
 });
+
+/** All that is in it, in a third of the time that reading row by row takes; what is not ours `restore` leaves out. */
+function copyFile(file: string, draft: string): string[] {
+  closeSync(openSync(draft, 'wx', 0o600));
+  vacuumInto(file, draft);
+  return [];
+}
+
+async function copyToFile(
+  settings: DatabaseSettings,
+  target: DatabaseSettings,
+  report: Report,
+): Promise<readonly string[]> {
+  await migrateUp(target);
+  return (await copyBetween(settings, target, report)).notCopied;
+}
 
 /** Looks at the whole file once more, as a reader will, and writes down what is in it. */
 async function sealBackup(file: string, now: number): Promise<CopiedTable[]> {

@@ -43,7 +43,7 @@ function removeDrafts(folder: string, name: string): void {
 }
 
 /** @param path an empty file */
-function vacuumInto(file: string, path: string): void {
+export function vacuumInto(file: string, path: string): void {
   const source = new BetterSqlite3(file, { fileMustExist: true });
   try {
     source.prepare('VACUUM INTO ?').run(path);
