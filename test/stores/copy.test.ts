@@ -3,8 +3,8 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import BetterSqlite3 from 'better-sqlite3';
 import pg from 'pg';
 import { type Migration, migrations } from '../../migrations/index.js';
-import { copyTables, openEnd } from '../../src/platform/database/copy.js';
-import type { CopyEnd } from '../../src/platform/database/copy-end.js';
+import { copyTables, openSide } from '../../src/platform/database/copy.js';
+import type { CopySide } from '../../src/platform/database/copy-side.js';
 import type { DatabaseSettings } from '../../src/platform/database/database.js';
 import { migrateUp } from '../../src/platform/database/migrate.js';
 import { createDatabaseFixture, DIALECTS } from '../support/databases.js';
@@ -36,9 +36,9 @@ async function another(settings: DatabaseSettings, statement: string): Promise<v
 
 /** Copies, and before the first row is read does something else. */
 async function copyWhile(from: DatabaseSettings, to: DatabaseSettings, meanwhile: () => Promise<void>) {
-  const [source, target] = [await openEnd(from, 'read'), await openEnd(to, 'write')];
+  const [source, target] = [await openSide(from, 'read'), await openSide(to, 'write')];
   let began: Promise<void> | undefined;
-  const watched: CopyEnd = {
+  const watched: CopySide = {
     ...source,
     async *rows(table, columns) {
       began ??= meanwhile();
@@ -96,7 +96,7 @@ describe('a PostgreSQL database that is being read', () => {
 
   test('a migrator waits, and nobody waits behind it', async () => {
     const settings = await migrated('postgres');
-    const source = await openEnd(settings, 'read');
+    const source = await openSide(settings, 'read');
     for await (const _ of source.rows('roles', ['name'])) break;
     const lines: string[] = [];
     let reading: Promise<void> | undefined;

@@ -15,9 +15,9 @@ import {
   copyTables,
   filledTables,
   measureAll,
-  openEnd,
+  openSide,
 } from './copy.js';
-import { type CopyEnd, MANIFEST_TABLE } from './copy-end.js';
+import { type CopySide, MANIFEST_TABLE } from './copy-side.js';
 import type { DatabaseSettings } from './database.js';
 import { withDraft } from './draft.js';
 import { migrateUp, migrationStatus, requireCurrentSchema, SchemaNewer } from './migrate.js';
@@ -79,8 +79,8 @@ async function copyToFile(
 
 /** Looks at the whole file once more, as a reader will, and writes down what is in it. */
 async function sealBackup(file: string, now: number): Promise<CopiedTable[]> {
-  const end = await openEnd(place(file), 'read');
-  const tables = await measureAll(end).finally(() => end.close());
+  const side = await openSide(place(file), 'read');
+  const tables = await measureAll(side).finally(() => side.close());
   const db = new BetterSqlite3(file);
   try {
     if (db.pragma('integrity_check', { simple: true }) !== 'ok') throw new CopyFault('The copy is damaged.');
@@ -141,14 +141,14 @@ export async function prepareTarget(
   if (unknown.length > 0) throw new SchemaNewer(unknown);
   if (pending.length === 0) return;
   if (settings.dialect === 'postgres' || existsSync(settings.file ?? '')) {
-    const target = await openEnd(settings, 'read');
+    const target = await openSide(settings, 'read');
     await requireVacant(target, replace).finally(() => target.close());
   }
   await migrateUp(settings, report);
 }
 
 /** A migration would change it before it is certain that the copy can be made. */
-async function requireVacant(target: CopyEnd, replace: boolean): Promise<void> {
+async function requireVacant(target: CopySide, replace: boolean): Promise<void> {
   const tables = await target.tables();
   const found = replace ? tables : await filledTables(target, tables);
   if (found.length === 0) return;
@@ -165,9 +165,9 @@ export async function copyBetween(
   report: Report,
   options: CopyOptions = {},
 ): Promise<Copied> {
-  const source = await openEnd(from, 'read');
+  const source = await openSide(from, 'read');
   try {
-    const target = await openEnd(to, 'write');
+    const target = await openSide(to, 'write');
     try {
       return await copyTables(source, target, report, options);
     } finally {

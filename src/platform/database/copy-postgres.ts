@@ -1,10 +1,10 @@
-import { COPY_BATCH, type CopyEnd, type CopyRow, isDataTable, quoted } from './copy-end.js';
+import { COPY_BATCH, type CopySide, type CopyRow, isDataTable, quoted } from './copy-side.js';
 import { TRY_SHARED, untilNobodyMigrates } from './migration-lock.js';
 import { connectAlone } from './postgres-client.js';
 import { storageError } from './postgres-errors.js';
 
 /** One transaction on one connection, so that a pooler in transaction mode may stand between. */
-export async function openPostgresEnd(connectionString: string, mode: 'read' | 'write'): Promise<CopyEnd> {
+export async function openPostgresSide(connectionString: string, mode: 'read' | 'write'): Promise<CopySide> {
   const client = await connectAlone(connectionString);
 
   async function ask<Row extends unknown[]>(text: string, values: readonly unknown[] = []): Promise<Row[]> {

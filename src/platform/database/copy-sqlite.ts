@@ -1,13 +1,13 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import BetterSqlite3 from 'better-sqlite3';
-import { COPY_BATCH, type CopyEnd, type CopyRow, isDataTable, quoted } from './copy-end.js';
+import { COPY_BATCH, type CopySide, type CopyRow, isDataTable, quoted } from './copy-side.js';
 import { storageError } from './sqlite-errors.js';
 
 /** Others may be writing for as long as this. */
 const PATIENCE_MS = 10_000;
 
 /** @param mode `write` takes the write lock until `commit` or `close` */
-export function openSqliteEnd(file: string, mode: 'read' | 'write'): CopyEnd {
+export function openSqliteSide(file: string, mode: 'read' | 'write'): CopySide {
   const db = new BetterSqlite3(file, {
     timeout: PATIENCE_MS,
     fileMustExist: true,
@@ -19,7 +19,7 @@ export function openSqliteEnd(file: string, mode: 'read' | 'write'): CopyEnd {
     db.close();
     throw error;
   }
-  return sqliteEnd(db);
+  return sqliteSide(db);
 }
 
 function attempt<T>(work: () => T): T {
@@ -30,7 +30,7 @@ function attempt<T>(work: () => T): T {
   }
 }
 
-export function sqliteEnd(db: BetterSqlite3.Database): CopyEnd {
+export function sqliteSide(db: BetterSqlite3.Database): CopySide {
   return {
     async tables() {
       const names = attempt(() =>

@@ -4,12 +4,12 @@
  */
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
-import type { CopyEnd, CopyRow } from './copy-end.js';
+import type { CopySide, CopyRow } from './copy-side.js';
 import { beyond, ownShape, type Shape, shapeOf } from './copy-shape.js';
-import { openSqliteEnd } from './copy-sqlite.js';
+import { openSqliteSide } from './copy-sqlite.js';
 import type { DatabaseSettings } from './database.js';
 import type { Report } from './migrator.js';
-import { namedEnd, naming } from './place-fault.js';
+import { namedSide, naming } from './place-fault.js';
 
 export interface CopiedTable {
   readonly table: string;
@@ -35,15 +35,15 @@ export class CopyFault extends Error {
 /** Also through a pooler: a copy is one transaction. */
 export type CopyPlace = Pick<DatabaseSettings, 'dialect' | 'file' | 'connectionString' | 'name'>;
 
-export async function openEnd(place: CopyPlace, mode: 'read' | 'write'): Promise<CopyEnd> {
-  const end = await naming(place.name, () => openUnnamed(place, mode));
-  return place.name === undefined ? end : namedEnd(end, place.name);
+export async function openSide(place: CopyPlace, mode: 'read' | 'write'): Promise<CopySide> {
+  const side = await naming(place.name, () => openUnnamed(place, mode));
+  return place.name === undefined ? side : namedSide(side, place.name);
 }
 
-const openUnnamed = async (place: CopyPlace, mode: 'read' | 'write'): Promise<CopyEnd> =>
+const openUnnamed = async (place: CopyPlace, mode: 'read' | 'write'): Promise<CopySide> =>
   place.dialect === 'sqlite'
-    ? openSqliteEnd(place.file ?? '', mode)
-    : (await import('./copy-postgres.js')).openPostgresEnd(place.connectionString ?? '', mode);
+    ? openSqliteSide(place.file ?? '', mode)
+    : (await import('./copy-postgres.js')).openPostgresSide(place.connectionString ?? '', mode);
 
 /** Whether both are one database, however they are written. */
 export async function isOnePlace(one: CopyPlace, other: CopyPlace): Promise<boolean> {
@@ -76,27 +76,27 @@ function createTally() {
 }
 
 /** Reads a table to its end. */
-async function measure(end: CopyEnd, table: string, columns: readonly string[]) {
+async function measure(side: CopySide, table: string, columns: readonly string[]) {
   const tally = createTally();
-  for await (const batch of end.rows(table, columns)) tally.add(batch);
+  for await (const batch of side.rows(table, columns)) tally.add(batch);
   return tally.result();
 }
 
 /** Counts and hashes of our tables. */
-export async function measureAll(end: CopyEnd): Promise<CopiedTable[]> {
+export async function measureAll(side: CopySide): Promise<CopiedTable[]> {
   const measured: CopiedTable[] = [];
   for (const [table, columns] of await ownShape()) {
-    measured.push({ table, ...(await measure(end, table, columns)) });
+    measured.push({ table, ...(await measure(side, table, columns)) });
   }
   return measured;
 }
 
 /**
- * Answers what `end` has beside ours.
+ * Answers what `side` has beside ours.
  * @throws {CopyFault} where something of ours is missing
  */
-async function requireOurs(end: CopyEnd, ours: Shape, name: string): Promise<string[]> {
-  const shape = await shapeOf(end);
+async function requireOurs(side: CopySide, ours: Shape, name: string): Promise<string[]> {
+  const shape = await shapeOf(side);
   const missing = beyond(ours, shape);
   if (missing.length > 0) {
     throw new CopyFault(`The ${name} lacks ${missing.join(', ')}, although it has been migrated.`);
@@ -105,10 +105,10 @@ async function requireOurs(end: CopyEnd, ours: Shape, name: string): Promise<str
 }
 
 /** Those of the tables that have rows. */
-export async function filledTables(end: CopyEnd, tables: Iterable<string>): Promise<string[]> {
+export async function filledTables(side: CopySide, tables: Iterable<string>): Promise<string[]> {
   const filled: string[] = [];
   for (const table of tables) {
-    for await (const _ of end.rows(table, await end.columns(table))) {
+    for await (const _ of side.rows(table, await side.columns(table))) {
       filled.push(table);
       break;
     }
@@ -116,7 +116,7 @@ export async function filledTables(end: CopyEnd, tables: Iterable<string>): Prom
   return filled;
 }
 
-async function requireEmpty(target: CopyEnd, ours: Shape): Promise<void> {
+async function requireEmpty(target: CopySide, ours: Shape): Promise<void> {
   const filled = await filledTables(target, ours.keys());
   if (filled.length > 0) {
     throw new CopyFault(
@@ -134,8 +134,8 @@ export interface CopyOptions {
 
 /** @throws {CopyFault} and nothing is written */
 export async function copyTables(
-  source: CopyEnd,
-  target: CopyEnd,
+  source: CopySide,
+  target: CopySide,
   report: Report,
   { expected, replace = false }: CopyOptions = {},
 ): Promise<Copied> {

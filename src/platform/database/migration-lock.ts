@@ -31,7 +31,7 @@ export async function withSqliteLock<T>(
   }
 }
 
-/** @param migrator with a pool of one: the lock belongs to the very connection that migrates, and ends with it */
+/** @param migrator with a pool of one: the lock belongs to the very connection that migrates, and ends when it is destroyed */
 export async function withPostgresLock<T>(
   migrator: Knex,
   waiting: () => void,

@@ -1,5 +1,5 @@
 /** Which of several databases a fault is of, where it is not that of `DATABASE_URL`. */
-import type { CopyEnd } from './copy-end.js';
+import type { CopySide } from './copy-side.js';
 
 /** The cause is the fault itself. */
 export class PlaceFault extends Error {
@@ -25,21 +25,21 @@ export async function naming<T>(place: string | undefined, work: () => Promise<T
   }
 }
 
-export function namedEnd(end: CopyEnd, place: string): CopyEnd {
+export function namedSide(side: CopySide, place: string): CopySide {
   return {
-    tables: () => naming(place, () => end.tables()),
-    columns: (table) => naming(place, () => end.columns(table)),
+    tables: () => naming(place, () => side.tables()),
+    columns: (table) => naming(place, () => side.columns(table)),
     async *rows(table, columns) {
       try {
-        yield* end.rows(table, columns);
+        yield* side.rows(table, columns);
       } catch (error) {
         throw named(place, error);
       }
     },
-    hold: (tables) => naming(place, () => end.hold(tables)),
-    empty: (table) => naming(place, () => end.empty(table)),
-    insert: (...given) => naming(place, () => end.insert(...given)),
-    commit: () => naming(place, () => end.commit()),
-    close: () => end.close(),
+    hold: (tables) => naming(place, () => side.hold(tables)),
+    empty: (table) => naming(place, () => side.empty(table)),
+    insert: (...given) => naming(place, () => side.insert(...given)),
+    commit: () => naming(place, () => side.commit()),
+    close: () => side.close(),
   };
 }

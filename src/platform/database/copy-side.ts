@@ -1,8 +1,8 @@
 /**
- * A database as one end of a copy: every table with its rows, in one transaction. What is read is one moment
+ * A database as one side of a copy: every table with its rows, in one transaction. What is read is one moment
  * of the database, also while servers write to it; what is written is there whole or not at all.
  */
-export interface CopyEnd {
+export interface CopySide {
   /** In alphabetical order, without those of the migrations. */
   tables(): Promise<readonly string[]>;
   /** In alphabetical order. */
