@@ -13,6 +13,7 @@ import { createSignUpPages } from './accounts/sign-up-pages.js';
 import { createAdminPages } from './admin/admin-pages.js';
 import { createAdminRoutes } from './admin/routes.js';
 import { createServicePages, SERVICES } from './admin/service-pages.js';
+import { SCOPES } from './authorization-server/configuration.js';
 import { LIBRARY_ROUTES } from './authorization-server/library-routes.js';
 import { createClientRoutes } from './clients/routes.js';
 import type { Container } from './container.js';
@@ -258,6 +259,7 @@ function pages(container: Container): Record<string, Router> {
       mayCreateClients,
       isAdmin,
       resources: container.resources,
+      ownScopes: new Set(SCOPES),
       revokeGrantsOf: (clientId) => container.payloads.revokeGrants({ clientId }, container.clock.now()),
       usageOf: (clientId) => container.clientUsage.of(clientId, container.clock.now()),
       leases: container.redirectLeases,

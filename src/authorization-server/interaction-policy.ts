@@ -17,10 +17,9 @@ function insistsOnAcr(claims: ClaimsParameter | undefined, has: string | undefin
 const UNMET = 'the request insists on an acr, and none is offered here';
 
 /**
- * The library's prompts (`login`, then `consent`) and four checks of ours: the client's rule about nonces, that
- * nobody is asked to sign in again and again for an `acr` that we do not give, that a session whose account was
- * deleted or disabled must sign in again (the library takes it that an account id has an account), and that the
- * answer still goes where the client has registered.
+ * The library's prompts (`login`, then `consent`) and three checks of ours: the client's rule about nonces, that
+ * nobody is asked to sign in again and again for an `acr` that we do not give, and that a session whose account was
+ * deleted or disabled must sign in again: the library takes it that an account id has an account.
  */
 export function createInteractionPolicy(nonces: Pick<Nonces, 'check'>): interactionPolicy.DefaultPolicy {
   const policy = interactionPolicy.base();
@@ -51,18 +50,6 @@ export function createInteractionPolicy(nonces: Pick<Nonces, 'check'>): interact
       return false;
     },
   );
-  const redirectRule = new interactionPolicy.Check(
-    'redirect_uri',
-    'the answer has nowhere to go any more',
-    'invalid_request',
-    ({ oidc }) => {
-      // The library looked when the request came; somebody may have been at our pages for an hour since.
-      const { redirect_uri } = oidc.params as { redirect_uri?: string };
-      if (oidc.route === 'resume' && redirect_uri && !oidc.client?.redirectUriAllowed(redirect_uri))
-        throw new errors.InvalidRedirectUri();
-      return false;
-    },
-  );
-  for (const check of [accountGone, redirectRule, nonceRule, acrRule]) policy.get('login')?.checks.add(check);
+  for (const check of [accountGone, nonceRule, acrRule]) policy.get('login')?.checks.add(check);
   return policy;
 }

@@ -78,7 +78,7 @@ import { noteSession } from './note-session.js';
 import { installReplayDetection } from './replay-detection.js';
 import { resourceIndicators } from './resources.js';
 import { createRestarts } from './restart.js';
-import { codeResumeOnly, deviceResumeOnly, PROTOCOL_POSTS } from './route-guards.js';
+import { deviceResumeOnly, PROTOCOL_POSTS, resumable } from './route-guards.js';
 import { installOfflineAccess, installScopeNarrowing } from './scopes.js';
 import { createQuietCookie, installSessionRules } from './session-rules.js';
 import { SigningKey } from './signing-key.js';
@@ -315,6 +315,21 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     ...(await deps.redirectLeases.listOfPublic(clock.now())).map(({ redirectUri }) => redirectUri),
   ];
 
+  async function waiting(uid: string) {
+    const found = await current().Interaction.find(uid);
+    const { client_id, redirect_uri } = (found?.params ?? {}) as {
+      client_id?: string;
+      redirect_uri?: string;
+    };
+    const client = client_id === undefined ? undefined : await current().Client.find(client_id);
+    return (
+      found && {
+        ofDevice: found.deviceCode !== undefined,
+        answerable: !client || redirect_uri === undefined || client.redirectUriAllowed(redirect_uri),
+      }
+    );
+  }
+
   const cors = corsForBrowserClients(publicAddresses, clock);
   const documents = createDocuments(current, clock);
   const { middleware, onLanes } = createWays({
@@ -324,7 +339,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     guards: [
       guardLibraryForms({ origin: pages.origin, current }),
       deviceResumeOnly(() => current().cookieName('resume')),
-      codeResumeOnly(async (uid) => (await current().Interaction.find(uid))?.deviceCode !== undefined),
+      resumable(waiting),
       deps.deviceLimits.guard(ROUTES.code_verification),
     ],
     quietCookie: createQuietCookie(cookieNames(secure).session, { units, store: payloads }),

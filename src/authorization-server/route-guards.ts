@@ -1,5 +1,5 @@
 import type { Middleware } from 'koa';
-import { OAuthError, PosternError } from '../platform/errors/errors.js';
+import { OAuthError, PageError, PosternError } from '../platform/errors/errors.js';
 import { ROUTES } from './configuration.js';
 import { readBody } from './read-body.js';
 
@@ -67,15 +67,31 @@ export const deviceResumeOnly =
     await next();
   };
 
-/** And a device's request goes on only at the device page: at the other resume address the library fails. */
-export const codeResumeOnly =
-  (isDevice: (uid: string) => Promise<boolean>): Middleware =>
+/** A request that waits for somebody at our pages. */
+interface Waiting {
+  readonly ofDevice: boolean;
+  /** Whether the client may be answered at the address it asked for, still. */
+  readonly answerable: boolean;
+}
+
+/**
+ * A device's request goes on only at the device page: at the other resume address the library fails. And it looked at
+ * the redirect URI when the request came, an hour ago perhaps: where the client has it no more, nothing goes there.
+ */
+export const resumable =
+  (find: (uid: string) => Promise<Waiting | undefined>): Middleware =>
   async (ctx, next) => {
     const uid = ctx.path.startsWith(`${ROUTES.authorization}/`)
       ? ctx.path.slice(ROUTES.authorization.length + 1)
       : '';
-    if (uid && (await isDevice(uid)))
-      throw new PosternError(404, 'not_found', 'There is nothing at this address.');
+    const waiting = uid ? await find(uid) : undefined;
+    if (waiting?.ofDevice) throw new PosternError(404, 'not_found', 'There is nothing at this address.');
+    if (waiting?.answerable === false) {
+      const message =
+        'The address (redirect_uri) that the application asked to be answered at is not registered for it any more. ' +
+        'Go back to the application and begin again.';
+      throw new PageError(400, 'invalid_redirect_uri', 'The application cannot be answered', message);
+    }
     await next();
   };
 

@@ -23,9 +23,11 @@ const ofItself = ({ scope = '', grant_types }: ClientMetadata): string[] =>
 interface Dependencies {
   readonly isAdmin: (person: Person) => boolean;
   readonly resources: Pick<Resources, 'list'>;
+  /** What every server has: scopes of who is signed in. Any other name may be an API's one day. */
+  readonly ownScopes: ReadonlySet<string>;
 }
 
-export function createMachineScopes({ isAdmin, resources }: Dependencies): MachineScopes {
+export function createMachineScopes({ isAdmin, resources, ownScopes }: Dependencies): MachineScopes {
   async function faultsOf(person: Person, draft: Draft, former?: ClientRecord): Promise<FieldFault[]> {
     if (isAdmin(person)) return [];
     const metadata = completeMetadata(parseMetadata(draft.metadata), draft.resourceServer ?? false);
@@ -33,11 +35,11 @@ export function createMachineScopes({ isAdmin, resources }: Dependencies): Machi
     const added = ofItself(metadata).filter((scope) => !given.has(scope));
     if (added.length === 0) return [];
     const ofApis = new Set((await resources.list()).flatMap(({ scopes }) => scopes));
-    const refused = added.filter((scope) => ofApis.has(scope));
+    const refused = added.filter((scope) => ofApis.has(scope) || !ownScopes.has(scope));
     if (refused.length === 0) return [];
     const message =
-      `${refused.map(quoted).join(', ')}: a scope of an API. Only an administrator gives it to a client ` +
-      'that acts for itself (client_credentials).';
+      `${refused.map(quoted).join(', ')}: for an API. Only an administrator gives it to a client that acts for ` +
+      'itself (client_credentials).';
     return [{ field: 'scope', message }];
   }
 

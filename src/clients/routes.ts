@@ -19,6 +19,7 @@ export interface ClientRouteDependencies extends PageDependencies {
   readonly mayCreateClients: (account: Person) => boolean;
   readonly isAdmin: (account: Person) => boolean;
   readonly resources: Pick<Resources, 'list'>;
+  readonly ownScopes: ReadonlySet<string>;
   /** Ends what was issued to a client that is deleted. */
   readonly revokeGrantsOf: (clientId: string) => Promise<unknown>;
   readonly usageOf: (clientId: string) => ReturnType<ClientUsageStore['of']>;

@@ -154,7 +154,9 @@ export function createIssue(deps: IssueDeps): Issue {
     } catch (error) {
       // Two first mints of one account at once: the other one has settled its name.
       const settled = (order.steps?.length ?? 0) > 0 && (await names.of(asked.accountId)) !== undefined;
-      if (!(error instanceof MintRefused && settled)) throw error;
+      // PostgreSQL does not see the row of a session that took another id while the guard waited for it.
+      const mayHaveMoved = order.sessionUid !== undefined;
+      if (!(error instanceof MintRefused && (settled || mayHaveMoved))) throw error;
       const again = await prepare(asked);
       return { ...(await mint(again, info)), username: again.subject, provider };
     }

@@ -147,7 +147,8 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       if (index < wanted && !(await startOne(true))) {
         log.error({}, 'a new worker did not start: the reload is given up, the old ones go on');
         wanted = before;
-        fillUp();
+        // On trial: where new ones do not start, their deaths must not end those that serve.
+        while (isShort()) void startOne(true);
         return false;
       }
       const former = old[index];
@@ -156,14 +157,20 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         appoint();
       }
     }
-    fillUp();
+    settleNumber();
     log.info({}, 'reloaded');
     return true;
   }
 
-  /** One that died during the exchange was not replaced while those that were about to go stood in its place. */
-  function fillUp(): void {
+  /**
+   * One that died during the exchange was not replaced while those that were about to go stood in its place, or was
+   * before the exchange made another.
+   */
+  function settleNumber(): void {
     while (isShort()) void startOne(false);
+    const staying = [...members].filter(({ state }) => state !== 'leaving');
+    for (const surplus of staying.slice(wanted)) dismiss(surplus);
+    appoint();
   }
 
   /** One that is asked for during another follows it: what changed meanwhile shall hold too. */

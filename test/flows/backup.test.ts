@@ -2,7 +2,18 @@
  * `db copy`, `backup` and `restore` (issue 6 §4, R26): what is promised before is kept after, on either kind of
  * database, and a copy that is not the same is refused whole.
  */
-import { existsSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  writeSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import BetterSqlite3 from 'better-sqlite3';
@@ -115,6 +126,15 @@ describe('backup and restore', () => {
     await expect(taking).rejects.toThrow(/meanwhile exists; choose another name/);
     expect(readFileSync(inPlace('meanwhile'), 'utf8')).toBe('mine');
     expect(readdirSync(place.folder).filter((name) => name.includes('.part'))).toEqual([]);
+  });
+
+  test('a backup that was put in the place of the database can be backed up', async () => {
+    const env = { ...place.env, DATABASE_URL: sqlite('from-backup.sqlite') };
+    copyFileSync(inPlace('whole.backup'), inPlace('from-backup.sqlite'));
+    const taken = await place.run(`backup ${inPlace('second.backup')}`, { env });
+    expect([taken.stderr, taken.code]).toEqual(['', 0]);
+    const restored = { env: { ...env, DATABASE_URL: sqlite('from-second.sqlite') } };
+    expect((await place.run(`restore ${inPlace('second.backup')}`, restored)).code).toBe(0);
   });
 
   test('one that is told to stop leaves nothing behind', async () => {
@@ -390,6 +410,24 @@ describe('which of the databases is at fault', () => {
     const env = { ...(await onPostgres()), DATABASE_DIRECT_URL: await wrong() };
     const { stderr } = await place.run('migrate status', { env });
     expect(stderr).toMatch(/^DATABASE_DIRECT_URL: the database refuses/);
+  });
+
+  test('the database itself, where a backup finds it damaged', async () => {
+    const env = { ...place.env, DATABASE_URL: sqlite('damaged.sqlite') };
+    await place.run('migrate up', { env });
+    const db = new BetterSqlite3(inPlace('damaged.sqlite'));
+    const root = db
+      .prepare(`SELECT rootpage FROM sqlite_master WHERE name = 'roles'`)
+      .pluck()
+      .get() as number;
+    const size = db.pragma('page_size', { simple: true }) as number;
+    db.close();
+    const file = openSync(inPlace('damaged.sqlite'), 'r+');
+    writeSync(file, Buffer.alloc(size, 0xff), 0, size, (root - 1) * size);
+    closeSync(file);
+    const { code, stderr } = await place.run(`backup ${inPlace('of-damaged')}`, { env });
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/^DATABASE_URL: .*SQLITE_CORRUPT/)]);
+    expect(readdirSync(place.folder).filter((name) => name.startsWith('of-damaged'))).toEqual([]);
   });
 
   test('a database that waits for migrations is not said to have MIGRATE off', async () => {

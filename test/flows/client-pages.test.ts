@@ -613,6 +613,8 @@ describe('the scopes of an API', () => {
 
     const client = await ownClient(owner, { ...SERVICE, scope: 'profile' });
     expect((await editPage(owner.browser, client, { scope: 'profile close-books' })).status).toBe(400);
+    // Nor what no API has yet: one may come.
+    expect((await editPage(owner.browser, client, { scope: 'profile of-next-week' })).status).toBe(400);
     expect((await recordOf(client)).metadata.scope).toBe('profile');
     const web = await ownClient(owner, { scope: 'openid ledger' });
     const both = 'authorization_code\nclient_credentials';
@@ -688,21 +690,24 @@ describe('redirect leases', () => {
     expect(await leasesOf(client)).toEqual([]);
   });
 
-  test('taken back while somebody is at the consent page, the answer no longer goes there', async () => {
-    const owner = await someone();
-    const client = await ownClient(owner);
-    await lease(owner.browser, client, PREVIEW);
-    const { browser } = await someone();
-    const asked = await browser.get(authorizeUrl(server, client, { redirect_uri: PREVIEW }));
-    const consent = await browser.follow(asked, server.issuer);
-    const [kept] = await leasesOf(client);
-    await server.container.redirectLeases.remove(client.clientId, kept?.id ?? '', { actorId: owner.id });
-    const answer = await browser.submit(consent, '/consent', { decision: 'allow' });
-    const page = await browser.follow(answer, server.issuer);
-    expect(page.status).toBe(400);
-    expect(page.location).toBeUndefined();
-    expect(page.text).toContain('redirect_uri');
-  });
+  test.each(['allow', 'deny'])(
+    'taken back while somebody is at the consent page, the answer (%s) no longer goes there',
+    async (decision) => {
+      const owner = await someone();
+      const client = await ownClient(owner);
+      await lease(owner.browser, client, PREVIEW);
+      const { browser } = await someone();
+      const asked = await browser.get(authorizeUrl(server, client, { redirect_uri: PREVIEW }));
+      const consent = await browser.follow(asked, server.issuer);
+      const [kept] = await leasesOf(client);
+      await server.container.redirectLeases.remove(client.clientId, kept?.id ?? '', { actorId: owner.id });
+      const answer = await browser.submit(consent, '/consent', { decision });
+      const page = await browser.follow(answer, server.issuer);
+      expect(page.status).toBe(400);
+      expect(page.location).toBeUndefined();
+      expect(page.text).toContain('redirect_uri');
+    },
+  );
 
   test('a whole flow ends at the leased address, and the lease can be taken back', async () => {
     const owner = await someone();

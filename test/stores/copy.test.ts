@@ -1,12 +1,14 @@
 /** The two sides of a copy, and what others may do meanwhile. */
 import { afterEach, describe, expect, test } from '@jest/globals';
 import BetterSqlite3 from 'better-sqlite3';
+import type { Knex } from 'knex';
 import pg from 'pg';
 import { type Migration, migrations } from '../../migrations/index.js';
 import { copyTables, openSide } from '../../src/platform/database/copy.js';
 import type { CopySide } from '../../src/platform/database/copy-side.js';
 import type { DatabaseSettings } from '../../src/platform/database/database.js';
 import { migrateUp } from '../../src/platform/database/migrate.js';
+import { withPostgresLock } from '../../src/platform/database/migration-lock.js';
 import { createDatabaseFixture, DIALECTS } from '../support/databases.js';
 
 const fixture = createDatabaseFixture();
@@ -93,6 +95,52 @@ describe('a PostgreSQL database that is being read', () => {
       await copyWhile(from, to, late);
     },
   );
+
+  test('a writer that has one table and wants another does not end the copy that holds them', async () => {
+    const settings = await migrated('postgres');
+    const writer = new pg.Client({ connectionString: settings.connectionString });
+    await writer.connect();
+    const target = await openSide(settings, 'write');
+    try {
+      // So that the server gives up the copy, not the writer.
+      await writer.query('SET deadlock_timeout = 60000; BEGIN; LOCK TABLE roles IN ROW EXCLUSIVE MODE');
+      const held = target.hold(['audit_events', 'roles']);
+      // It has the first by then, and waits for the other.
+      const waiting = `SELECT count(*)::int AS n FROM pg_locks WHERE NOT granted AND relation = 'roles'::regclass`;
+      while ((await writer.query(waiting)).rows[0].n === 0);
+      await writer.query('LOCK TABLE audit_events IN ROW EXCLUSIVE MODE');
+      await writer.query('COMMIT');
+      await expect(held).resolves.toBeUndefined();
+      await expect(another(settings, ROLE)).rejects.toMatchObject({ code: '55P03' });
+    } finally {
+      await Promise.all([writer.end(), target.close()]);
+    }
+  });
+
+  test('the lock of a migration does not stay with the connection of a pooler', async () => {
+    const settings = await migrated('postgres');
+    const server = new pg.Client({ connectionString: settings.connectionString });
+    await server.connect();
+    try {
+      // As behind a pooler, the connection lives on when the client is gone.
+      const migrator = {
+        raw: async (text: string, values: readonly unknown[]) =>
+          server.query(text.replace('?', '$1'), [...values]),
+      } as unknown as Knex;
+      await withPostgresLock(
+        migrator,
+        () => {},
+        async () => {},
+      );
+      await (await openSide(settings, 'read')).close();
+      const { rows } = await server.query(
+        `SELECT count(*)::int AS n FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()`,
+      );
+      expect(rows[0].n).toBe(0);
+    } finally {
+      await server.end();
+    }
+  });
 
   test('a migrator waits, and nobody waits behind it', async () => {
     const settings = await migrated('postgres');

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import BetterSqlite3 from 'better-sqlite3';
@@ -255,9 +255,18 @@ describe('migrations of a SQLite file', () => {
     const folder = join(dirname(settings.file ?? ''), 'backups');
     await migrateUp(settings, () => {}, { list: earlier });
     mkdirSync(folder);
-    const others = ['main-2-20300101T000000000Z.sqlite.part', 'main.part'];
-    for (const name of ['main-20300101T000000000Z.sqlite.part', ...others])
+    // The last may be under way: of a file of the same name with another ending.
+    const others = [
+      'main-2-20300101T000000000Z.sqlite.part',
+      'main.part',
+      'main-20300102T000000000Z.sqlite.part',
+    ];
+    for (const name of ['main-20300101T000000000Z.sqlite.part', ...others]) {
       writeFileSync(join(folder, name), '');
+      const hours = name === others.at(-1) ? 1 : 25;
+      const then = new Date(clock.now() - hours * 3_600_000);
+      utimesSync(join(folder, name), then, then);
+    }
     await migrateUp(settings, () => {}, { clock });
     expect(readdirSync(folder).sort()).toEqual([...others, 'main-20300102T030405678Z.sqlite'].sort());
   });

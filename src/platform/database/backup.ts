@@ -22,7 +22,7 @@ import type { DatabaseSettings } from './database.js';
 import { withDraft } from './draft.js';
 import { migrateUp, migrationStatus, requireCurrentSchema, SchemaNewer } from './migrate.js';
 import type { Report } from './migrator.js';
-import { naming } from './place-fault.js';
+import { naming, PlaceFault } from './place-fault.js';
 import { vacuumInto } from './sqlite-copy.js';
 
 interface Deps {
@@ -41,11 +41,12 @@ export async function takeBackup(
   if (existsSync(file)) throw taken;
   try {
     return await withDraft(file, async (draft) => {
+      const target = place(draft, file);
       const notCopied =
         settings.dialect === 'sqlite'
-          ? await naming(file, () => copyFile(settings.file ?? '', draft))
-          : await copyToFile(settings, place(draft, file), report);
-      return { tables: await naming(file, () => sealBackup(draft, clock.now())), notCopied };
+          ? copyFile(settings.file ?? '', draft, file)
+          : await copyToFile(settings, target, report);
+      return { tables: await naming(file, () => sealBackup(target, clock.now())), notCopied };
     });
   } catch (error) {
     throw errorCode(error) === 'EEXIST' ? taken : error;
@@ -61,10 +62,17 @@ const place = (file: string, name = file): DatabaseSettings => ({
   timeoutMs: 3_000,
 });
 
+/** What only the database that is read can be to blame for. */
+const OF_SOURCE = /^SQLITE_(CORRUPT|NOTADB|BUSY)/;
+
 /** All that is in it, in a third of the time that reading row by row takes; what is not ours `restore` leaves out. */
-function copyFile(file: string, draft: string): string[] {
-  closeSync(openSync(draft, 'wx', 0o600));
-  vacuumInto(file, draft);
+function copyFile(source: string, draft: string, file: string): string[] {
+  try {
+    closeSync(openSync(draft, 'wx', 0o600));
+    vacuumInto(source, draft);
+  } catch (error) {
+    throw OF_SOURCE.test(errorCode(error) ?? '') ? error : new PlaceFault(file, error);
+  }
   return [];
 }
 
@@ -78,14 +86,16 @@ async function copyToFile(
 }
 
 /** Looks at the whole file once more, as a reader will, and writes down what is in it. */
-async function sealBackup(file: string, now: number): Promise<CopiedTable[]> {
-  const side = await openSide(place(file), 'read');
+async function sealBackup(target: DatabaseSettings, now: number): Promise<CopiedTable[]> {
+  const side = await openSide(target, 'read');
   const tables = await measureAll(side).finally(() => side.close());
-  const db = new BetterSqlite3(file);
+  const db = new BetterSqlite3(target.file ?? '');
   try {
     if (db.pragma('integrity_check', { simple: true }) !== 'ok') throw new CopyFault('The copy is damaged.');
     // One file: no -wal beside it that could be left behind.
     db.pragma('journal_mode = DELETE');
+    // A backup that was put in the place of the database has one already.
+    db.exec(`DROP TABLE IF EXISTS ${MANIFEST_TABLE}`);
     db.exec(`CREATE TABLE ${MANIFEST_TABLE} (made_at INTEGER NOT NULL, tables TEXT NOT NULL)`);
     db.prepare(`INSERT INTO ${MANIFEST_TABLE} VALUES (?, ?)`).run(now, JSON.stringify(tables));
   } finally {

@@ -1,7 +1,9 @@
 import { COPY_BATCH, type CopySide, type CopyRow, isDataTable, quoted } from './copy-side.js';
 import { TRY_SHARED, untilNobodyMigrates } from './migration-lock.js';
 import { connectAlone } from './postgres-client.js';
-import { storageError } from './postgres-errors.js';
+import { isConflict, storageError } from './postgres-errors.js';
+
+const HOLD_ATTEMPTS = 5;
 
 /** One transaction on one connection, so that a pooler in transaction mode may stand between. */
 export async function openPostgresSide(connectionString: string, mode: 'read' | 'write'): Promise<CopySide> {
@@ -68,9 +70,17 @@ export async function openPostgresSide(connectionString: string, mode: 'read' | 
       }
     },
     async hold(tables) {
-      // All in one statement: who takes them one by one could meet a writer that has the next one.
       const all = [...tables].map(quoted).join(', ');
-      await ask(`LOCK TABLE ${all} IN SHARE ROW EXCLUSIVE MODE`);
+      // The server takes them one after the other, and may meet a writer that has the next and wants the last.
+      for (let attempt = 1; ; attempt += 1) {
+        await ask('SAVEPOINT nothing_held');
+        try {
+          return void (await ask(`LOCK TABLE ${all} IN SHARE ROW EXCLUSIVE MODE`));
+        } catch (error) {
+          if (attempt === HOLD_ATTEMPTS || !isConflict((error as Error).cause)) throw error;
+          await ask('ROLLBACK TO SAVEPOINT nothing_held');
+        }
+      }
     },
     async empty(table) {
       // Triggers keep the audit trail from losing rows one by one. Not TRUNCATE: readers would have to wait.

@@ -32,8 +32,14 @@ export class CopyFault extends Error {
   }
 }
 
-/** Also through a pooler: a copy is one transaction. */
-export type CopyPlace = Pick<DatabaseSettings, 'dialect' | 'file' | 'connectionString' | 'name'>;
+/**
+ * A copy is one transaction, so that a pooler may stand between; past it, it takes none of the pooler's connections.
+ * That both addresses lead to one database has been seen to where the schema was looked at (`migrator.ts`).
+ */
+export type CopyPlace = Pick<
+  DatabaseSettings,
+  'dialect' | 'file' | 'connectionString' | 'directUrl' | 'name'
+>;
 
 export async function openSide(place: CopyPlace, mode: 'read' | 'write'): Promise<CopySide> {
   const side = await naming(place.name, () => openUnnamed(place, mode));
@@ -43,7 +49,10 @@ export async function openSide(place: CopyPlace, mode: 'read' | 'write'): Promis
 const openUnnamed = async (place: CopyPlace, mode: 'read' | 'write'): Promise<CopySide> =>
   place.dialect === 'sqlite'
     ? openSqliteSide(place.file ?? '', mode)
-    : (await import('./copy-postgres.js')).openPostgresSide(place.connectionString ?? '', mode);
+    : (await import('./copy-postgres.js')).openPostgresSide(
+        place.directUrl ?? place.connectionString ?? '',
+        mode,
+      );
 
 /** Whether both are one database, however they are written. */
 export async function isOnePlace(one: CopyPlace, other: CopyPlace): Promise<boolean> {

@@ -31,7 +31,7 @@ export async function withSqliteLock<T>(
   }
 }
 
-/** @param migrator with a pool of one: the lock belongs to the very connection that migrates, and ends when it is destroyed */
+/** @param migrator with a pool of one: the lock belongs to the very connection that migrates, and ends with it */
 export async function withPostgresLock<T>(
   migrator: Knex,
   waiting: () => void,
@@ -41,7 +41,12 @@ export async function withPostgresLock<T>(
     const { rows } = await migrator.raw('SELECT pg_try_advisory_lock(?) AS held', [ADVISORY_KEY]);
     return rows[0].held === true;
   }, waiting);
-  return work();
+  try {
+    return await work();
+  } finally {
+    // Behind a pooler the connection to the server outlives ours, and the lock would with it.
+    await migrator.raw('SELECT pg_advisory_unlock(?)', [ADVISORY_KEY]).catch(() => {});
+  }
 }
 
 /** For a transaction. It ends with it, so that a pooler may stand between. */

@@ -7,12 +7,16 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  statSync,
 } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import BetterSqlite3 from 'better-sqlite3';
 
 /** Behind the name of the database. */
 const DRAFT = /^-\d{8}T\d{9}Z\.sqlite\.part$/;
+
+/** No copy takes a day. */
+const DRAFT_MS = 24 * 60 * 60_000;
 
 /**
  * Copies a SQLite file to `backups/<name>-<time>.sqlite` beside it and answers the path. The copy is
@@ -25,7 +29,7 @@ export function copySqliteFile(file: string, now: number): string {
   const path = join(folder, `${name}-${time}.sqlite`);
   if (existsSync(path)) throw new Error(`${path} is there already.`);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  removeDrafts(folder, name);
+  removeDrafts(folder, name, now);
   // Under its name only when it is whole: the process may be ended in the middle.
   const draft = `${path}.part`;
   // Made first, and empty, so that it is readable for the owner alone from the first byte.
@@ -35,10 +39,12 @@ export function copySqliteFile(file: string, now: number): string {
   return path;
 }
 
-/** Of processes that were ended while they copied: who copies now holds the lock of the migrations, so none is at work. */
-function removeDrafts(folder: string, name: string): void {
+/** Of processes that were ended while they copied; a younger one may be of a file with another ending. */
+function removeDrafts(folder: string, name: string, now: number): void {
   for (const entry of readdirSync(folder)) {
-    if (entry.startsWith(name) && DRAFT.test(entry.slice(name.length))) rmSync(join(folder, entry));
+    const path = join(folder, entry);
+    const isDraft = entry.startsWith(name) && DRAFT.test(entry.slice(name.length));
+    if (isDraft && statSync(path).mtimeMs < now - DRAFT_MS) rmSync(path, { force: true });
   }
 }
 

@@ -207,6 +207,45 @@ describe('reloading', () => {
     await supervisor.stop('test');
   });
 
+  test('one that replaced a dead worker meanwhile is not one too many', async () => {
+    const { supervisor, forked, settings } = setUp();
+    await supervisor.start();
+    Object.assign(settings, { workers: 4, obedient: false });
+    const reloaded = supervisor.reload();
+    forked[0]?.exit(null, 'SIGKILL');
+    // One old and one new are fewer than the four that are wanted now.
+    jest.advanceTimersByTime(100);
+    expect(forked).toHaveLength(4);
+    settings.obedient = true;
+    forked[3]?.ready();
+    forked[2]?.ready();
+    expect(await reloaded).toBe(true);
+    const goes = ({ told, killed }: Fake) => killed || told.some(({ postern }) => postern === 'retire');
+    expect(forked.slice(1).filter((one) => !goes(one))).toHaveLength(4);
+    expect(forked.filter((one) => leads(one) && !goes(one) && one !== forked[0])).toHaveLength(1);
+    await supervisor.stop('test');
+  });
+
+  test('given up, new ones that go on dying do not end those that serve', async () => {
+    const { supervisor, forked, settings, errors } = setUp();
+    await supervisor.start();
+    settings.obedient = false;
+    const reloaded = supervisor.reload();
+    forked[0]?.exit(null, 'SIGKILL');
+    jest.advanceTimersByTime(100);
+    forked[2]?.exit(1);
+    expect(await reloaded).toBe(false);
+    for (let at = 3; at < forked.length && at < 20; at += 1) {
+      forked[at]?.exit(1);
+      jest.advanceTimersByTime(5_000);
+    }
+    expect(forked).toHaveLength(4);
+    expect(errors).not.toContain('workers keep dying; giving up');
+    expect(forked[1]?.told).toEqual([{ postern: 'lead' }]);
+    settings.obedient = true;
+    await supervisor.stop('test');
+  });
+
   test('asked for during the start, it follows it', async () => {
     const { supervisor, forked } = setUp();
     const started = supervisor.start();
