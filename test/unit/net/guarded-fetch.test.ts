@@ -285,7 +285,7 @@ describe('what comes back', () => {
   test('R19: the time runs out whatever the garbage collector thinks of it', async () => {
     setFlagsFromString('--expose-gc');
     const collect = runInNewContext('gc') as () => void;
-    const fetch = local({ timeoutMs: 1_000 });
+    const fetch = local({ timeoutMs: 3_000 });
     // Often enough to be compiled for speed: what that code needs no more may be collected.
     for (let n = 0; n < 1_200; n += 20) {
       await Promise.all(Array.from({ length: 20 }, () => fetch(here('/'), { method: 'POST' })));
