@@ -8,24 +8,26 @@ import { later, realTime } from '../support/time.js';
 
 let server: TestServer;
 let client: TestClient;
+let count = 0;
 
 beforeAll(async () => {
   server = await startServer();
   client = await server.createClient();
-  await server.createAccount('alice');
 });
 afterEach(realTime);
 afterAll(() => server.close());
 
-/** A browser at the sign-in page of a request. */
+/** A browser at the sign-in page of a request, and somebody who never agreed to anything. */
 async function begun(params: Record<string, string> = {}) {
+  count += 1;
+  const { username } = await server.createAccount(`person${count}`);
   const browser = createBrowser();
   const pkce = newPkce();
   const all = { code_challenge: pkce.challenge, code_challenge_method: 'S256', ...params };
   const page = await browser.follow(await browser.get(authorizeUrl(server, client, all)), server.issuer);
   const submit = async (from: typeof page, action: string, fields: Record<string, string>) =>
     browser.follow(await browser.submit(from, action, fields), server.issuer);
-  const signIn = () => submit(page, '/login', { username: 'alice', password: PASSWORD });
+  const signIn = () => submit(page, '/login', { username, password: PASSWORD });
   return { browser, pkce, submit, signIn };
 }
 
@@ -54,6 +56,7 @@ test.each([
 
 test('a voluntary acr hinders nobody', async () => {
   const claims = JSON.stringify({ id_token: { acr: { values: ['1'] } } });
-  const { signIn } = await begun({ claims });
-  expect(answerOf(await signIn()).get('code')).toBeTruthy();
+  const { submit, signIn } = await begun({ claims });
+  const answer = answerOf(await submit(await signIn(), '/consent', { decision: 'allow' }));
+  expect(answer.get('code')).toBeTruthy();
 });

@@ -77,6 +77,7 @@ beforeAll(async () => {
   const second = (await refresh(server, client, first.refresh_token)).body;
   access = second.access_token;
   live = second.refresh_token;
+  await place.run(`backup ${inPlace('whole.backup')}`);
 });
 
 afterAll(async () => {
@@ -91,17 +92,17 @@ describe('backup and restore', () => {
       for (let index = 0; writing.on; index += 1)
         await server.createClient({ client_name: `Client ${index}` });
     })();
-    const taken = await place.run(`backup ${inPlace('whole.backup')} --json`);
+    const file = inPlace('written-to.backup');
+    const taken = await place.run(`backup ${file} --json`);
     writing.on = false;
     await writes;
     expect([taken.stderr, taken.code]).toEqual(['', 0]);
-    expect(statSync(inPlace('whole.backup')).mode & 0o077).toBe(0);
-    expect(existsSync(inPlace('whole.backup-wal'))).toBe(false);
+    expect(statSync(file).mode & 0o077).toBe(0);
+    expect(existsSync(`${file}-wal`)).toBe(false);
 
     for (const url of [sqlite('restored.sqlite'), await freshPostgres()]) {
-      const restored = await place.run(`restore ${inPlace('whole.backup')} --json`, {
-        env: { ...place.env, DATABASE_URL: url },
-      });
+      const env = { ...place.env, DATABASE_URL: url };
+      const restored = await place.run(`restore ${file} --json`, { env });
       expect([restored.stderr, restored.code]).toEqual(['', 0]);
       expect(restored.json().tables).toEqual(taken.json().tables);
       await expectPromisesKept(url);
@@ -194,9 +195,8 @@ describe('backup and restore', () => {
       const left = name === 'SQLite' ? { backup: [], restore: beside } : { backup: beside, restore: [] };
       expect(taken.json().not_copied).toEqual(left.backup);
       for (const target of [sqlite(`${name}-of-shared.sqlite`), await freshPostgres()]) {
-        const restored = await place.run(`restore ${file} --json`, {
-          env: { ...env, DATABASE_URL: target },
-        });
+        const there = { ...env, DATABASE_URL: target };
+        const restored = await place.run(`restore ${file} --json`, { env: there });
         expect([restored.stderr, restored.code]).toEqual(['', 0]);
         expect(restored.json()).toMatchObject({
           tables: taken.json().tables,
@@ -217,6 +217,7 @@ describe('backup and restore', () => {
 
   test.each(['nothing.backup', 'mine'])('%s is no backup: one line', async (name) => {
     const env = { ...place.env, DATABASE_URL: sqlite('from-nothing.sqlite') };
+    writeFileSync(inPlace('mine'), 'mine');
     const { code, stderr } = await place.run(`restore ${inPlace(name)}`, { env });
     expect([code, stderr.split('\n')]).toEqual([1, [expect.stringContaining(inPlace(name)), '']]);
   });
@@ -232,9 +233,8 @@ describe('db copy', () => {
     expect(back.code).toBe(0);
     expect(back.stderr).toMatch(/^accounts: 1 row$/m);
     expect(back.stdout).toMatch(/counts and hashes agree/);
-    const again = await place.run(`db copy --to ${postgres} --replace --yes --json`, {
-      env: { ...place.env, DATABASE_URL: sqlite('back.sqlite') },
-    });
+    const onSqlite = { ...place.env, DATABASE_URL: sqlite('back.sqlite') };
+    const again = await place.run(`db copy --to ${postgres} --replace --yes --json`, { env: onSqlite });
     expect([again.stderr, again.code]).toEqual(['', 0]);
     expect(again.json().tables).toEqual(there.json().tables);
 
@@ -267,9 +267,8 @@ describe('db copy', () => {
         expect.stringMatching(/^The target is not empty.* there is invoices/),
       ]);
       await run(foreign, 'INSERT INTO invoices VALUES (1)');
-      const restored = await place.run(`restore ${inPlace('whole.backup')}`, {
-        env: { ...place.env, DATABASE_URL: foreign },
-      });
+      const env = { ...place.env, DATABASE_URL: foreign };
+      const restored = await place.run(`restore ${inPlace('whole.backup')}`, { env });
       for (const { code, stderr } of [await place.run(`db copy --to ${foreign}`), restored]) {
         expect([code, stderr]).toEqual([
           1,
@@ -300,10 +299,11 @@ describe('db copy', () => {
   });
 
   test.each([
-    ['no rows are lost unasked', () => sqlite('back.sqlite'), 1, /not empty.*--replace/],
+    ['no rows are lost unasked', () => sqlite('filled.sqlite'), 1, /not empty.*--replace/],
     ['an address that is none', () => 'mysql://x/y', 2, /--to names "mysql"/],
     ['memory', () => 'sqlite::memory:', 2, /--to memory/],
   ])('%s', async (_name, to, code, why) => {
+    await place.run(`db copy --to ${sqlite('filled.sqlite')}`);
     const done = await place.run(`db copy --to ${to()}`);
     expect([done.code, done.stdout]).toEqual([code, '']);
     expect(done.stderr).toMatch(why);

@@ -519,13 +519,17 @@ describe('resource and keys', () => {
   });
 
   test('a generated key is announced beside the one that signs; no private part is shown', async () => {
-    const made = (await place.run('keys generate ES256 --json')).json();
-    const listed = await place.run('keys list --json');
+    const own = newPlace();
+    const generated = async () => (await own.run('keys generate ES256 --json')).json();
+    await own.run(`keys revoke ${(await generated()).kid} --yes`);
+    const made = await generated();
+    const listed = await own.run('keys list --json');
     const es256 = listed.json().filter(({ alg }: { alg: string }) => alg === 'ES256');
     expect(es256.map(({ use }: { use: string }) => use)).toEqual(['signs', 'revoked', 'announced']);
     expect(es256[2].kid).toBe(made.kid);
     expect(listed.stdout).not.toContain('"d"');
-    expect((await place.run('keys list')).stdout).toContain(made.kid);
+    expect((await own.run('keys list')).stdout).toContain(made.kid);
+    own.remove();
   });
 });
 

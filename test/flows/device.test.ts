@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Browser, createBrowser, formOf, type Page } from '../support/browser.js';
 import { getWith, introspect, post, refresh } from '../support/flow.js';
 import { startServer, type TestClient, type TestServer } from '../support/server.js';
@@ -105,6 +105,7 @@ describe('starting (RFC 8628 §3.1, §3.2)', () => {
 
 describe('the whole way', () => {
   test('code typed in, confirmed, signed in, agreed: the next poll has tokens, and only that one', async () => {
+    await server.createAccount('carol');
     const started = await start();
     expect(await poll(started.device_code)).toMatchObject(refusal('authorization_pending'));
 
@@ -119,7 +120,7 @@ describe('the whole way', () => {
     );
     expect(next.text).toContain('name="password"');
     const consent = await browser.follow(
-      await browser.submit(next, '/login', { username: 'alice', password: 'correct horse battery staple' }),
+      await browser.submit(next, '/login', { username: 'carol', password: 'correct horse battery staple' }),
       server.issuer,
     );
     expect(consent.text).toContain('Living room television');
@@ -136,7 +137,7 @@ describe('the whole way', () => {
     expect(tokens).toMatchObject({ status: 200, body: { token_type: 'Bearer', scope: 'openid profile' } });
     expect(tokens.body).toHaveProperty('id_token');
     expect((await getWith(server, '/api/me', tokens.body.access_token)).body).toMatchObject({
-      username: 'alice',
+      username: 'carol',
     });
 
     server.clock.advance(5);
@@ -230,7 +231,8 @@ describe('A67: polling', () => {
 });
 
 describe('A67: guessing user codes', () => {
-  // All tests come from one address; an hour later its guesses are forgotten.
+  // All tests come from one address; an hour later its guesses are forgotten, those of other tests too.
+  beforeEach(() => server.clock.advance(3601));
   afterEach(() => server.clock.advance(3601));
 
   test('five wrong ones in a browser, then 429 with Retry-After, for a right one too', async () => {

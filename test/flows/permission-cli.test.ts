@@ -2,7 +2,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { createBrowser } from '../support/browser.js';
 import { newPlace, type Place } from '../support/command-line.js';
 import { signIn } from '../support/flow.js';
@@ -11,11 +11,11 @@ import { startServer, type TestServer } from '../support/server.js';
 
 describe('service and role', () => {
   let place: Place;
-  beforeAll(async () => {
+  beforeEach(async () => {
     place = newPlace();
     await place.run('user create bob --one-time');
   });
-  afterAll(() => place.remove());
+  afterEach(() => place.remove());
 
   test('wrong ones first: unknown service, user and role, both or neither grantee, bad names', async () => {
     expect((await place.run('service create editor --title Editor')).code).toBe(0);
@@ -42,6 +42,7 @@ describe('service and role', () => {
   });
 
   test('create, grant, list, revoke, delete', async () => {
+    await place.run('service create editor --title Editor');
     await place.run('role create staff --description Colleagues');
     expect((await place.run('role create staff')).stderr).toMatch(/already/);
     await place.run('user role bob add staff');

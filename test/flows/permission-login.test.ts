@@ -4,7 +4,7 @@
  * provider and GitHub as it answers.
  */
 import { createHash } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { decodeJwt } from 'jose';
 import { createBrowser, type Browser, type Page } from '../support/browser.js';
 import { freePort, PASSWORD, startServer, type TestServer } from '../support/server.js';
@@ -57,9 +57,18 @@ async function startWorld(env: Record<string, string> = {}): Promise<World> {
   };
 }
 
+const BOB = { sub: 'g1', name: 'Bob', email: 'bob@example.org', email_verified: true };
+
 let world: World;
+let octo: Pick<OAuth2Fake, 'user' | 'emails'>;
 beforeAll(async () => {
   world = await startWorld();
+  octo = { user: world.github.user, emails: world.github.emails };
+});
+// Whoever came in another test.
+beforeEach(() => {
+  Object.assign(world.google, { person: BOB, wrong: {} });
+  Object.assign(world.github, octo);
 });
 afterAll(() => world.close());
 
@@ -112,7 +121,6 @@ describe('row 46: the ways to sign in', () => {
 
 describe('row 48: the callback', () => {
   test('good response: back to next with jwt, the rest of its query kept; check and authorize work', async () => {
-    world.google.person = { sub: 'g1', name: 'Bob', email: 'bob@example.org', email_verified: true };
     const page = await login(world, 'google');
     expect(page.status).toBe(302);
     expect(page.location).toMatch(/^https:\/\/app\.example\/page\?a=1&b=2&jwt=[^&#]+$/);
@@ -168,7 +176,7 @@ describe('row 48: the callback', () => {
   test('row 47: a state is good for ten minutes', async () => {
     const own = await startWorld();
     try {
-      own.google.person = world.google.person;
+      own.google.person = BOB;
       const browser = createBrowser();
       const address = await there(browser, await beginAt(own.server, 'google'));
       own.server.clock.advance(601);
@@ -231,7 +239,7 @@ describe('row 48: the callback', () => {
   test('jwt in the fragment, by setting', async () => {
     const own = await startWorld({ PERMISSION_TOKEN_DELIVERY: 'fragment' });
     try {
-      own.google.person = world.google.person;
+      own.google.person = BOB;
       const page = await login(own, 'google');
       expect(page.location).toMatch(/^https:\/\/app\.example\/page\?a=1&b=2#jwt=[^&#?]+$/);
     } finally {
@@ -352,11 +360,11 @@ describe('rows 55, 56: whose address', () => {
   });
 
   test('row 56: a claim by the name of that list counts for nothing where no list was asked for', async () => {
-    const { google } = world;
+    const { google, server } = world;
+    await server.createAccount('listed', { email: 'listed@example.org', emailVerified: true });
     google.person = { sub: 'g-list', email: 'lister@example.org', email_verified: true };
-    google.wrong = { claims: (claims) => ({ ...claims, verified_emails: ['elder@example.org'] }) };
+    google.wrong = { claims: (claims) => ({ ...claims, verified_emails: ['listed@example.org'] }) };
     const page = await login(world, 'google');
-    google.wrong = {};
     expect((await check(world.server, { jwt: tokenOf(page) })).profile).toMatchObject({ username: 'lister' });
   });
 
@@ -368,6 +376,7 @@ describe('rows 55, 56: whose address', () => {
   });
 
   test('row 57: a second bob of another address becomes bob1; each login finds the same person again', async () => {
+    await login(world, 'google');
     world.google.person = { sub: 'g2', name: 'Other', email: 'bob@elsewhere.example', email_verified: true };
     const first = await check(world.server, { jwt: tokenOf(await login(world, 'google')) });
     const again = await check(world.server, { jwt: tokenOf(await login(world, 'google')) });

@@ -3,12 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { Agent, type ClientRequest, get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Program, startProgram } from '../support/program.js';
 
 const PATIENCE_MS = 180_000;
 
-let folder: string;
+const folders: string[] = [];
 let program: Program;
 
 /** Requests one after another on kept-alive connections, as many as `users`, until told to end. */
@@ -55,15 +55,21 @@ function load({ port }: Program, users: number) {
 
 const count = (text: string, pattern: RegExp): number => text.match(pattern)?.length ?? 0;
 
-beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'postern-workers-'));
-  program = await startProgram(folder, { WORKERS: '2' });
+async function start(): Promise<Program> {
+  const folder = mkdtempSync(join(tmpdir(), 'postern-workers-'));
+  folders.push(folder);
+  return startProgram(folder, { WORKERS: '2' });
+}
+
+// One for all, unless a test has ended it.
+beforeEach(async () => {
+  if (program?.child.exitCode !== null) program = await start();
   await program.until(/Stop: Ctrl-C/);
 }, PATIENCE_MS);
 
 afterAll(async () => {
   await program?.stop();
-  rmSync(folder, { recursive: true, force: true });
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
 describe('WORKERS=2', () => {
@@ -83,6 +89,7 @@ describe('WORKERS=2', () => {
       await traffic.end();
       expect(traffic.failures).toEqual([]);
       expect(traffic.answered()).toBeGreaterThan(100);
+      await program.until(/"stopped"[\s\S]*"stopped"/);
     },
     PATIENCE_MS,
   );
@@ -90,7 +97,6 @@ describe('WORKERS=2', () => {
   test(
     'R03: a killed worker is replaced, and the others serve on',
     async () => {
-      await program.until(/"stopped"[\s\S]*"stopped"/);
       const before = count(program.said(), /"serving"/g);
       const pid = Number(
         program
