@@ -1,28 +1,22 @@
 /** How the other servers are started; see `peers.mjs` for where they come from. */
 import { randomBytes } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { exportJWK, generateKeyPair } from 'jose';
-import { freePort, look, startChild } from './child.mjs';
+import { look, startChild } from './child.mjs';
 import { peerProgram } from './peers.mjs';
+import { newClient, newKeys, newPlace, serverFile } from './place.mjs';
 import { API, REDIRECT_URI } from './postern.mjs';
-
-const SERVERS = fileURLToPath(new URL('./servers/', import.meta.url));
-
-const placeAt = (port) => ({ port, host: `127.0.0.1:${port}`, origin: `http://127.0.0.1:${port}` });
 
 /** A model in memory, as its documentation shows it: OAuth alone, so its login makes no ID Token. */
 export async function startNodeOauth(folder) {
-  const port = await freePort();
-  const client = { id: 'bench', secret: randomBytes(32).toString('base64url') };
-  const place = placeAt(port);
+  const place = await newPlace();
+  const client = newClient();
   const child = await startChild({
-    command: [join(SERVERS, 'node-oauth2-server.mjs')],
-    env: { PORT: String(port), CLIENT_SECRET: client.secret },
+    command: [serverFile('node-oauth2-server.mjs')],
+    env: { PORT: String(place.port), CLIENT_SECRET: client.secret },
     cwd: folder,
     log: join(folder, 'server.log'),
-    ready: async () => (await look(port, '/ready', place.host)) === 200,
+    ready: async () => (await look(place.port, '/ready', place.host)) === 200,
   });
   return {
     ...child,
@@ -39,14 +33,13 @@ export async function startNodeOauth(folder) {
 
 /** With its own sign-in; its client is made by itself. */
 export async function startBetterAuth(folder) {
-  const port = await freePort();
-  const place = placeAt(port);
+  const place = await newPlace();
   const person = { email: 'bench@app.example', password: randomBytes(12).toString('hex'), name: 'Bench' };
   const file = join(folder, 'client.json');
   const child = await startChild({
-    command: [join(SERVERS, 'better-auth.mjs')],
+    command: [serverFile('better-auth.mjs')],
     env: {
-      PORT: String(port),
+      PORT: String(place.port),
       DATABASE: join(folder, 'better-auth.sqlite'),
       SECRET: randomBytes(32).toString('hex'),
       API,
@@ -56,7 +49,8 @@ export async function startBetterAuth(folder) {
     },
     cwd: folder,
     log: join(folder, 'server.log'),
-    ready: async () => (await look(port, '/api/auth/.well-known/openid-configuration', place.host)) === 200,
+    ready: async () =>
+      (await look(place.port, '/api/auth/.well-known/openid-configuration', place.host)) === 200,
   });
   const headers = { 'content-type': 'application/json' };
   const body = JSON.stringify({ email: person.email, password: person.password });
@@ -84,22 +78,17 @@ export async function startBetterAuth(folder) {
 
 /** Under gunicorn, one process for each core of a small machine, as its documentation advises. */
 export async function startAuthlib(folder) {
-  const port = await freePort();
-  const place = placeAt(port);
-  const { privateKey } = await generateKeyPair('RS256', { extractable: true });
-  const keys = join(folder, 'keys.json');
-  const jwk = { ...(await exportJWK(privateKey)), use: 'sig', alg: 'RS256', kid: 'bench' };
-  writeFileSync(keys, JSON.stringify({ keys: [jwk] }), { mode: 0o600 });
-  const client = { id: 'bench', secret: randomBytes(32).toString('base64url') };
+  const place = await newPlace();
+  const client = newClient();
   const child = await startChild({
     program: peerProgram('gunicorn'),
     command: [
-      ...['--chdir', SERVERS, '--bind', place.host, '--preload', '--workers', '2'],
+      ...['--chdir', serverFile(''), '--bind', place.host, '--preload', '--workers', '2'],
       ...['--worker-class', 'gthread', '--threads', '4', '--keep-alive', '30', 'authlib_app:app'],
     ],
     env: {
-      PORT: String(port),
-      KEYS: keys,
+      PORT: String(place.port),
+      KEYS: await newKeys(folder),
       DATABASE: join(folder, 'authlib.sqlite'),
       CLIENT_SECRET: client.secret,
       API,
@@ -109,7 +98,7 @@ export async function startAuthlib(folder) {
     },
     cwd: folder,
     log: join(folder, 'server.log'),
-    ready: async () => (await look(port, '/jwks', place.host)) === 200,
+    ready: async () => (await look(place.port, '/jwks', place.host)) === 200,
   });
   return {
     ...child,

@@ -1,31 +1,26 @@
 /** Who is measured. Each target is started fresh for a run; what is not installed is left out and said so. */
-import { randomBytes } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { exportJWK, generateKeyPair } from 'jose';
-import { freePort, look, startChild } from './child.mjs';
+import { look, startChild } from './child.mjs';
 import { peer, peerProgram } from './peers.mjs';
 import { startAuthlib, startBetterAuth, startNodeOauth } from './peer-targets.mjs';
+import { newClient, newKeys, newPlace, serverFile } from './place.mjs';
 import { API, REDIRECT_URI, startPostern } from './postern.mjs';
 import { fillRows } from './rows.mjs';
 
-const serverFile = (name) => fileURLToPath(new URL(`./servers/${name}`, import.meta.url));
-
 async function startBare(folder, env) {
-  const port = await freePort();
-  const { privateKey } = await generateKeyPair('RS256', { extractable: true });
-  const keys = join(folder, 'keys.json');
-  const jwk = { ...(await exportJWK(privateKey)), use: 'sig', alg: 'RS256', kid: 'bench' };
-  writeFileSync(keys, JSON.stringify({ keys: [jwk] }), { mode: 0o600 });
-  const client = { id: 'bench', secret: randomBytes(32).toString('base64url') };
-  const place = { port, host: `127.0.0.1:${port}`, origin: `http://127.0.0.1:${port}` };
+  const place = await newPlace();
+  const client = newClient();
   const child = await startChild({
     command: [serverFile('bare.mjs')],
-    env: { PORT: String(port), KEYS: keys, CLIENT_SECRET: client.secret, ...env },
+    env: {
+      PORT: String(place.port),
+      KEYS: await newKeys(folder),
+      CLIENT_SECRET: client.secret,
+      ...env,
+    },
     cwd: folder,
     log: join(folder, 'server.log'),
-    ready: async () => (await look(port, '/jwks', place.host)) === 200,
+    ready: async () => (await look(place.port, '/jwks', place.host)) === 200,
   });
   return {
     ...child,

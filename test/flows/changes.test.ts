@@ -110,6 +110,8 @@ describe('a node that is told', () => {
     // What every process does each 15 seconds.
     await far().container.keyring.refresh();
     expect(await signerAt(far())).toBe(kid);
+    follower = await followChanges(far().container);
+    await until(() => follower.listening);
   });
 });
 

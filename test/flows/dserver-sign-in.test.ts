@@ -2,10 +2,12 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { decodeJwt } from 'jose';
+import pg from 'pg';
 import { createBrowser, type Browser, type Page } from '../support/browser.js';
 import { signIn } from '../support/flow.js';
 import { temporaryFolder } from '../support/folder.js';
 import { getJson, postJson } from '../support/json-calls.js';
+import { freshPostgres } from '../support/postgres.js';
 import { freePort, PASSWORD, startServer, type TestServer } from '../support/server.js';
 
 const FRONTEND = 'https://lookup.example';
@@ -245,6 +247,37 @@ describe('row 20, 21: signing out', () => {
     payloads.apply = apply;
     expect(given).toEqual([expect.any(String)]);
     expect((await postJson(server, '/auth/verify', { token: given[0] })).status).toBe(401);
+  });
+
+  test('one asked for while the session takes another id is given', async () => {
+    const own = await startServer({ ...ENV, DATABASE_URL: await freshPostgres() });
+    const client = new pg.Client({ connectionString: own.container.config.database.connectionString });
+    await client.connect();
+    try {
+      const { id } = await own.createAccount('alice');
+      const browser = createBrowser();
+      await signIn(own, browser, 'alice');
+      const living = `kind = 'Session' AND account_id = '${id}' AND consumed_at IS NULL`;
+      const { rows } = await client.query(`SELECT * FROM oidc_payloads WHERE ${living}`);
+      // As a renewal does it: the row of the former id is retired, and there is one of another.
+      await client.query('BEGIN');
+      await client.query(`UPDATE oidc_payloads SET consumed_at = $1 WHERE ${living}`, [Date.now()]);
+      const next = { ...rows[0], key: 'of the other id' };
+      const columns = Object.keys(next);
+      const places = columns.map((_, at) => `$${at + 1}`).join(', ');
+      await client.query(`INSERT INTO oidc_payloads (${columns.join(', ')}) VALUES (${places})`, [
+        ...Object.values(next),
+      ]);
+      const asked = browser.get(own.url('/auth/token'), { accept: 'application/json' });
+      const waiting = `SELECT count(*)::int AS n FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+      while ((await client.query(waiting)).rows[0].n === 0);
+      await client.query('COMMIT');
+      expect((await asked).status).toBe(200);
+    } finally {
+      await client.end();
+      await own.close();
+    }
   });
 
   test('nor does one that is being made when it has ended', async () => {

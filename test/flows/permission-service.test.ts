@@ -528,9 +528,10 @@ describe('row 51: update', () => {
 
   test('names that will not do get a reason, and a JSON body is no form', async () => {
     const { token } = await newUser(server, 'reasoned');
+    await newUser(server, 'taken');
     const json = { body: '{"username":"x"}', headers: { 'content-type': 'application/json' } };
     expect((await update({ jwt: token }, json)).body).toEqual({ success: true });
-    for (const username of ['a b', 'admin', 'nul\0', 'racer']) {
+    for (const username of ['a b', 'admin', 'nul\0', 'taken']) {
       const { status, body } = await update({ jwt: token, username });
       expect([username, status, body]).toEqual([
         username,

@@ -392,8 +392,12 @@ describe('what is said about the person', () => {
   const saying = (claims: Record<string, unknown>) => {
     there.person = { ...ada, ...claims } as never;
   };
+  let usual: typeof there.person;
+  beforeEach(() => {
+    usual = there.person;
+  });
   afterEach(() => {
-    there.person = ada;
+    there.person = usual;
   });
 
   test.each([

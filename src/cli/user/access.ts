@@ -15,10 +15,12 @@ export function addUserAccess(user: Command, cli: Cli): void {
         const clients = (await container.clients.listOf(id)).map(({ clientId }) => clientId);
         cli.print({ id, username, disabled: true, changed, clients }, [
           `${username} ${how}; its sessions and tokens have ended.`,
-          ...(clients.length === 0 ? [] : [`Its clients go on: ${clients.join(', ')}.`]),
           ...(clients.length === 0
             ? []
-            : ['client delete ends one, client rotate-secret shuts its holder out.']),
+            : [
+                `Its clients go on: ${clients.join(', ')}.`,
+                'client delete ends one, client rotate-secret shuts its holder out.',
+              ]),
         ]);
       }),
     );

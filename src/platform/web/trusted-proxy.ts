@@ -49,13 +49,12 @@ export function createTrustedProxies(
   let told = false;
 
   function note(address: string): void {
-    if (told || isIP(address) === 0 || !near.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')) return;
+    if (told || !isIn(near, address)) return;
     told = true;
     unnamed(address);
   }
 
-  const isTrusted = (address: string): boolean =>
-    isIP(address) !== 0 && trusted.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
+  const isTrusted = (address: string): boolean => isIn(trusted, address);
 
   /** Of the connection, which may carry many requests. */
   function peerOf({ socket }: IncomingMessage) {
@@ -96,6 +95,9 @@ export function createTrustedProxies(
     clientAddress: (req) => (req as Carrier)[own] ?? peerOf(req).address,
   };
 }
+
+const isIn = (list: BlockList, address: string): boolean =>
+  isIP(address) !== 0 && list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
 
 /** Names of headers that were met; there are few, unless somebody makes them up. */
 const met = new Map<string, boolean>();

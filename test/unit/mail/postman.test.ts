@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Unavailable } from '../../../src/platform/errors/errors.js';
 import type { Mail } from '../../../src/platform/mail/mails.js';
 import { createPostman, type Undelivered } from '../../../src/platform/mail/postman.js';
@@ -197,10 +197,10 @@ describe('the postman', () => {
 
 describe('a transport', () => {
   let server: MailServer;
-  beforeAll(async () => {
+  beforeEach(async () => {
     server = await startMailServer();
   });
-  afterAll(() => server.close());
+  afterEach(() => server.close());
 
   const transports = () => [
     createSmtpTransport({ url: server.url, from: 'Us <us@example.org>' }),
