@@ -360,9 +360,12 @@ describe('A117 requests made for others (SSRF)', () => {
   });
 
   test('no other address in metadata or in a request is ever visited', async () => {
+    // The addresses here have guessed at the passwords of the other one.
+    const untouched = await startServer();
+    await untouched.createAccount('alice');
     const target = await listener();
     const here = `http://127.0.0.1:${target.port}/x`;
-    const shown = await server.createClient({
+    const shown = await untouched.createClient({
       logo_uri: here,
       client_uri: here,
       policy_uri: here,
@@ -373,19 +376,22 @@ describe('A117 requests made for others (SSRF)', () => {
       initiate_login_uri: here,
     });
     const browser = createBrowser();
-    await signIn(server, browser);
+    await signIn(untouched, browser);
     const params = { code_challenge: newPkce().challenge, code_challenge_method: 'S256' };
     const consent = await browser.follow(
-      await browser.get(authorizeUrl(server, shown, params)),
-      server.issuer,
+      await browser.get(authorizeUrl(untouched, shown, params)),
+      untouched.issuer,
     );
     expect(consent.text).toContain('Test application');
-    const byReference = await browser.get(authorizeUrl(server, shown, { ...params, request_uri: here }));
+    const byReference = await browser.get(authorizeUrl(untouched, shown, { ...params, request_uri: here }));
     expect(byReference.location ?? byReference.text).toMatch(/request_uri|error/);
-    await post(server, '/oauth/par', { request_uri: here, client_id: shown.clientId }, shown);
-    await browser.get(server.url(`/oauth/end_session?post_logout_redirect_uri=${encodeURIComponent(here)}`));
+    await post(untouched, '/oauth/par', { request_uri: here, client_id: shown.clientId }, shown);
+    await browser.get(
+      untouched.url(`/oauth/end_session?post_logout_redirect_uri=${encodeURIComponent(here)}`),
+    );
     expect(target.seen.connections).toBe(0);
     await target.close();
+    await untouched.close();
   });
 });
 
