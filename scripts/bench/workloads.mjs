@@ -7,7 +7,7 @@ const VERIFIER = 'v'.repeat(50);
 const CHALLENGE = createHash('sha256').update(VERIFIER).digest('base64url');
 const FORM = 'application/x-www-form-urlencoded';
 
-/** Sessions that log in over and over in W3, and refresh chains of W2. */
+/** Sessions that log in over and over in W3, refresh chains of W2, and tokens that W4 and W5 ask about. */
 const SESSIONS = 16;
 
 const form = (fields) => new URLSearchParams(fields).toString();
@@ -23,6 +23,13 @@ function steady(text, good = ({ status }) => status === 200) {
     const answer = await ask(text);
     return good(answer) || `${answer.status} ${answer.body.slice(0, 200)}`;
   };
+}
+
+/** As `steady`, each connection with bytes of its own: a server may answer at once what many ask alike. */
+async function steadyEach(makeText, good) {
+  const steps = [];
+  for (let index = 0; index < SESSIONS; index += 1) steps.push(steady(await makeText(), good)());
+  return (worker) => steps[worker % SESSIONS];
 }
 
 const tokenRequest = ({ place, endpoints }, client, fields) =>
@@ -109,23 +116,23 @@ async function logins(target, client) {
   };
 }
 
-async function introspection(target) {
-  const { access_token: token } = await askToken(target, target.client, target.machine);
-  const text = requestText(
-    'POST',
-    target.endpoints.introspect,
-    target.place.host,
-    formHeaders(target.client),
-    form({ token }),
+const introspection = (target) =>
+  steadyEach(
+    async () => {
+      const { access_token: token } = await askToken(target, target.client, target.machine);
+      const headers = formHeaders(target.client);
+      return requestText('POST', target.endpoints.introspect, target.place.host, headers, form({ token }));
+    },
+    ({ status, body }) => status === 200 && /"active"\s*:\s*true/.test(body),
   );
-  return steady(text, ({ status, body }) => status === 200 && /"active"\s*:\s*true/.test(body));
-}
 
 async function userinfo(target) {
   const visitor = await signedIn(target, target.client);
-  const { access_token: token } = await login(target, target.client, visitor);
-  const headers = { authorization: `Bearer ${token}` };
-  return steady(requestText('GET', target.endpoints.userinfo, target.place.host, headers));
+  return steadyEach(async () => {
+    const { access_token: token } = await login(target, target.client, visitor);
+    const headers = { authorization: `Bearer ${token}` };
+    return requestText('GET', target.endpoints.userinfo, target.place.host, headers);
+  });
 }
 
 const document = (path) => (target) => steady(requestText('GET', target.endpoints[path], target.place.host));

@@ -1,6 +1,6 @@
 import type { Clock } from '../platform/crypto/clock.js';
+import { gatherReads } from '../platform/database/gathered-reads.js';
 import type { PostgresDatabase } from '../platform/database/postgres.js';
-import { shareReads } from '../platform/database/shared-reads.js';
 import { ALL_COLUMNS, type RawPayload, requirePair, toStoredPayload } from './payload-columns.js';
 import type { PayloadStore, PayloadUnit, StoredPayload, UnitOutcome } from './payload-store.js';
 import {
@@ -19,19 +19,26 @@ const NEWEST_OF_SESSION = 'ORDER BY consumed_at IS NOT NULL, expires_at DESC LIM
 
 const columnsOf = (name: string): string => ALL_COLUMNS.map((column) => `${name}.${column}`).join(', ');
 
-/** A row with its Grant and its session: one round trip in place of three. */
+/** Rows with their Grants and sessions: one round trip in place of three for each. */
 const WITH_COMPANY = `SELECT ${['own', 'grants', 'sessions'].map(columnsOf).join(', ')}
   FROM oidc_payloads AS own
   LEFT JOIN oidc_payloads AS grants ON grants.key = own.grant_key
   LEFT JOIN LATERAL (SELECT * FROM oidc_payloads AS one WHERE one.kind = 'Session'
     AND one.session_uid = own.session_uid AND own.kind <> 'Session' AND one.revoked_at IS NULL
     ${NEWEST_OF_SESSION}) AS sessions ON true
-  WHERE own.key = $1`;
+  WHERE own.key = ANY($1::text[])`;
 
 /** The part of a joined row that begins at this column; undefined where the join found nothing. */
 function partAt(raw: readonly unknown[], at: number): StoredPayload | undefined {
   const part = raw.slice(at, at + ALL_COLUMNS.length) as unknown as RawPayload;
   return part[0] === null ? undefined : toStoredPayload(part);
+}
+
+function companyOf(raw: readonly unknown[]): StoredPayload | undefined {
+  const own = partAt(raw, 0);
+  if (!own || (own.grantKey === null && own.sessionUid === null)) return own;
+  const [grant, session] = [1, 2].map((times) => partAt(raw, times * ALL_COLUMNS.length));
+  return { ...own, company: { grant, session } };
 }
 
 /**
@@ -44,12 +51,10 @@ export function createPostgresPayloadStore(db: PostgresDatabase, clock: Clock): 
     return raw && toStoredPayload(raw);
   }
 
-  async function withCompany(key: string): Promise<StoredPayload | undefined> {
-    const [raw] = await db.query<readonly unknown[]>({ text: WITH_COMPANY, values: [key] });
-    const own = raw && partAt(raw, 0);
-    if (!own || (own.grantKey === null && own.sessionUid === null)) return own;
-    const [grant, session] = [1, 2].map((times) => partAt(raw, times * ALL_COLUMNS.length));
-    return { ...own, company: { grant, session } };
+  async function withCompany(keys: readonly string[]): Promise<(StoredPayload | undefined)[]> {
+    const rows = await db.query<readonly unknown[]>({ text: WITH_COMPANY, values: [keys] });
+    const found = new Map(rows.map((raw) => [raw[0], companyOf(raw)]));
+    return keys.map((key) => found.get(key));
   }
 
   async function apply(unit: PayloadUnit): Promise<UnitOutcome> {
@@ -74,7 +79,7 @@ export function createPostgresPayloadStore(db: PostgresDatabase, clock: Clock): 
 
   return {
     // The library looks for a token to introspect among three kinds at once: all of them are this row.
-    find: shareReads(withCompany),
+    find: gatherReads(withCompany),
     findSessionByUid: (uid) =>
       one(
         `${SELECT} WHERE kind = 'Session' AND session_uid = $1 AND revoked_at IS NULL ${NEWEST_OF_SESSION}`,

@@ -53,6 +53,34 @@ describeOnBothDatabases('database', (open) => {
     expect(await roles(db)).toEqual(['a', 'b', 'c', 'd', 'taken']);
   });
 
+  test('a reader that many ask at once answers each, in the order of its query', async () => {
+    const db = await open();
+    for (const [name, created_at] of [
+      ['b', 5],
+      ['a', 5],
+      ['c', 5],
+      ['old', 1],
+    ] as const) {
+      await db.run(role(db, name, { created_at }));
+    }
+    const named = db.reader<{ name: string }>(
+      db.sql('roles').select('name').where({ name: '' }).where('created_at', '>', 0),
+    );
+    const since = db.reader<{ name: string; created_at: number }>(
+      db.sql('roles').select('name', 'created_at').where('created_at', 0).orderBy('name', 'desc'),
+    );
+    const names = (rows: { name: string }[]) => rows.map(({ name }) => name).join();
+    const odd = ['', 'null', '{a,b}', '"', '\\', 'a\nb', '💥'];
+    const [all, ...found] = await Promise.all([
+      Promise.all([5, 1, 7].map(async (at) => names(await since(at)))),
+      ...['a', 'old', 'c', ...odd].map(async (name) => names(await named(name, 2))),
+    ]);
+    expect(all).toEqual(['c,b,a', 'old', '']);
+    expect(found).toEqual(['a', '', 'c', ...odd.map(() => '')]);
+    for (const name of odd) await db.run(role(db, name));
+    expect(await Promise.all(odd.map(async (name) => names(await named(name, 0))))).toEqual(odd);
+  });
+
   test('a guard that holds nothing leaves nothing, wherever it stands', async () => {
     const db = await open();
     await db.run(role(db, 'a'));
@@ -265,6 +293,19 @@ describe('PostgreSQL', () => {
     await other.end();
     expect(await roles(db)).toEqual(['a']);
     expect(await db.run(rename(db, 'a', 'b'))).toBe(1);
+  });
+
+  test('a text that cannot be stored is refused to who asked with it, and not to those beside', async () => {
+    const { db, other } = await openBeside();
+    await other.end();
+    await db.run(role(db, 'a'));
+    const named = db.reader<{ name: string }>(db.sql('roles').select('name').where({ name: '' }));
+    const [a, nul, b] = await Promise.allSettled([named('a'), named('a\u0000'), named('b')]);
+    expect([a, nul.status, b]).toEqual([
+      { status: 'fulfilled', value: [expect.objectContaining({ name: 'a' })] },
+      'rejected',
+      { status: 'fulfilled', value: [] },
+    ]);
   });
 
   test('a connection killed at work does not take the process along', async () => {

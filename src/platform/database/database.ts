@@ -61,7 +61,8 @@ export interface Database {
   first<Row>(query: Query): Promise<Row | undefined>;
   /**
    * A read of one text that is asked on nearly every request: rendered now, since rendering costs several
-   * times what the read does. The values given to it stand in the order of the query's own.
+   * times what the read does. The values given to it stand in the order of the query's own, which are examples:
+   * each is a text, or a whole number.
    */
   reader<Row>(query: Query): (...values: readonly unknown[]) => MaybeLater<Row[]>;
   /**

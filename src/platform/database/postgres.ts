@@ -3,9 +3,10 @@ import knex from 'knex';
 import type pg from 'pg';
 import type { Database, DatabaseLog, DatabaseSettings, DatabaseWatch, Query } from './database.js';
 import { isConflict, isConnectionFault, isStale, storageError } from './postgres-errors.js';
+import { gatherReads } from './gathered-reads.js';
+import { manyTimes, type Numbered } from './many-times.js';
 import { patience } from './patience.js';
 import { createPool, statementNames } from './postgres-pool.js';
-import { shareReads } from './shared-reads.js';
 import { type NativeStep, render, renderStep, type Statement } from './statement.js';
 
 /** The executor over a pool of PostgreSQL connections. */
@@ -87,10 +88,15 @@ export function createPostgresDatabase(
     all,
     first: async <Row>(query: Query) => (await all<Row>(query))[0],
     reader<Row>(query: Query) {
-      const { text } = render(query);
-      const read = shareReads((values: readonly unknown[]) =>
-        withClient(async (client) => (await execute(client, { text, values })).rows as Row[]),
-      );
+      const once = render(query);
+      const many = manyTimes(once);
+      const rowsOf = <Found>(text: string, values: readonly unknown[]) =>
+        withClient(async (client) => (await execute(client, { text, values })).rows as Found[]);
+      const read = gatherReads(async (asked: readonly (readonly unknown[])[]) => {
+        const [first, second] = asked;
+        if (first && !second) return [await rowsOf<Row>(once.text, first)];
+        return many.answers(asked, await rowsOf<Row & Numbered>(many.text, many.values(asked)));
+      });
       return (...values: readonly unknown[]) => read(values);
     },
     write: (steps) => unit(steps.map(renderStep)),
