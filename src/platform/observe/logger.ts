@@ -20,8 +20,12 @@ export interface Logger {
   readonly warn: LogMethod;
   readonly error: LogMethod;
   readonly fatal: LogMethod;
-  /** The same log with fields of its own on every line, such as a request id. */
-  child(fields: object): Logger;
+  /**
+   * One of very many lines: its writer has made the text, in a third of the time, and knows that nothing secret
+   * is in it.
+   * @param members as they stand between the braces of a JSON object
+   */
+  ready(level: Level, members: string): void;
 }
 
 /** Where lines go; `process.stdout` is one. */
@@ -40,30 +44,9 @@ export interface LoggerOptions {
   readonly clock?: Clock;
 }
 
-const LEVELS = ['debug', 'info', 'warn', 'error', 'fatal'] as const;
+export type Level = 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 
 const URGENT: ReadonlySet<string> = new Set(['warn', 'error', 'fatal']);
-
-type Write = (level: (typeof LEVELS)[number], fields: object, message: string | undefined) => void;
-
-function methodsOver(write: Write, own: object): Logger {
-  const bare = Object.keys(own).length === 0;
-  const method = (level: (typeof LEVELS)[number]): LogMethod => {
-    return (first: object | string, message?: string) => {
-      if (typeof first === 'string') return write(level, own, first);
-      const fields = types.isNativeError(first) ? { err: first } : first;
-      write(level, bare ? fields : { ...own, ...fields }, message);
-    };
-  };
-  return {
-    debug: method('debug'),
-    info: method('info'),
-    warn: method('warn'),
-    error: method('error'),
-    fatal: method('fatal'),
-    child: (fields) => methodsOver(write, { ...own, ...fields }),
-  };
-}
 
 /** As `toISOString`, which costs as much as the rest of a line: all but the milliseconds is made once a second. */
 function timestamps(clock: Clock): () => string {
@@ -82,24 +65,47 @@ function timestamps(clock: Clock): () => string {
 
 export function createLogger(options: LoggerOptions): Logger {
   const clock = options.clock ?? systemClock;
-  const human = options.human ?? options.stream.isTTY === true;
+  const { stream, human = stream.isTTY === true } = options;
+  const time = timestamps(clock);
+  const write = (line: string) => stream.write(human ? humanLine(line) : line);
   const sink = pino(
     {
       level: options.level,
       base: null,
-      timestamp: timestamps(clock),
+      timestamp: time,
       // Else pino would work on what `redact.ts` made of an error once more.
       serializers: { err: (plain: unknown) => plain },
       formatters: { level: (label) => ({ level: label }) },
     },
-    { write: (line: string) => options.stream.write(human ? humanLine(line) : line) },
+    { write },
   );
-  return methodsOver((level, fields, message) => {
-    if (!sink.isLevelEnabled(level)) return;
-    sink[level](redactFields(fields), message === undefined ? undefined : scrubText(message));
-    // It may be the last thing that this process says.
-    if (URGENT.has(level)) options.stream.flush?.();
-  }, {});
+  // It may be the last thing that this process says.
+  const sendOff = (level: Level): void => {
+    if (URGENT.has(level)) stream.flush?.();
+  };
+  const method =
+    (level: Level): LogMethod =>
+    (first: object | string, second?: string) => {
+      if (!sink.isLevelEnabled(level)) return;
+      const [fields, message] = typeof first === 'string' ? [{}, first] : [first, second];
+      sink[level](
+        redactFields(types.isNativeError(fields) ? { err: fields } : fields),
+        message === undefined ? undefined : scrubText(message),
+      );
+      sendOff(level);
+    };
+  return {
+    debug: method('debug'),
+    info: method('info'),
+    warn: method('warn'),
+    error: method('error'),
+    fatal: method('fatal'),
+    ready(level, members) {
+      if (!sink.isLevelEnabled(level)) return;
+      write(`{"level":"${level}"${time()},${members}}\n`);
+      sendOff(level);
+    },
+  };
 }
 
 /** For tests and for verbs that have nothing to tell. */

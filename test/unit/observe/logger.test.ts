@@ -26,9 +26,7 @@ describe('nothing secret is logged', () => {
     ).split(' '),
   )('the field %s, at any depth', (name) => {
     const [line = ''] = written((log) => {
-      log
-        .child({ [name]: SECRET })
-        .info({ [name]: SECRET, deep: { list: [{ [name]: SECRET, inner: { [name]: [SECRET] } }] } }, 'x');
+      log.info({ [name]: SECRET, deep: { list: [{ [name]: SECRET, inner: { [name]: [SECRET] } }] } }, 'x');
     });
     expect(line).not.toContain(SECRET);
     expect(line).toContain('[redacted]');
@@ -80,12 +78,11 @@ describe('nothing secret is logged', () => {
 
 describe('a line', () => {
   test('is one JSON object, whatever the message holds', () => {
-    const [line = ''] = written((log) => log.child({ request_id: 'r1' }).warn({ event: 'e' }, 'a\nb'));
+    const [line = ''] = written((log) => log.warn({ event: 'e' }, 'a\nb'));
     expect(line.trimEnd()).not.toContain('\n');
     expect(JSON.parse(line)).toEqual({
       level: 'warn',
       time: '2026-01-02T03:04:05.000Z',
-      request_id: 'r1',
       event: 'e',
       msg: 'a\nb',
     });
@@ -129,6 +126,28 @@ describe('the access log', () => {
     });
     expect(JSON.parse(lines[0] ?? '').route).toBe('/interaction/…/login');
     expect(lines.join()).not.toContain(SECRET);
+  });
+
+  test.each([
+    ['/a"b\\c\u0001d', '/a"b\\c\u0001d'],
+    [`/x/${'s'.repeat(43)}`, '/x/…'],
+    ['/cb;client_secret=hush-hush-hush', '/cb;client_secret=[redacted]'],
+  ])('an address that somebody made up is a text like others: %j', (path, route) => {
+    const lines = written((log) => {
+      for (let times = 0; times < 2; times += 1) createAccessLog(log)({ ...request, path }, path);
+    });
+    expect(lines.map((line) => JSON.parse(line).route)).toEqual([route, route]);
+  });
+
+  test('below the level is not written', () => {
+    expect(written((log) => createAccessLog(log)(request, '/livez'), { level: 'info' })).toEqual([]);
+  });
+
+  test('is short for people too', () => {
+    const [line] = written((log) => createAccessLog(log)(request, '/login'), { human: true });
+    expect(line).toBe(
+      '03:04:05 info  request method=GET route=/login status=200 duration_ms=1.2 request_id=r\n',
+    );
   });
 
   test('writes one line a request', () => {
