@@ -7,8 +7,10 @@ const VERIFIER = 'v'.repeat(50);
 const CHALLENGE = createHash('sha256').update(VERIFIER).digest('base64url');
 const FORM = 'application/x-www-form-urlencoded';
 
-/** Sessions that log in over and over in W3, refresh chains of W2, and tokens that W4 and W5 ask about. */
+/** Sessions that log in over and over in W3, and refresh chains of W2. */
 const SESSIONS = 16;
+/** Tokens that W4 and W5 ask about: one for each connection, of two processes too. */
+const TOKENS = 32;
 
 const form = (fields) => new URLSearchParams(fields).toString();
 
@@ -25,11 +27,11 @@ function steady(text, good = ({ status }) => status === 200) {
   };
 }
 
-/** As `steady`, each connection with bytes of its own: a server may answer at once what many ask alike. */
+/** As `steady`, each connection with bytes of its own: what many ask alike a server may look up once. */
 async function steadyEach(makeText, good) {
   const steps = [];
-  for (let index = 0; index < SESSIONS; index += 1) steps.push(steady(await makeText(), good)());
-  return (worker) => steps[worker % SESSIONS];
+  for (let index = 0; index < TOKENS; index += 1) steps.push(steady(await makeText(), good)());
+  return (worker) => steps[worker % TOKENS];
 }
 
 const tokenRequest = ({ place, endpoints }, client, fields) =>

@@ -1,5 +1,4 @@
 import type { Clock } from '../platform/crypto/clock.js';
-import { gatherReads } from '../platform/database/gathered-reads.js';
 import type { PostgresDatabase } from '../platform/database/postgres.js';
 import { ALL_COLUMNS, type RawPayload, requirePair, toStoredPayload } from './payload-columns.js';
 import type { PayloadStore, PayloadUnit, StoredPayload, UnitOutcome } from './payload-store.js';
@@ -19,14 +18,14 @@ const NEWEST_OF_SESSION = 'ORDER BY consumed_at IS NOT NULL, expires_at DESC LIM
 
 const columnsOf = (name: string): string => ALL_COLUMNS.map((column) => `${name}.${column}`).join(', ');
 
-/** Rows with their Grants and sessions: one round trip in place of three for each. */
+/** A row with its Grant and its session: one round trip in place of three. */
 const WITH_COMPANY = `SELECT ${['own', 'grants', 'sessions'].map(columnsOf).join(', ')}
   FROM oidc_payloads AS own
   LEFT JOIN oidc_payloads AS grants ON grants.key = own.grant_key
   LEFT JOIN LATERAL (SELECT * FROM oidc_payloads AS one WHERE one.kind = 'Session'
     AND one.session_uid = own.session_uid AND own.kind <> 'Session' AND one.revoked_at IS NULL
     ${NEWEST_OF_SESSION}) AS sessions ON true
-  WHERE own.key = ANY($1::text[])`;
+  WHERE own.key = $1`;
 
 /** The part of a joined row that begins at this column; undefined where the join found nothing. */
 function partAt(raw: readonly unknown[], at: number): StoredPayload | undefined {
@@ -46,15 +45,11 @@ function companyOf(raw: readonly unknown[]): StoredPayload | undefined {
  * parts meet in a row, or that changes what the rows of a session share, is a short transaction.
  */
 export function createPostgresPayloadStore(db: PostgresDatabase, clock: Clock): PayloadStore {
+  const withCompany = db.rawReader({ text: WITH_COMPANY, values: [''] });
+
   async function one(text: string, value: unknown): Promise<StoredPayload | undefined> {
     const [raw] = await db.query<RawPayload>({ text, values: [value] });
     return raw && toStoredPayload(raw);
-  }
-
-  async function withCompany(keys: readonly string[]): Promise<(StoredPayload | undefined)[]> {
-    const rows = await db.query<readonly unknown[]>({ text: WITH_COMPANY, values: [keys] });
-    const found = new Map(rows.map((raw) => [raw[0], companyOf(raw)]));
-    return keys.map((key) => found.get(key));
   }
 
   async function apply(unit: PayloadUnit): Promise<UnitOutcome> {
@@ -78,8 +73,10 @@ export function createPostgresPayloadStore(db: PostgresDatabase, clock: Clock): 
   }
 
   return {
-    // The library looks for a token to introspect among three kinds at once: all of them are this row.
-    find: gatherReads(withCompany),
+    async find(key) {
+      const [raw] = await withCompany(key);
+      return raw && companyOf(raw);
+    },
     findSessionByUid: (uid) =>
       one(
         `${SELECT} WHERE kind = 'Session' AND session_uid = $1 AND revoked_at IS NULL ${NEWEST_OF_SESSION}`,

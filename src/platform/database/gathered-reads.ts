@@ -1,62 +1,65 @@
-import { Unavailable } from '../errors/errors.js';
+import { isUnreadable } from './postgres-errors.js';
 
 /** A read that waits to be sent. */
-interface Asked<Key, Answer> {
+interface Waiting<Key, Answer> {
   readonly key: Key;
-  readonly answer: Promise<Answer>;
+  readonly promise: Promise<Answer>;
   resolve(answer: Answer): void;
   reject(error: unknown): void;
 }
 
-/** Parameters that are lists, and an answer that is put together in one turn. */
-const MOST_TOGETHER = 100;
+/** With fewer under way one more is sent at once. */
+const FEW_UNDER_WAY = 2;
 
-/** A round trip that takes longer, or that will never end, keeps nobody. */
-const LONGEST_WAIT_MS = 5;
+/** One that takes longer, as on a connection that hangs, no longer counts: it keeps nobody. */
+const SOON_BACK_MS = 5;
+
+/** Answers of so many are put together in one turn of the event loop. */
+const MOST_TOGETHER = 100;
 
 /**
  * Reads of one kind that are asked for while others are under way are sent as one when those are answered. A query
- * costs this process more than all else a small request does, and the busier it is the more come together; who is
- * alone waits for nobody. No answer is older than it would have been: a query is sent after all of it was asked.
+ * costs this process more than all else a small request does, and the busier it is the more come together. No answer
+ * is older than it would have been: a query is sent after all of it was asked.
  * @param readAll answers in the order of the keys, of which no two are the same
  */
 export function gatherReads<Key extends string | readonly unknown[], Answer>(
   readAll: (keys: readonly Key[]) => Promise<readonly Answer[]>,
 ): (key: Key) => Promise<Answer> {
   // A new map for each batch: one that is emptied and filled again and again would never be cleared away.
-  let waiting = new Map<string, Asked<Key, Answer>>();
+  let waiting = new Map<string, Waiting<Key, Answer>>();
   let underWay = 0;
-  let late: NodeJS.Timeout | undefined;
 
-  /** Those of this turn of the event loop join. */
-  function sendSoon(): void {
-    setImmediate(() => {
-      if (underWay === 0) send();
-      else late ??= setTimeout(send, LONGEST_WAIT_MS);
-    });
+  function sendIfFew(): void {
+    if (waiting.size > 0 && underWay < FEW_UNDER_WAY) send();
   }
 
   function send(): void {
-    clearTimeout(late);
-    late = undefined;
-    if (waiting.size === 0) return;
     const batch = [...waiting.values()];
     waiting = new Map();
     underWay += 1;
-    void answer(batch).finally(() => {
+    let counts = true;
+    const back = (): void => {
+      if (!counts) return;
+      counts = false;
       underWay -= 1;
-      if (waiting.size > 0) sendSoon();
+      // Those who ask again in this turn join.
+      setImmediate(sendIfFew);
+    };
+    const late = setTimeout(back, SOON_BACK_MS);
+    void settle(batch).finally(() => {
+      clearTimeout(late);
+      back();
     });
   }
 
-  async function answer(batch: readonly Asked<Key, Answer>[]): Promise<void> {
+  async function settle(batch: readonly Waiting<Key, Answer>[]): Promise<void> {
     try {
       const answers = await readAll(batch.map(({ key }) => key));
       for (const [at, { resolve }] of batch.entries()) resolve(answers[at] as Answer);
     } catch (error) {
-      // What the database cannot read, such as a text with a NUL, is not to be paid for by those beside it.
-      if (batch.length > 1 && !(error instanceof Unavailable))
-        await Promise.all(batch.map((one) => answer([one])));
+      // A text with a NUL, say, is not to be paid for by those beside it.
+      if (batch.length > 1 && isUnreadable(error)) for (const one of batch) await settle([one]);
       else for (const { reject } of batch) reject(error);
     }
   }
@@ -64,19 +67,19 @@ export function gatherReads<Key extends string | readonly unknown[], Answer>(
   return (key) => {
     const name = typeof key === 'string' ? key : JSON.stringify(key);
     const known = waiting.get(name);
-    if (known) return known.answer;
-    const fresh = asked<Key, Answer>(key);
+    if (known) return known.promise;
+    const fresh = newlyWaiting<Key, Answer>(key);
     waiting.set(name, fresh);
-    if (waiting.size === 1) sendSoon();
+    if (waiting.size === 1) setImmediate(sendIfFew);
     else if (waiting.size >= MOST_TOGETHER) send();
-    return fresh.answer;
+    return fresh.promise;
   };
 }
 
-function asked<Key, Answer>(key: Key): Asked<Key, Answer> {
-  let settle!: Pick<Asked<Key, Answer>, 'resolve' | 'reject'>;
-  const answer = new Promise<Answer>((resolve, reject) => {
+function newlyWaiting<Key, Answer>(key: Key): Waiting<Key, Answer> {
+  let settle!: Pick<Waiting<Key, Answer>, 'resolve' | 'reject'>;
+  const promise = new Promise<Answer>((resolve, reject) => {
     settle = { resolve, reject };
   });
-  return { key, answer, ...settle };
+  return { key, promise, ...settle };
 }

@@ -27,6 +27,9 @@ export const isConflict = (error: unknown): boolean => CONFLICT.has(codeOf(error
 
 export const isStale = (error: unknown): boolean => STALE.has(codeOf(error));
 
+/** A value that the server cannot take, such as a text with a NUL. */
+export const isUnreadable = (error: unknown): boolean => codeOf(error).startsWith('22');
+
 /**
  * The connection itself is in doubt: it must not go back to the pool. One that may only read leads to the
  * server that was demoted in a failover, and would lead there for as long as it lives; another may not.

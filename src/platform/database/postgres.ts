@@ -4,7 +4,7 @@ import type pg from 'pg';
 import type { Database, DatabaseLog, DatabaseSettings, DatabaseWatch, Query } from './database.js';
 import { isConflict, isConnectionFault, isStale, storageError } from './postgres-errors.js';
 import { gatherReads } from './gathered-reads.js';
-import { manyTimes, type Numbered } from './many-times.js';
+import { ASKED, manyTimes } from './many-times.js';
 import { patience } from './patience.js';
 import { createPool, statementNames } from './postgres-pool.js';
 import { type NativeStep, render, renderStep, type Statement } from './statement.js';
@@ -14,6 +14,10 @@ export interface PostgresDatabase extends Database {
   readonly dialect: 'postgres';
   /** One statement: one round trip, atomic by itself. Rows come as arrays. */
   query<Row>(statement: Statement): Promise<Row[]>;
+  /** As `reader`, of a statement that is text already. Rows come as arrays. */
+  rawReader<Row extends readonly unknown[]>(
+    example: Statement,
+  ): (...values: readonly unknown[]) => Promise<Row[]>;
   /** As `run`, of a statement that is text already. */
   change(statement: Statement): Promise<number>;
   /** As `write`, of statements that are text already. */
@@ -31,7 +35,7 @@ export function createPostgresDatabase(
   const pool = createPool(settings, log);
   const nameOf = statementNames(settings);
 
-  const { wholeMs } = patience(settings.timeoutMs);
+  const { wholeMs, connectionMs } = patience(settings.timeoutMs);
 
   const withClient = <T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> => {
     const until = performance.now() + wholeMs;
@@ -39,6 +43,21 @@ export function createPostgresDatabase(
       watch ? onWatchedConnection(pool, until, work, watch) : onConnection(pool, until, work),
     );
   };
+
+  /** A read that many wait for is asked once more where its connection is lost while it is at work. */
+  async function readWithClient<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+    const inTime = performance.now() + wholeMs - connectionMs;
+    let lost = false;
+    const once = (client: pg.PoolClient) =>
+      work(client).catch((error: unknown) => {
+        lost = isConnectionFault(error) && performance.now() < inTime;
+        throw error;
+      });
+    return withClient(once).catch((error: unknown) => {
+      if (lost) return withClient(work);
+      throw error;
+    });
+  }
 
   const execute = (client: pg.PoolClient, { text, values }: Statement) =>
     client.query<pg.QueryResultRow>({ text, values: [...values], ...nameOf(text) });
@@ -48,6 +67,28 @@ export function createPostgresDatabase(
 
   const change = (statement: Statement): Promise<number> =>
     withClient(async (client) => (await execute(client, statement)).rowCount ?? 0);
+
+  function gathered<Row>(
+    once: Statement,
+    ask: (client: pg.PoolClient, statement: Statement) => Promise<{ rows: unknown[] }>,
+    split: (found: unknown) => Found<Row>,
+  ): (...values: readonly unknown[]) => Promise<Row[]> {
+    const many = manyTimes(once);
+    const read = async (text: string, values: readonly unknown[]): Promise<unknown[]> =>
+      (await readWithClient((client) => ask(client, { text, values }))).rows;
+    const readEach = gatherReads(async (asked: readonly (readonly unknown[])[]) => {
+      const [first, second] = asked;
+      // Alone it has a plan that PostgreSQL keeps.
+      if (first && !second) return [(await read(once.text, first)) as Row[]];
+      const answers = asked.map((): Row[] => []);
+      for (const found of await read(many.text, many.values(asked))) {
+        const { asker, row } = split(found);
+        answers[asker - 1]?.push(row);
+      }
+      return answers;
+    });
+    return (...values) => readEach(values);
+  }
 
   async function all<Row>(query: Query): Promise<Row[]> {
     const statement = render(query);
@@ -87,18 +128,9 @@ export function createPostgresDatabase(
     unit,
     all,
     first: async <Row>(query: Query) => (await all<Row>(query))[0],
-    reader<Row>(query: Query) {
-      const once = render(query);
-      const many = manyTimes(once);
-      const rowsOf = <Found>(text: string, values: readonly unknown[]) =>
-        withClient(async (client) => (await execute(client, { text, values })).rows as Found[]);
-      const read = gatherReads(async (asked: readonly (readonly unknown[])[]) => {
-        const [first, second] = asked;
-        if (first && !second) return [await rowsOf<Row>(once.text, first)];
-        return many.answers(asked, await rowsOf<Row & Numbered>(many.text, many.values(asked)));
-      });
-      return (...values: readonly unknown[]) => read(values);
-    },
+    rawReader: <Row extends readonly unknown[]>(example: Statement) =>
+      gathered(example, raw, splitArray<Row>),
+    reader: <Row>(query: Query) => gathered(render(query), execute, splitObject<Row>),
     write: (steps) => unit(steps.map(renderStep)),
     run: async (query) => change(render(query)),
     ping: () => withClient(refuseStandby),
@@ -161,6 +193,22 @@ async function again<T>(until: number, work: () => Promise<T>): Promise<T> {
     // Jitter, or transactions that collided once would collide again.
     await sleep(Math.random() * 10 * (attempt + 1));
   }
+}
+
+/** A row of `manyTimes` and whose it is. */
+interface Found<Row> {
+  readonly asker: number;
+  readonly row: Row;
+}
+
+function splitObject<Row>(found: unknown): Found<Row> {
+  const { [ASKED]: asker, ...row } = found as pg.QueryResultRow;
+  return { asker, row: row as Row };
+}
+
+function splitArray<Row>(found: unknown): Found<Row> {
+  const columns = found as unknown[];
+  return { asker: columns.pop() as number, row: columns as Row };
 }
 
 /** What takes no writes is not the database, though it answers. Thrown at work, so that the connection goes too. */

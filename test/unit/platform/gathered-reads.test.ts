@@ -4,6 +4,9 @@ import { Unavailable } from '../../../src/platform/errors/errors.js';
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
+const fromServer = (code: string) =>
+  Object.assign(new Error(code), { code, severity: 'ERROR', routine: 'r' });
+
 /** A database that answers when it is told to, with what was stored when it was asked. */
 function slowDatabase() {
   const asked: string[][] = [];
@@ -43,35 +46,37 @@ describe('reads that are gathered', () => {
     const later = read('a');
     await turn();
     await goOn();
-    await goOn();
     expect(asked).toEqual([['a'], ['a']]);
     expect(await Promise.all([first, later])).toEqual(['before', 'after']);
   });
 
-  test('those who come while one is under way go together when it is back', async () => {
+  test('those who come while two are under way go together when one is back', async () => {
     const { asked, read, goOn } = slowDatabase();
-    const answers = [read('a')];
-    await turn();
-    for (const key of ['b', 'c', 'd']) {
+    const answers = [];
+    for (const key of ['a', 'b', 'c', 'd', 'e']) {
       answers.push(read(key));
       await turn();
     }
+    expect(asked).toEqual([['a'], ['b']]);
     await goOn();
-    expect(asked).toEqual([['a'], ['b', 'c', 'd']]);
+    expect(asked).toEqual([['a'], ['b'], ['c', 'd', 'e']]);
     await goOn();
     await Promise.all(answers);
   });
 
-  test('one that never returns keeps nobody', async () => {
-    const { asked, stored, read, goOn } = slowDatabase();
-    stored.set('b', 'two');
-    void read('a');
+  test('those that never return keep nobody, and after a moment nobody for a moment', async () => {
+    const { asked, read, goOn } = slowDatabase();
+    for (const key of ['a', 'b']) {
+      void read(key);
+      await turn();
+    }
+    void read('c');
+    while (asked.length < 3) await turn();
+    const later = read('d');
     await turn();
-    const beside = read('b');
-    while (asked.length < 2) await turn();
-    expect(asked).toEqual([['a'], ['b']]);
+    expect(asked).toEqual([['a'], ['b'], ['c'], ['d']]);
     await goOn();
-    expect(await beside).toBe('two');
+    await later;
   });
 
   test('very many are sent as several', async () => {
@@ -103,27 +108,33 @@ describe('reads that are gathered', () => {
     ]);
   });
 
-  test('what cannot be read fails alone', async () => {
+  test('a value that cannot be read fails alone', async () => {
+    let asked = 0;
     const read = gatherReads(async (keys: readonly string[]) => {
-      if (keys.includes('bad')) throw new Error('invalid byte sequence');
+      asked += 1;
+      if (keys.includes('bad')) throw fromServer('22021');
       return keys;
     });
     const all = await Promise.allSettled([read('a'), read('bad'), read('b')]);
     expect(all.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect(asked).toBe(4);
   });
 
-  test('a database that is away is not asked again for each, and the failure is not kept', async () => {
-    let away = true;
+  test.each([
+    ['a database that is away', () => new Unavailable('away')],
+    ['a statement that is wrong', () => fromServer('42703')],
+  ])('%s is not asked again for each, and the failure is not kept', async (_, fault) => {
+    let fails = true;
     let asked = 0;
     const read = gatherReads(async (keys: readonly string[]) => {
       asked += 1;
-      if (away) throw new Unavailable('away');
+      if (fails) throw fault();
       return keys;
     });
     const all = await Promise.allSettled([read('a'), read('b')]);
     expect(all.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
     expect(asked).toBe(1);
-    away = false;
+    fails = false;
     expect(await read('a')).toBe('a');
   });
 });
