@@ -24,11 +24,10 @@ export function createTraffic(handler: RequestListener): Traffic {
   let takingIn = false;
 
   const tracked: RequestListener = (request, response) => {
+    whenOver(request, response, open.join(response));
     if (draining) lastOfItsConnection(response);
     if (takingIn) held.push([request, response]);
     else handler(request, response);
-    // What was answered at once needs no watching.
-    if (!response.writableEnded) whenOver(request, response, open.join(response));
   };
 
   async function drain(servers: readonly Server[], limitMs: number, lingerMs = 0): Promise<number> {

@@ -308,8 +308,8 @@ describe('PostgreSQL', () => {
     ]);
   });
 
-  test('reads that many wait for are asked once more where their connection is killed', async () => {
-    const { db, other } = await openBeside();
+  test('what is only read is asked once more where their connection is killed', async () => {
+    const { db, other } = await openBeside({ timeoutMs: 30_000 });
     await db.run(role(db, 'a'));
     const named = db.reader<{ name: string }>(db.sql('roles').select('name').where({ name: '' }));
     // Prepared before, since it would wait for the lock, too.

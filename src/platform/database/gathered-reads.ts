@@ -8,19 +8,20 @@ interface Waiting<Key, Answer> {
   reject(error: unknown): void;
 }
 
-/** With fewer under way one more is sent at once. */
+/** With fewer under way one more is sent in the same turn. */
 const FEW_UNDER_WAY = 2;
 
 /** One that takes longer, as on a connection that hangs, no longer counts: it keeps nobody. */
 const SOON_BACK_MS = 5;
 
-/** Answers of so many are put together in one turn of the event loop. */
+/** Their answers are put together in one turn of the event loop; so many are sent however many are under way. */
 const MOST_TOGETHER = 100;
 
 /**
  * Reads of one kind that are asked for while others are under way are sent as one when those are answered. A query
  * costs this process more than all else a small request does, and the busier it is the more come together. No answer
- * is older than it would have been: a query is sent after all of it was asked.
+ * is older than it would have been: a query is sent after all of it was asked. Those who ask for the same get the
+ * same object.
  * @param readAll answers in the order of the keys, of which no two are the same
  */
 export function gatherReads<Key extends string | readonly unknown[], Answer>(
@@ -58,10 +59,15 @@ export function gatherReads<Key extends string | readonly unknown[], Answer>(
       const answers = await readAll(batch.map(({ key }) => key));
       for (const [at, { resolve }] of batch.entries()) resolve(answers[at] as Answer);
     } catch (error) {
-      // A text with a NUL, say, is not to be paid for by those beside it.
-      if (batch.length > 1 && isUnreadable(error)) for (const one of batch) await settle([one]);
+      if (batch.length > 1 && isUnreadable(error)) await settleHalves(batch);
       else for (const { reject } of batch) reject(error);
     }
+  }
+
+  /** A text with a NUL, say, is not to be paid for by those beside it. */
+  async function settleHalves(batch: readonly Waiting<Key, Answer>[]): Promise<void> {
+    const middle = Math.ceil(batch.length / 2);
+    await Promise.all([settle(batch.slice(0, middle)), settle(batch.slice(middle))]);
   }
 
   return (key) => {

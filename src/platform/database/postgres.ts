@@ -14,7 +14,7 @@ export interface PostgresDatabase extends Database {
   readonly dialect: 'postgres';
   /** One statement: one round trip, atomic by itself. Rows come as arrays. */
   query<Row>(statement: Statement): Promise<Row[]>;
-  /** As `reader`, of a statement that is text already. Rows come as arrays. */
+  /** As `reader`, of a `SELECT` that is text already, with no end of its own. Rows come as arrays. */
   rawReader<Row extends readonly unknown[]>(
     example: Statement,
   ): (...values: readonly unknown[]) => Promise<Row[]>;
@@ -37,26 +37,35 @@ export function createPostgresDatabase(
 
   const { wholeMs, connectionMs } = patience(settings.timeoutMs);
 
-  const withClient = <T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> => {
-    const until = performance.now() + wholeMs;
-    return again(until, () =>
+  /** @param until of `performance.now` */
+  const withClient = <T>(
+    work: (client: pg.PoolClient) => Promise<T>,
+    until = performance.now() + wholeMs,
+  ): Promise<T> =>
+    again(until, () =>
       watch ? onWatchedConnection(pool, until, work, watch) : onConnection(pool, until, work),
     );
-  };
 
-  /** A read that many wait for is asked once more where its connection is lost while it is at work. */
+  /** For what only reads: where its connection is lost under it, it is asked once more in the same time. */
   async function readWithClient<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-    const inTime = performance.now() + wholeMs - connectionMs;
+    const until = performance.now() + wholeMs;
     let lost = false;
-    const once = (client: pg.PoolClient) =>
-      work(client).catch((error: unknown) => {
-        lost = isConnectionFault(error) && performance.now() < inTime;
+    const once = async (client: pg.PoolClient): Promise<T> => {
+      lost = false;
+      try {
+        return await work(client);
+      } catch (error) {
+        lost = isConnectionFault(error) && !isStale(error);
         throw error;
-      });
-    return withClient(once).catch((error: unknown) => {
-      if (lost) return withClient(work);
-      throw error;
-    });
+      }
+    };
+    try {
+      return await withClient(once, until);
+    } catch (error) {
+      // There must be time for another connection.
+      if (!lost || performance.now() > until - connectionMs) throw error;
+      return withClient(work, until);
+    }
   }
 
   const execute = (client: pg.PoolClient, { text, values }: Statement) =>

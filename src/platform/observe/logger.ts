@@ -1,6 +1,6 @@
 /**
  * The log: one JSON line an event, or short lines where a person looks on. Every line passes through
- * `redact.ts`, whoever writes it. Request bodies and query strings are never logged.
+ * `redact.ts`, whoever writes it, but those of `ready`. Request bodies and query strings are never logged.
  */
 import { types } from 'node:util';
 import { type LevelWithSilent, pino } from 'pino';
@@ -21,8 +21,8 @@ export interface Logger {
   readonly error: LogMethod;
   readonly fatal: LogMethod;
   /**
-   * One of very many lines: its writer has made the text, in a third of the time, and knows that nothing secret
-   * is in it.
+   * One of very many lines: its writer has made the text, which takes a fourth of the time, and has seen to it that
+   * nothing secret is in it.
    * @param members as they stand between the braces of a JSON object
    */
   ready(level: Level, members: string): void;
