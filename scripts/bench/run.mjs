@@ -124,7 +124,7 @@ const brief = (cell, { id }) =>
     ? `${id} ${cell.error}`
     : `${id} ${Math.round(cell.cpu)} µs${cell.bad > 0 ? ` (${cell.bad} bad)` : ''}`;
 
-/** One slice. Much warming up is for the first round; later each goes on from where V8 has let go of what stood still. */
+/** One slice, warmed up: long in the first round, and later for what V8 has let go of. */
 async function measure({ target, server }, workload, { connections, seconds, warmup }, first) {
   try {
     // Made anew for each slice: a server may have forgotten the sessions of the last one.

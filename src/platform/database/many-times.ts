@@ -7,7 +7,7 @@ export interface ManyTimes {
   values(asked: readonly (readonly unknown[])[]): unknown[][];
 }
 
-export const ASKED = 'asked_number';
+const ASKED = 'asked_number';
 
 /**
  * `OFFSET 0` keeps the part that is read for each who asks from being planned together with the list: by a guess at
@@ -30,4 +30,20 @@ function typeOf(example: unknown): 'bigint' | 'text' {
   if (typeof example === 'number') return 'bigint';
   if (typeof example === 'string') return 'text';
   throw new TypeError(`a reader's example is neither a text nor a number: ${String(example)}`);
+}
+
+/** A row of `manyTimes` and whose it is. */
+export interface Found<Row> {
+  readonly asker: number;
+  readonly row: Row;
+}
+
+export function splitObject<Row>(found: unknown): Found<Row> {
+  const { [ASKED]: asker, ...row } = found as Row & { readonly [ASKED]: number };
+  return { asker, row: row as unknown as Row };
+}
+
+export function splitArray<Row>(found: unknown): Found<Row> {
+  const columns = found as unknown[];
+  return { asker: columns.pop() as number, row: columns as Row };
 }

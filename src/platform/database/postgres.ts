@@ -4,7 +4,7 @@ import type pg from 'pg';
 import type { Database, DatabaseLog, DatabaseSettings, DatabaseWatch, Query } from './database.js';
 import { isConflict, isConnectionFault, isStale, storageError } from './postgres-errors.js';
 import { gatherReads } from './gathered-reads.js';
-import { ASKED, manyTimes } from './many-times.js';
+import { type Found, manyTimes, splitArray, splitObject } from './many-times.js';
 import { patience } from './patience.js';
 import { createPool, statementNames } from './postgres-pool.js';
 import { type NativeStep, render, renderStep, type Statement } from './statement.js';
@@ -202,22 +202,6 @@ async function again<T>(until: number, work: () => Promise<T>): Promise<T> {
     // Jitter, or transactions that collided once would collide again.
     await sleep(Math.random() * 10 * (attempt + 1));
   }
-}
-
-/** A row of `manyTimes` and whose it is. */
-interface Found<Row> {
-  readonly asker: number;
-  readonly row: Row;
-}
-
-function splitObject<Row>(found: unknown): Found<Row> {
-  const { [ASKED]: asker, ...row } = found as pg.QueryResultRow;
-  return { asker, row: row as Row };
-}
-
-function splitArray<Row>(found: unknown): Found<Row> {
-  const columns = found as unknown[];
-  return { asker: columns.pop() as number, row: columns as Row };
 }
 
 /** What takes no writes is not the database, though it answers. Thrown at work, so that the connection goes too. */

@@ -1,5 +1,4 @@
 import type { Logger } from './logger.js';
-import { scrubText } from './redact.js';
 import { safePath } from './safe-path.js';
 
 /** One answered request. The path stands without its query, which may hold codes and tokens. */
@@ -20,25 +19,18 @@ export const PROBES: ReadonlySet<string> = new Set([
   '/metrics',
 ]);
 
-/** How a route is written. */
-interface Written {
-  readonly json: string;
-  readonly isProbe: boolean;
-}
-
-/** By what was matched: few, unless somebody makes addresses up. */
-const routes = new Map<string, Written>();
+/** Routes as they are written, by what was matched: few, unless somebody makes addresses up. */
+const routes = new Map<string, string>();
 const MOST_ROUTES = 1000;
 
-function written(matched: string): Written {
-  const known = routes.get(matched);
+function routeOf(path: string): string {
+  const known = routes.get(path);
   if (known !== undefined) return known;
-  const route = scrubText(safePath(matched));
-  const made = { json: JSON.stringify(route), isProbe: PROBES.has(route) };
+  const route = safePath(path);
   if (routes.size >= MOST_ROUTES) routes.clear();
   // What has a secret in it is not kept.
-  if (route === matched) routes.set(matched, made);
-  return made;
+  if (route === path) routes.set(path, route);
+  return route;
 }
 
 /**
@@ -47,12 +39,9 @@ function written(matched: string): Written {
  */
 export function createAccessLog(log: Logger) {
   return ({ requestId, method, status, milliseconds }: AnsweredRequest, matched: string): void => {
-    const { json, isProbe } = written(matched);
-    const duration = Math.round(milliseconds * 10) / 10;
-    // Nothing in the method or the id needs to be escaped: Node knows the one, `request-id.ts` looks at the other.
-    log.ready(
-      status >= 500 ? 'error' : isProbe ? 'debug' : 'info',
-      `"method":"${method}","route":${json},"status":${status},"duration_ms":${duration},"request_id":"${requestId}","msg":"request"`,
-    );
+    const route = routeOf(matched);
+    const level = status >= 500 ? 'error' : PROBES.has(route) ? 'debug' : 'info';
+    const duration_ms = Math.round(milliseconds * 10) / 10;
+    log[level]({ method, route, status, duration_ms, request_id: requestId }, 'request');
   };
 }

@@ -1,6 +1,6 @@
 /**
  * The log: one JSON line an event, or short lines where a person looks on. Every line passes through
- * `redact.ts`, whoever writes it, but those of `ready`. Request bodies and query strings are never logged.
+ * `redact.ts`, whoever writes it. Request bodies and query strings are never logged.
  */
 import { types } from 'node:util';
 import { type LevelWithSilent, pino } from 'pino';
@@ -20,12 +20,6 @@ export interface Logger {
   readonly warn: LogMethod;
   readonly error: LogMethod;
   readonly fatal: LogMethod;
-  /**
-   * One of very many lines: its writer has made the text, which takes a fourth of the time, and has seen to it that
-   * nothing secret is in it.
-   * @param members as they stand between the braces of a JSON object
-   */
-  ready(level: Level, members: string): void;
 }
 
 /** Where lines go; `process.stdout` is one. */
@@ -44,7 +38,7 @@ export interface LoggerOptions {
   readonly clock?: Clock;
 }
 
-export type Level = 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+type Level = 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 
 const URGENT: ReadonlySet<string> = new Set(['warn', 'error', 'fatal']);
 
@@ -66,23 +60,17 @@ function timestamps(clock: Clock): () => string {
 export function createLogger(options: LoggerOptions): Logger {
   const clock = options.clock ?? systemClock;
   const { stream, human = stream.isTTY === true } = options;
-  const time = timestamps(clock);
-  const write = (line: string) => stream.write(human ? humanLine(line) : line);
   const sink = pino(
     {
       level: options.level,
       base: null,
-      timestamp: time,
+      timestamp: timestamps(clock),
       // Else pino would work on what `redact.ts` made of an error once more.
       serializers: { err: (plain: unknown) => plain },
       formatters: { level: (label) => ({ level: label }) },
     },
-    { write },
+    { write: (line: string) => stream.write(human ? humanLine(line) : line) },
   );
-  // It may be the last thing that this process says.
-  const sendOff = (level: Level): void => {
-    if (URGENT.has(level)) stream.flush?.();
-  };
   const method =
     (level: Level): LogMethod =>
     (first: object | string, second?: string) => {
@@ -92,7 +80,8 @@ export function createLogger(options: LoggerOptions): Logger {
         redactFields(types.isNativeError(fields) ? { err: fields } : fields),
         message === undefined ? undefined : scrubText(message),
       );
-      sendOff(level);
+      // It may be the last thing that this process says.
+      if (URGENT.has(level)) stream.flush?.();
     };
   return {
     debug: method('debug'),
@@ -100,11 +89,6 @@ export function createLogger(options: LoggerOptions): Logger {
     warn: method('warn'),
     error: method('error'),
     fatal: method('fatal'),
-    ready(level, members) {
-      if (!sink.isLevelEnabled(level)) return;
-      write(`{"level":"${level}"${time()},${members}}\n`);
-      sendOff(level);
-    },
   };
 }
 
