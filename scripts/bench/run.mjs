@@ -1,7 +1,6 @@
 /**
  * The benchmark. All targets are up at once and idle until it is their turn; rounds are outermost, then the
- * workloads, then the targets, so that a noisy minute meets all of them, and a ratio is of two slices that
- * followed one another.
+ * workloads, then the targets, in turns of a quarter second, so that a noisy minute meets all of them.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,19 +8,15 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { tell } from '../lib/one-line.mjs';
 import { runLoad } from './load.mjs';
-import { describeMachine, watchForeignLoad } from './machine.mjs';
+import { describeMachine } from './machine.mjs';
 import { HELP, readOptions } from './options.mjs';
 import { drawPlot } from './plot.mjs';
 import { startPostgres } from './postgres.mjs';
 import { publish } from './publish.mjs';
 import { summarise, toMarkdown } from './report.mjs';
 import { REFERENCE, TARGETS } from './targets.mjs';
+import { measureInTurns } from './turns.mjs';
 import { WORKLOADS } from './workloads.mjs';
-
-/** Requests after which the hot code is compiled. */
-const WARM = 2500;
-/** After minutes without a request V8 has thrown some of it away: a slice that began so took up to twice the time. */
-const AGAIN_WARM_S = 0.7;
 
 const SETTLED_MS = 10_000;
 
@@ -87,21 +82,21 @@ async function measureAll(up, options) {
   const cells = [];
   const workloads = WORKLOADS.filter(({ id }) => options.workloads.includes(id));
   const began = Date.now();
+  const groups = groupsOf(workloads);
   for (let round = 1; round <= options.rounds; round += 1) {
-    for (const workload of workloads) {
+    for (const group of groups) {
       if (round > options.rounds) break;
-      const taking = up.filter(({ target, server }) => takesPart(target, server, workload));
-      for (const one of taking) {
-        const cell = await measure(one, workload, options, round === 1);
-        cells.push({ round, target: one.target.id, workload: workload.id, ...cell });
-      }
-      const line = taking.map(({ target }) =>
-        brief(
-          cells.findLast((cell) => cell.target === target.id),
-          target,
-        ),
+      const asked = group.flatMap((workload) =>
+        up
+          .filter(({ target, server }) => takesPart(target, server, workload))
+          .map((one) => ({ ...one, workload })),
       );
-      tell(`round ${round}/${options.rounds}  ${workload.title}: ${line.join(', ')}`);
+      const measured = await measureInTurns(asked, options, round === 1);
+      for (const { id, title } of group) {
+        const line = measured.filter(({ workload }) => workload === id).map(brief);
+        tell(`round ${round}/${options.rounds}  ${title}: ${line.join(', ')}`);
+      }
+      cells.push(...measured.map((cell) => ({ round, ...cell })));
     }
   }
   const targets = [];
@@ -116,35 +111,21 @@ async function measureAll(up, options) {
   };
 }
 
+/** Each with those that are compared with it, so that their slices are taken together. */
+function groupsOf(workloads) {
+  const groups = new Map();
+  for (const workload of workloads) {
+    const key = workload.comparedWith ?? workload.id;
+    groups.set(key, [...(groups.get(key) ?? []), workload]);
+  }
+  return [...groups.values()];
+}
+
 const takesPart = (target, server, workload) =>
   Boolean(workload.has(server)) && (target.only === undefined || target.only.includes(workload.id));
 
-const brief = (cell, { id }) =>
-  cell.error
-    ? `${id} ${cell.error}`
-    : `${id} ${Math.round(cell.cpu)} µs${cell.bad > 0 ? ` (${cell.bad} bad)` : ''}`;
-
-/** One slice, warmed up: long in the first round, and later for what V8 has let go of. */
-async function measure({ target, server }, workload, { connections, seconds, warmup }, first) {
-  try {
-    // Made anew for each slice: a server may have forgotten the sessions of the last one.
-    const task = await workload.make(server);
-    const { processes = 1 } = target;
-    const load = { port: server.place.port, connections: connections * processes, task };
-    const most = (workload.warm ?? WARM) * processes;
-    await runLoad({ ...load, seconds: first ? warmup : AGAIN_WARM_S, most });
-    const others = watchForeignLoad();
-    const before = await server.usage();
-    const { good, seconds: spent, ...rest } = await runLoad({ ...load, seconds });
-    const { cpu, rss } = await server.usage();
-    const used = cpu - before.cpu;
-    const foreign = others(used / 1e6);
-    if (good === 0) return { error: rest.firstBad ?? 'nothing was answered' };
-    return { cpu: used / good, rate: good / spent, cores: used / 1e6 / spent, foreign, rss, ...rest };
-  } catch (error) {
-    return { error: error.message };
-  }
-}
+const brief = ({ target, cpu, bad, error }) =>
+  error ? `${target} ${error}` : `${target} ${Math.round(cpu)} µs${bad > 0 ? ` (${bad} bad)` : ''}`;
 
 /** And what it holds after very many tokens, which is measured last. */
 async function describe({ target, server, idle }, { connections, tokens, workloads }) {
@@ -154,8 +135,8 @@ async function describe({ target, server, idle }, { connections, tokens, workloa
   if (!grows) return about;
   const task = await WORKLOADS.find(({ id }) => id === 'w1').make(server);
   const run = await runLoad({ port: server.place.port, connections, seconds: GROWING_S, most: tokens, task });
-  tell(`${label}: ${run.good} tokens more`);
-  return { ...about, tokens: run.good, rssAfter: (await server.usage()).rss };
+  tell(`${label}: ${run.times.length} tokens more`);
+  return { ...about, tokens: run.times.length, rssAfter: (await server.usage()).rss };
 }
 
 function write(results, options) {

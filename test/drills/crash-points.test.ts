@@ -14,7 +14,8 @@ import { measured, SHORT } from '../support/figures.js';
 import { getCode, introspect, post, redeem, refresh, signIn } from '../support/flow.js';
 import { ADA, upstreamOf } from '../support/login-world.js';
 import { freshPostgres } from '../support/postgres.js';
-import { freePort, type Program, startProgram } from '../support/program.js';
+import { freePort } from '../support/free-port.js';
+import { type Program, startProgram } from '../support/program.js';
 import { PASSWORD, startServer, type TestClient, type TestServer } from '../support/server.js';
 import { type OidcUpstream, startOidcUpstream } from '../support/upstreams.js';
 

@@ -3,7 +3,8 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { newPlace, type Place } from '../support/command-line.js';
 import { measured, percentile, size, until } from '../support/figures.js';
 import { closedLoad, requestBytes } from '../support/open-load.js';
-import { freePort, type Program, startProgram } from '../support/program.js';
+import { freePort } from '../support/free-port.js';
+import { type Program, startProgram } from '../support/program.js';
 
 const BLOCKED_MS = size(5_000, 20_000, 60_000);
 const TIMEOUT = 60_000 + BLOCKED_MS * 2;

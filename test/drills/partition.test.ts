@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { newPlace, type Place } from '../support/command-line.js';
 import { measured, percentile, size, until } from '../support/figures.js';
 import { freshPostgres } from '../support/postgres.js';
-import { freePort, type Program, startProgram } from '../support/program.js';
+import { freePort } from '../support/free-port.js';
+import { type Program, startProgram } from '../support/program.js';
 import { sendWire } from '../support/raw.js';
 import { openWay, type Way } from '../support/way.js';
 

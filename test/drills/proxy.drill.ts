@@ -3,7 +3,8 @@ import { createServer, type Server } from 'node:http';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { createBrowser } from '../support/browser.js';
 import { getJson, postJson } from '../support/json-calls.js';
-import { freePort, PASSWORD, startServer, type TestServer } from '../support/server.js';
+import { freePort } from '../support/free-port.js';
+import { PASSWORD, startServer, type TestServer } from '../support/server.js';
 import { type RunningProxy, startProxy } from '../support/start-proxy.js';
 import { listenOnLoopback, stopListening } from '../support/upstreams.js';
 

@@ -2,7 +2,8 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { measured, percentile, size, until } from '../support/figures.js';
 import { createLedger, SOUND } from '../support/ledger.js';
-import { freePort, type Program } from '../support/program.js';
+import { freePort } from '../support/free-port.js';
+import type { Program } from '../support/program.js';
 import { createSite, type Site } from '../support/site.js';
 import { checkedAt, endTraffic, startTraffic } from '../support/traffic.js';
 

@@ -4,7 +4,8 @@ import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import BetterSqlite3 from 'better-sqlite3';
 import { measured, since, until } from '../support/figures.js';
-import { freePort, type Program } from '../support/program.js';
+import { freePort } from '../support/free-port.js';
+import type { Program } from '../support/program.js';
 import { createSite, type Site } from '../support/site.js';
 
 const IN_FLIGHT = 50;

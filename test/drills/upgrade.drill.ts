@@ -14,7 +14,8 @@ import { type Balancer, startBalancer } from '../support/balancer.js';
 import { measured, percentile, since, size, until } from '../support/figures.js';
 import { createLedger, SOUND } from '../support/ledger.js';
 import { freshPostgres } from '../support/postgres.js';
-import { freePort, type Program, startProgram } from '../support/program.js';
+import { freePort } from '../support/free-port.js';
+import { type Program, startProgram } from '../support/program.js';
 import { PASSWORD, REDIRECT_URI, type TestClient, type TestServer } from '../support/server.js';
 import { checkedAt, endTraffic, startTraffic } from '../support/traffic.js';
 

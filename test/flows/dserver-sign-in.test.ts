@@ -8,7 +8,8 @@ import { signIn } from '../support/flow.js';
 import { temporaryFolder } from '../support/folder.js';
 import { getJson, postJson } from '../support/json-calls.js';
 import { freshPostgres } from '../support/postgres.js';
-import { freePort, PASSWORD, startServer, type TestServer } from '../support/server.js';
+import { freePort } from '../support/free-port.js';
+import { PASSWORD, startServer, type TestServer } from '../support/server.js';
 
 const FRONTEND = 'https://lookup.example';
 const ORIGIN = 'https://allowed.example';

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Browser, createBrowser, formOf, type Page } from '../support/browser.js';
 import type { LinkedBy } from '../../src/stores/federated-identity-store.js';
 import { authorizeUrl, getCode, redeem, signIn } from '../support/flow.js';
@@ -29,6 +29,9 @@ afterAll(async () => {
 });
 
 const sent = (on = server): Promise<void> => on.container.byMail.postman.idle();
+// Those of the test before have come, so that mails can be counted.
+beforeEach(() => sent());
+
 const headingOf = (page: Page): string => /<h1[^>]*>([\s\S]*?)<\/h1>/.exec(page.text)?.[1]?.trim() ?? '';
 const isSignedIn = async (browser: Browser): Promise<boolean> =>
   (await browser.get(server.url('/account'))).status === 200;

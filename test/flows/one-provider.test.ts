@@ -1,7 +1,8 @@
 /** The OIDC demo's door: `/login` leads to the one provider, `/` shows what it says, `/logout` ends both. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Browser, createBrowser } from '../support/browser.js';
-import { freePort, startServer, type TestServer } from '../support/server.js';
+import { freePort } from '../support/free-port.js';
+import { startServer, type TestServer } from '../support/server.js';
 import { ADA, upstreamOf } from '../support/login-world.js';
 import { type OidcUpstream, startOidcUpstream } from '../support/upstreams.js';
 

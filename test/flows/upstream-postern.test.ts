@@ -3,7 +3,8 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createBrowser } from '../support/browser.js';
 import { walk } from '../support/flow.js';
 import { freshPostgres } from '../support/postgres.js';
-import { freePort, startServer, type TestServer } from '../support/server.js';
+import { freePort } from '../support/free-port.js';
+import { startServer, type TestServer } from '../support/server.js';
 
 let ours: TestServer;
 let theirs: TestServer;

@@ -1,6 +1,7 @@
 /** Postern beside upstreams it signs people in through: real OpenID providers on ports of their own. */
 import { type Browser, createBrowser, formOf, type Page } from './browser.js';
-import { freePort, startServer, type TestServer } from './server.js';
+import { freePort } from './free-port.js';
+import { startServer, type TestServer } from './server.js';
 import { type OidcUpstream, type Person, startOidcUpstream } from './upstreams.js';
 
 export interface World {

@@ -1,7 +1,8 @@
 /** Several nodes of the real program over one PostgreSQL, behind a round-robin proxy on the issuer's address. */
 import { type Balancer, startBalancer } from './balancer.js';
 import { freshPostgres } from './postgres.js';
-import { freePort, type Program } from './program.js';
+import { freePort } from './free-port.js';
+import type { Program } from './program.js';
 import type { TestServer } from './server.js';
 import { createSite } from './site.js';
 import type { Clients } from './traffic.js';

@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort } from './program.js';
+import { freePort } from './free-port.js';
 import { initialise, makeHome, reachableBinaries, untilReady, whoRunsIt } from './start-postgres.js';
 
 export interface PrivatePostgres {

@@ -1,9 +1,8 @@
 /** The compiled program as somebody would run it, with its process at hand: signals, output, exit code. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { ensureCompiled } from './command-line.js';
+import { freePort } from './free-port.js';
 
 const inRoot = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 
@@ -19,14 +18,6 @@ export interface Program {
   readonly ended: Promise<number>;
   /** Ends it, by force where need be. */
   stop(): Promise<number>;
-}
-
-export async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  return port;
 }
 
 /**

@@ -46,17 +46,10 @@ export interface TestServer {
 }
 
 const listening = (server: Server, port = 0): Promise<number> =>
-  new Promise((resolve) => {
+  new Promise((resolve, reject) => {
+    server.once('error', reject);
     server.listen(port, '127.0.0.1', () => resolve((server.address() as AddressInfo).port));
   });
-
-/** A port that is free just now, for servers that must know each other's address before they start. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await listening(server);
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** @param env settings beside the port, e.g. `{ LEGACY_FLOWS: 'password,implicit', DATABASE_URL }` */
 export async function startServer(env: Record<string, string> = {}, fixedPort?: number): Promise<TestServer> {

@@ -1,6 +1,7 @@
 /** Where the real program runs for a drill: an issuer, an account and clients that are there before it starts. */
 import { newPlace, type Place } from './command-line.js';
-import { freePort, type Program, startProgram } from './program.js';
+import { freePort } from './free-port.js';
+import { type Program, startProgram } from './program.js';
 import { startServer, type TestServer } from './server.js';
 import { type Clients, createClients } from './traffic.js';
 
