@@ -1,6 +1,6 @@
 /**
  * The benchmark. All targets are up at once and idle until it is their turn; rounds are outermost, then the
- * workloads, then the targets, in turns of a quarter second, so that a noisy minute meets all of them.
+ * workloads, then the targets, in turns of half a second, so that a noisy minute meets all of them.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -5,7 +5,8 @@
 import { quantile, runLoad } from './load.mjs';
 import { watchForeignLoad } from './machine.mjs';
 
-const TURN_S = 0.25;
+/** Shorter, and what opening the connections costs would count. */
+const TURN_S = 0.5;
 /** Requests after which the hot code is compiled. */
 const WARM = 2500;
 /** After minutes without a request V8 has thrown some of it away: a slice that began so took up to twice the time. */

@@ -1,7 +1,8 @@
 /** Discovery and the key set as kept bytes: the short way must say what the long way says. */
 import { once } from 'node:events';
 import { createServer, request } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
+import { text as textOf } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createApp } from '../../src/app.js';
 import { createHealth } from '../../src/platform/observe/health.js';
@@ -118,6 +119,25 @@ describe.each(DOCUMENTS)('%s', (path) => {
   test('takes no POST', async () => {
     expect([404, 405]).toContain((await ask(path, {}, 'POST')).status);
   });
+});
+
+test('asked for again and again in one packet, each is answered whole and in order', async () => {
+  const asked = [...DOCUMENTS, ...DOCUMENTS, '/livez', ...DOCUMENTS];
+  const { port, host } = new URL(server.issuer);
+  const socket = connect(Number(port), '127.0.0.1');
+  const last = asked.length - 1;
+  socket.write(
+    asked
+      .map(
+        (path, at) =>
+          `GET ${path} HTTP/1.1\r\nHost: ${host}\r\n${at === last ? 'Connection: close\r\n' : ''}\r\n`,
+      )
+      .join(''),
+  );
+  const answers = (await textOf(socket)).split(/(?=HTTP\/1\.1 )/);
+  const bodies = answers.map((answer) => answer.slice(answer.indexOf('\r\n\r\n') + 4));
+  expect(answers.map((answer) => answer.slice(9, 12))).toEqual(asked.map(() => '200'));
+  expect(bodies).toEqual(await Promise.all(asked.map(async (path) => (await ask(path)).text)));
 });
 
 test('what is kept is logged as any other request', async () => {

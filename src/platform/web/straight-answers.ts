@@ -54,11 +54,24 @@ export function createStraightAnswers({ issuer, clock, documentOf, finished }: D
     const { head, wholeHead, latin1 } = partsOf(kept);
     const id = ['X-Request-Id', requestId];
     if (isHad(req, kept)) res.writeHead(304, [...id, ...head]).end();
-    else res.writeHead(200, [...id, ...wholeHead]).end(latin1, 'latin1');
+    else sendAtOnce(res.writeHead(200, [...id, ...wholeHead]), latin1);
     const milliseconds = clock.now() - begun;
     finished({ requestId, method: 'GET', path: req.url ?? '', status: res.statusCode, milliseconds });
     return true;
   };
+}
+
+/**
+ * One write to the socket: `end` with a text adds an empty piece to it and sends a list of two, unless all has been
+ * written before, which it is a tick after `write`.
+ */
+function sendAtOnce(res: ServerResponse, latin1: string): void {
+  res.write(latin1, 'latin1');
+  process.nextTick(end, res);
+}
+
+function end(res: ServerResponse): void {
+  res.end();
 }
 
 /** Whether the request says that it has this very document (RFC 9110 §13.1.2). */
