@@ -15,7 +15,8 @@ const MOST_REQUESTS = 1_000_000;
  * @param {number} [cell.most] stops after so many, where the time is not over before
  * @param {(worker: number) => (ask: Function) => Promise<boolean | string>} cell.task makes the step of one
  *   connection; the step answers true, or what was wrong
- * @returns `times`: what each good answer took, in milliseconds; `seconds`: what all took
+ * @returns `times`: what each good answer took, in milliseconds; `seconds`: what all took; `bad`: how many
+ *   were not good, and what was wrong with the first as `firstBad`
  */
 export async function runLoad({ port, connections, seconds, most = MOST_REQUESTS, task }) {
   const begun = performance.now();

@@ -6,15 +6,16 @@ function busySeconds() {
   return cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0) / 1000;
 }
 
-/** Call it to begin; what it answers, called with the server's CPU seconds, says how many cores others used. */
+/**
+ * Call it to begin; what it answers, called with the server's CPU seconds, says how many others used. The clock of
+ * the cores ticks coarsely: of a short while it may be less than nothing.
+ */
 export function watchForeignLoad() {
-  const begun = performance.now();
   const busy = busySeconds();
   const own = process.cpuUsage();
   return (serverSeconds) => {
     const { user, system } = process.cpuUsage(own);
-    const others = busySeconds() - busy - (user + system) / 1e6 - serverSeconds;
-    return Math.max(0, others / ((performance.now() - begun) / 1000));
+    return busySeconds() - busy - (user + system) / 1e6 - serverSeconds;
   };
 }
 

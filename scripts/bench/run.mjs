@@ -1,6 +1,7 @@
 /**
  * The benchmark. All targets are up at once and idle until it is their turn; rounds are outermost, then the
- * workloads, then the targets, in turns of half a second, so that a noisy minute meets all of them.
+ * workloads (those that are compared together), then the targets, in turns of half a second, so that a noisy
+ * minute meets all of them.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -33,7 +34,7 @@ export async function bench(args) {
   const undo = [() => rmSync(root, { recursive: true, force: true })];
   const stop = async () => {
     // A run that is interrupted measures nothing more.
-    options.rounds = 0;
+    options.stopped = true;
     for (const step of undo.splice(0).reverse()) await step();
   };
   for (const signal of ['SIGINT', 'SIGTERM'])
@@ -41,7 +42,7 @@ export async function bench(args) {
   try {
     const up = await startAll(root, options, undo);
     const results = await measureAll(up, options);
-    write(results, options);
+    if (!options.stopped) write(results, options);
   } finally {
     await stop();
   }
@@ -85,13 +86,13 @@ async function measureAll(up, options) {
   const groups = groupsOf(workloads);
   for (let round = 1; round <= options.rounds; round += 1) {
     for (const group of groups) {
-      if (round > options.rounds) break;
       const asked = group.flatMap((workload) =>
         up
           .filter(({ target, server }) => takesPart(target, server, workload))
           .map((one) => ({ ...one, workload })),
       );
       const measured = await measureInTurns(asked, options, round === 1);
+      if (options.stopped) return undefined;
       for (const { id, title } of group) {
         const line = measured.filter(({ workload }) => workload === id).map(brief);
         tell(`round ${round}/${options.rounds}  ${title}: ${line.join(', ')}`);

@@ -14,16 +14,18 @@ const AGAIN_WARM_S = 0.7;
 
 /**
  * @param {{ target: object, server: object, workload: object }[]} asked what is compared with one another
- * @param {{ connections: number, seconds: number, warmup: number }} options `seconds`: of a slice, all turns
+ * @param {{ connections: number, seconds: number, warmup: number, stopped?: boolean }} options
+ *   `seconds`: of a slice, all turns
  * @param {boolean} first whether nobody was asked this before
- * @returns for each, in the order of `asked`, a cell, or what went wrong as `error`
+ * @returns for each, in the order of `asked`, a cell, or what went wrong as `error`; none once it was stopped
  */
 export async function measureInTurns(asked, options, first) {
   const slices = asked.map((one) => ({ ...one, turns: [], error: undefined }));
   const each = async (order, step) => {
     for (const slice of order.filter(({ error }) => error === undefined)) {
-      await step(slice).catch(({ message }) => {
-        slice.error = message;
+      if (options.stopped) return;
+      await step(slice).catch((error) => {
+        slice.error = error?.message || String(error);
       });
     }
   };
@@ -32,7 +34,7 @@ export async function measureInTurns(asked, options, first) {
   for (let turn = 0; turn < turns; turn += 1) {
     await each(turn % 2 ? slices.toReversed() : slices, (slice) => take(slice, options.seconds / turns));
   }
-  return slices.map(cellOf);
+  return options.stopped ? [] : slices.map(cellOf);
 }
 
 async function prepare(slice, { connections, warmup }, first) {
@@ -50,8 +52,8 @@ async function take({ server, load, turns }, seconds) {
   const before = await server.usage();
   const run = await runLoad({ ...load, seconds });
   const { cpu, rss } = await server.usage();
-  turns.push({ ...run, rss, used: cpu - before.cpu, foreign: others((cpu - before.cpu) / 1e6) });
   if (run.times.length === 0) throw new Error(run.firstBad ?? 'nothing was answered');
+  turns.push({ ...run, rss, used: cpu - before.cpu, foreign: others((cpu - before.cpu) / 1e6) });
 }
 
 function cellOf({ target, workload, turns, error }) {
@@ -67,7 +69,7 @@ function cellOf({ target, workload, turns, error }) {
     cpu: used / times.length,
     rate: times.length / seconds,
     cores: used / 1e6 / seconds,
-    foreign: sum((turn) => turn.foreign * turn.seconds) / seconds,
+    foreign: Math.max(0, sum((turn) => turn.foreign) / seconds),
     rss: turns.at(-1).rss,
     p50: quantile(times, 0.5),
     p99: quantile(times, 0.99),

@@ -1,24 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { renderSettingsTable } from '../../src/platform/config/render-settings.js';
 import { createBrowser } from '../support/browser.js';
+import { freePort } from '../support/free-port.js';
 
 const readme = readFileSync('README.md', 'utf8');
 
 /** The shell blocks marked as the tour, one after the other. */
 const tour = [...readme.matchAll(/<!-- tour -->\n```sh\n([\s\S]*?)```/g)].map(([, block = '']) => block);
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
-}
 
 /** Resolves with what has been printed once it matches. */
 function printed(child: ChildProcess, pattern: RegExp): Promise<RegExpExecArray> {

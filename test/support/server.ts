@@ -48,7 +48,10 @@ export interface TestServer {
 const listening = (server: Server, port = 0): Promise<number> =>
   new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, '127.0.0.1', () => resolve((server.address() as AddressInfo).port));
+    server.listen(port, '127.0.0.1', () => {
+      server.off('error', reject);
+      resolve((server.address() as AddressInfo).port);
+    });
   });
 
 /** @param env settings beside the port, e.g. `{ LEGACY_FLOWS: 'password,implicit', DATABASE_URL }` */

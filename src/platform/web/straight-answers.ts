@@ -62,8 +62,9 @@ export function createStraightAnswers({ issuer, clock, documentOf, finished }: D
 }
 
 /**
- * One write to the socket: `end` with a text adds an empty piece to it and sends a list of two, unless all has been
- * written before, which it is a tick after `write`.
+ * One write to the socket. `write` holds it back until the next tick and our `end` stands in line behind that: it
+ * finds nothing unsent, where `end` with a text adds an empty piece and a list of two is sent. What Node refuses
+ * in the same packet, right after the request, takes this answer with it, as it does any that is not yet sent.
  */
 function sendAtOnce(res: ServerResponse, latin1: string): void {
   res.write(latin1, 'latin1');

@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { gatherReads } from '../../../src/platform/database/gathered-reads.js';
 import { Unavailable } from '../../../src/platform/errors/errors.js';
 
@@ -27,6 +27,8 @@ function slowDatabase() {
 }
 
 describe('reads that are gathered', () => {
+  afterEach(() => void jest.useRealTimers());
+
   test('those of one turn are one, and what two ask for is asked for once', async () => {
     const { asked, stored, read, goOn } = slowDatabase();
     stored.set('a', 'one').set('b', 'two');
@@ -65,16 +67,20 @@ describe('reads that are gathered', () => {
   });
 
   test('those that never return keep others for a moment once, and then nobody', async () => {
+    jest.useFakeTimers({ doNotFake: ['setImmediate'] });
     const { asked, read, goOn } = slowDatabase();
-    for (const key of ['a', 'b']) {
+    for (const key of ['a', 'b', 'c']) {
       void read(key);
       await turn();
     }
-    void read('c');
-    while (asked.length < 3) await turn();
+    expect(asked).toEqual([['a'], ['b']]);
+    for (let moment = 0; moment < 2; moment += 1) {
+      jest.advanceTimersByTime(5);
+      await turn();
+    }
+    expect(asked).toEqual([['a'], ['b'], ['c']]);
     const later = read('d');
-    // Of the first two the second is late a moment after the first.
-    while (asked.length < 4) await turn();
+    await turn();
     expect(asked).toEqual([['a'], ['b'], ['c'], ['d']]);
     await goOn();
     await later;
