@@ -62,16 +62,14 @@ export function createStraightAnswers({ issuer, clock, documentOf, finished }: D
 }
 
 /**
- * One write to the socket. `write` holds it back until the next tick and our `end` stands in line behind that: it
- * finds nothing unsent, where `end` with a text adds an empty piece and a list of two is sent. What Node refuses
- * in the same packet, right after the request, takes this answer with it, as it does any that is not yet sent.
+ * One write to the socket, now: `end` finds nothing unsent, where `end` with a text adds an empty piece and sends a
+ * list of two. Without the two corks `write` would wait for the next tick, and be lost where the client sends
+ * garbage right behind its request.
  */
 function sendAtOnce(res: ServerResponse, latin1: string): void {
+  res.cork();
   res.write(latin1, 'latin1');
-  process.nextTick(end, res);
-}
-
-function end(res: ServerResponse): void {
+  res.uncork();
   res.end();
 }
 
