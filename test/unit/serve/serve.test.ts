@@ -4,6 +4,7 @@ import net, { type AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { openMetricsPort } from '../../../src/serve/metrics.js';
 import { type ServeOptions, serve } from '../../../src/serve/serve.js';
+import { isFree } from '../../support/free-port.js';
 
 const quiet = { info: () => {}, warn: () => {}, error: () => {} };
 const ok: RequestListener = (_request, response) => {
@@ -44,15 +45,7 @@ async function turns(count: number): Promise<void> {
 /** Waits until nobody listens there: a busy process takes in for longer what has reached it. */
 async function isLeft(port: number): Promise<void> {
   const until = performance.now() + 5000;
-  while (performance.now() < until) {
-    const probe = net.createServer().listen(port, '127.0.0.1');
-    const free = await once(probe, 'listening').then(
-      () => true,
-      () => false,
-    );
-    if (free) return void (await once(probe.close(), 'close'));
-    await turns(1);
-  }
+  while (performance.now() < until && !(await isFree(port))) await turns(1);
 }
 
 describe('listening', () => {
