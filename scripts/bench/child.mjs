@@ -89,7 +89,12 @@ const tail = (file) => readFileSync(file, 'utf8').split('\n').slice(-12).join('\
 function askProbe(child) {
   return new Promise((resolve, reject) => {
     if (!child.connected) return reject(new Error('the server is gone'));
-    child.once('message', resolve);
+    const gone = () => reject(new Error('the server ended before it answered'));
+    child.once('exit', gone);
+    child.once('message', (answer) => {
+      child.off('exit', gone);
+      resolve(answer);
+    });
     child.send('usage');
   });
 }

@@ -7,10 +7,11 @@ const VERIFIER = 'v'.repeat(50);
 const CHALLENGE = createHash('sha256').update(VERIFIER).digest('base64url');
 const FORM = 'application/x-www-form-urlencoded';
 
-/** Sessions that log in over and over in W3, and refresh chains of W2. */
-const SESSIONS = 16;
-/** Tokens that W4 and W5 ask about: one for each connection, of two processes too. */
-const TOKENS = 32;
+/**
+ * Sessions that log in over and over (W3), refresh chains (W2), tokens that are asked about (W4, W5): one for each
+ * connection, of two processes too. Two connections that refreshed one chain would end it, as thieves would.
+ */
+const ONE_EACH = 32;
 
 const form = (fields) => new URLSearchParams(fields).toString();
 
@@ -30,8 +31,8 @@ function steady(text, good = ({ status }) => status === 200) {
 /** As `steady`, each connection with bytes of its own: what many ask alike a server may look up once. */
 async function steadyEach(makeText, good) {
   const steps = [];
-  for (let index = 0; index < TOKENS; index += 1) steps.push(steady(await makeText(), good)());
-  return (worker) => steps[worker % TOKENS];
+  for (let index = 0; index < ONE_EACH; index += 1) steps.push(steady(await makeText(), good)());
+  return (worker) => steps[worker % ONE_EACH];
 }
 
 const tokenRequest = ({ place, endpoints }, client, fields) =>
@@ -86,12 +87,12 @@ async function login(target, client, visitor) {
 async function refreshes(target, client) {
   const visitor = await signedIn(target, client);
   const chains = [];
-  for (let index = 0; index < SESSIONS; index += 1) {
+  for (let index = 0; index < ONE_EACH; index += 1) {
     chains.push((await login(target, client, visitor)).refresh_token);
   }
   if (chains.includes(undefined)) throw new Error('no refresh token was issued');
   return (worker) => async (ask) => {
-    const index = worker % SESSIONS;
+    const index = worker % ONE_EACH;
     const fields = { grant_type: 'refresh_token', refresh_token: chains[index] };
     const { status, body } = await ask(tokenRequest(target, client, fields));
     if (status !== 200) return `${status} ${body.slice(0, 200)}`;
@@ -102,12 +103,12 @@ async function refreshes(target, client) {
 
 async function logins(target, client) {
   const cookies = [];
-  for (let index = 0; index < SESSIONS; index += 1) {
+  for (let index = 0; index < ONE_EACH; index += 1) {
     cookies.push((await signedIn(target, client)).cookieLine());
   }
   const path = authorizePath(target, client);
   return (worker) => async (ask) => {
-    const headers = { cookie: cookies[worker % SESSIONS] };
+    const headers = { cookie: cookies[worker % ONE_EACH] };
     const there = await ask(requestText('GET', path + fresh(), target.place.host, headers));
     const location = headerOf(there.head, 'location') ?? '';
     const code = location.startsWith(target.redirectUri) && new URL(location).searchParams.get('code');
