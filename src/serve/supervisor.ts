@@ -103,14 +103,15 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     }
     if (state === 'leaving' || (trial && state === 'starting')) return;
     log.error({ worker: worker.pid, exit: signal ?? code }, 'a worker ended unexpectedly');
-    const wait = restarts.died(now());
-    if (wait === undefined) {
+    const { waitMs, tooMany } = restarts.died(now());
+    // One that serves is better than none: the database may be out for new ones alone, the settings broken since.
+    if (tooMany && inState('ready').length === 0) {
       log.error({}, 'workers keep dying; giving up');
       exitCode = 1;
       void stop('workers keep dying');
       return;
     }
-    later(wait, replenish);
+    later(waitMs, replenish);
   }
 
   const isShort = (): boolean => !stopping && members.size - inState('leaving').length < wanted;
@@ -147,8 +148,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       if (index < wanted && !(await startOne(true))) {
         log.error({}, 'a new worker did not start: the reload is given up, the old ones go on');
         wanted = before;
-        // On trial: where new ones do not start, their deaths must not end those that serve.
-        while (isShort()) void startOne(true);
+        while (isShort()) void startOne(false);
         return false;
       }
       const former = old[index];

@@ -247,3 +247,54 @@ describe('R12: no connection is to be had', () => {
     PATIENCE_MS,
   );
 });
+
+/** Of all rows that are written, so many do not come through, half of them each way. */
+const CONFLICTS: [share: number, claim: string][] = [
+  [0.05, 'hardly anybody hears of it'],
+  [0.6, 'who is refused is told when to come again'],
+];
+
+describe('R13: PostgreSQL takes back what it was told', () => {
+  afterEach(() => withPostgres((client) => client.query('DROP FUNCTION IF EXISTS conflict() CASCADE')));
+
+  test.each(CONFLICTS)(
+    'R13: conflicts in %d of all rows: nothing is done twice, %s',
+    async (share) => {
+      const ledger = createLedger();
+      const traffic = startTraffic(target, clients, ledger, { machines: 8, people: 6 });
+      await until('traffic flows', () => traffic.answered() > 50, 60_000);
+      await withPostgres((client) =>
+        client.query(`CREATE FUNCTION conflict() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+          IF random() < ${share} THEN
+            IF random() < 0.5 THEN RAISE EXCEPTION USING ERRCODE = '40001'; END IF;
+            RAISE EXCEPTION USING ERRCODE = '40P01';
+          END IF;
+          RETURN COALESCE(NEW, OLD); END $$;
+          CREATE TRIGGER conflict BEFORE INSERT OR UPDATE OR DELETE ON oidc_payloads
+            FOR EACH ROW EXECUTE FUNCTION conflict()`),
+      );
+      const began = performance.now();
+      const answeredBefore = traffic.answered();
+      const length = size(5_000, 15_000, 60_000);
+      await until('the time is over', () => since(began) > length, length + 1_000);
+      const answered = traffic.answered() - answeredBefore;
+      await withPostgres((client) => client.query('DROP FUNCTION conflict() CASCADE'));
+      await traffic.end();
+
+      const { failures } = traffic;
+      const verdict = await ledger.check(checkedAt(target, clients));
+      measured(
+        'R13',
+        `${100 * share} % of rows refused with 40001 or 40P01 for ${Math.round(length / 1000)} s: ${answered} answered, ` +
+          `${failures.length} times 503; ` +
+          `${verdict.checked} checked, ${verdict.lost} lost, ${verdict.resurrected} resurrected, ${verdict.doubled} doubled`,
+      );
+      expect(failures.filter(({ status, retryAfter }) => status !== 503 || !retryAfter)).toEqual([]);
+      if (share > 0.5) expect(failures.length).toBeGreaterThan(10);
+      else expect(failures.length).toBeLessThan(answered / 20);
+      expect(answered).toBeGreaterThan(10);
+      expect(verdict).toMatchObject(SOUND);
+    },
+    PATIENCE_MS,
+  );
+});

@@ -7,6 +7,8 @@ import { type Clients, createClients } from './traffic.js';
 
 export interface Site {
   readonly place: Place;
+  /** The settings of all its processes, for the command line. */
+  readonly env: Record<string, string>;
   readonly port: number;
   /** The database, where it is SQLite. */
   readonly file: string;
@@ -32,6 +34,8 @@ export async function createSite(more: Record<string, string> = {}): Promise<Sit
     SECRET_KEY: 'the drills have a secret of their own, long enough',
     // One address asks for all.
     RATE_LIMITS: 'off',
+    // The ledger asks at the end of a drill whether a code works twice; one whose time is over would not.
+    CODE_TTL: '300',
     ...more,
   };
   const maker = await startServer(env);
@@ -39,6 +43,7 @@ export async function createSite(more: Record<string, string> = {}): Promise<Sit
   await maker.close();
   return {
     place,
+    env,
     port,
     file: (env.DATABASE_URL as string).replace('sqlite:', ''),
     clients,

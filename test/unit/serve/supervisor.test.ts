@@ -97,8 +97,8 @@ describe('dying', () => {
     expect(await supervisor.ended).toBe(0);
   });
 
-  test('workers that keep dying end it with exit code 1', async () => {
-    const { supervisor, forked, errors } = setUp();
+  test('workers that keep dying until none serves end it with exit code 1', async () => {
+    const { supervisor, forked, errors } = setUp({ workers: 1 });
     await supervisor.start();
     for (let death = 0; death < 10; death += 1) {
       forked.at(-1)?.exit(134);
@@ -107,7 +107,29 @@ describe('dying', () => {
     }
     expect(await supervisor.ended).toBe(1);
     expect(errors).toContain('workers keep dying; giving up');
-    expect(forked[0]?.told).toContainEqual({ postern: 'stop', reason: 'workers keep dying' });
+    expect(forked).toHaveLength(10);
+  });
+
+  test('while one serves, another that does not come up is tried again and again, and in the end serves', async () => {
+    const { supervisor, forked, errors, settings } = setUp();
+    await supervisor.start();
+    settings.obedient = false;
+    forked[1]?.exit(null, 'SIGKILL');
+    for (let death = 0; death < 30; death += 1) {
+      jest.advanceTimersByTime(5_000);
+      forked.at(-1)?.exit(1);
+    }
+    expect(forked).toHaveLength(32);
+    expect(errors).not.toContain('workers keep dying; giving up');
+    expect(forked[0]?.told).toEqual([{ postern: 'lead' }]);
+    settings.obedient = true;
+    jest.advanceTimersByTime(5_000);
+    await turn();
+    expect(forked).toHaveLength(33);
+    jest.advanceTimersByTime(60_000);
+    expect(forked).toHaveLength(33);
+    await supervisor.stop('test');
+    expect(await supervisor.ended).toBe(0);
   });
 });
 
@@ -226,7 +248,7 @@ describe('reloading', () => {
     await supervisor.stop('test');
   });
 
-  test('given up, new ones that go on dying do not end those that serve', async () => {
+  test('given up, new ones that go on dying do not end those that serve, and are tried on', async () => {
     const { supervisor, forked, settings, errors } = setUp();
     await supervisor.start();
     settings.obedient = false;
@@ -235,11 +257,11 @@ describe('reloading', () => {
     jest.advanceTimersByTime(100);
     forked[2]?.exit(1);
     expect(await reloaded).toBe(false);
-    for (let at = 3; at < forked.length && at < 20; at += 1) {
+    for (let at = 3; at < 20; at += 1) {
       forked[at]?.exit(1);
       jest.advanceTimersByTime(5_000);
     }
-    expect(forked).toHaveLength(4);
+    expect(forked).toHaveLength(21);
     expect(errors).not.toContain('workers keep dying; giving up');
     expect(forked[1]?.told).toEqual([{ postern: 'lead' }]);
     settings.obedient = true;
