@@ -1,12 +1,13 @@
 /**
  * `npm test`: everything, one jest run after the other, PostgreSQL and Chromium included.
- * `npm run drill [-- --full] [-- R04 …]` runs the races with 100 (1000) rounds and the drills with 30 (200) kills,
- * or those whose titles have one of the names; a table at the end says what came of each and what was measured.
+ * `npm run drill [-- --full] [-- R04 …]` runs the races with 100 (1000) rounds, the drills with 30 (200) kills and
+ * what other tests have a row of the faults in their titles, or those that have one of the names; a table at the end
+ * says what came of each and what was measured.
  * With --full, or by the name R30, the unit and flow tests run five times too, shuffled.
  * Other arguments go to jest, as in `npm test -- test/flows/refresh.test.ts`.
  * The last line is always `N passed, N failed`.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureChromium } from './lib/chromium.mjs';
@@ -61,6 +62,7 @@ async function runDrill() {
   const others = extra.filter((arg) => !names.includes(arg));
   const ownNames = names.filter((name) => name !== SHUFFLED);
   const chosen = ownNames.length > 0 ? ['--testNamePattern', ownNames.join('|')] : [];
+  const elsewhere = filesThatName(ownNames);
   tell(
     `Drill: ${rounds} rounds of each race, ${kills} kills${names.length > 0 ? `; only ${names.join(', ')}` : ''}`,
   );
@@ -83,15 +85,44 @@ async function runDrill() {
         DRILL_FIGURES: figures,
       };
       add(total, await runJest({ projects: ['races', 'drills'], flags, extra: others, env }));
+      if (others.length === 0 && elsewhere.length > 0) add(total, await runElsewhere(elsewhere, ownNames));
     }
     if (names.includes(SHUFFLED) || (full && names.length === 0)) add(total, await runShuffled(others));
     tell(`\n${summary(total.tests)}\n${measurements(figures)}`);
+    for (const name of missing(names, total.tests)) {
+      tell(`No test of ${name} ran, which counts as failed.`);
+      total.failed += 1;
+    }
     return total;
   } finally {
     clearInterval(pulse);
     rmSync(folder, { recursive: true, force: true });
   }
 }
+
+const ELSEWHERE = ['unit', 'stores', 'flows'];
+
+/** Of the other kinds of tests, the files with one of the rows in a title, or with any row. */
+function filesThatName(rows) {
+  const title = new RegExp(`['"\`( ](?:${rows.join('|') || 'R\\d\\d'})[:,) ]`);
+  return ELSEWHERE.flatMap((kind) =>
+    readdirSync(inRoot('test', kind), { recursive: true })
+      .filter((name) => name.endsWith('.test.ts'))
+      .map((name) => `test/${kind}/${name}`),
+  ).filter((file) => title.test(readFileSync(inRoot(file), 'utf8')));
+}
+
+/** What of them has no row in its title is left out, and is no skipped drill. */
+async function runElsewhere(files, rows) {
+  const pattern = `\\b(?:${rows.join('|') || 'R\\d\\d'})\\b`;
+  const flags = ['--maxWorkers=2', '--testNamePattern', pattern];
+  const result = await runJest({ projects: ELSEWHERE, flags, extra: files });
+  return { ...result, skipped: 0 };
+}
+
+/** Names that were asked for and of which nothing ran: a typing error must not look like a drill that passed. */
+const missing = (names, tests) =>
+  names.filter((name) => !tests.some((test) => test.status !== 'pending' && test.name.includes(name)));
 
 /** R30: the files in any order, and the tests of each in any order. */
 async function runShuffled(extra) {

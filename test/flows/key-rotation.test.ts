@@ -75,7 +75,7 @@ async function verifyEverywhere(tokens: readonly string[]): Promise<void> {
   }
 }
 
-describe('on two nodes', () => {
+describe('R16: on two nodes', () => {
   test('announce, sign, retire: no token fails, and both sign with the new key', async () => {
     const [first, second] = nodes as [TestServer, TestServer];
     const tokens: string[] = [];

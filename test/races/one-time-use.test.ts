@@ -152,7 +152,7 @@ function cookies({ browser }: World): string {
 
 const OBJECTS: OneTime[] = [
   {
-    name: 'authorization code (A28)',
+    name: 'authorization code (A28, R01)',
     setting: GRACE,
     async prepare(world) {
       const { code, pkce } = await codeOf(world);
@@ -170,7 +170,7 @@ const OBJECTS: OneTime[] = [
     fate: 'dead',
   },
   {
-    name: 'refresh token, grace 10 s (A50)',
+    name: 'refresh token, grace 10 s (A50, R02)',
     setting: GRACE,
     async prepare(world) {
       return refreshRequest(world.web, world.chain ?? (await refreshTokenOf(world)));
@@ -186,7 +186,7 @@ const OBJECTS: OneTime[] = [
     fate: 'live',
   },
   {
-    name: 'refresh token, grace 0',
+    name: 'refresh token, grace 0 (R02)',
     setting: NO_GRACE,
     prepare: async (world) => refreshRequest(world.web, await refreshTokenOf(world)),
     won: accessToken,
