@@ -7,15 +7,17 @@ function busySeconds() {
 }
 
 /**
- * Call it to begin; what it answers, called with the server's CPU seconds, says how many others used. The clock of
- * the cores ticks coarsely: of a short while it may be less than nothing.
+ * Call it to begin; what it answers, called with the server's CPU seconds, says how many this process used (the
+ * generator of the load), and how many all others. The clock of the cores ticks coarsely: of a short while the
+ * others may have used less than nothing.
  */
-export function watchForeignLoad() {
+export function watchLoad() {
   const busy = busySeconds();
-  const own = process.cpuUsage();
+  const before = process.cpuUsage();
   return (serverSeconds) => {
-    const { user, system } = process.cpuUsage(own);
-    return busySeconds() - busy - (user + system) / 1e6 - serverSeconds;
+    const { user, system } = process.cpuUsage(before);
+    const own = (user + system) / 1e6;
+    return { own, foreign: busySeconds() - busy - own - serverSeconds };
   };
 }
 

@@ -11,21 +11,23 @@ export function median(values) {
 
 export function summarise({ cells, targets, machine, options, when }, reference) {
   const good = cells.filter(({ error }) => error === undefined);
-  const cpuOf = (round, target, workload) =>
-    good.find((cell) => cell.round === round && cell.target === target && cell.workload === workload)?.cpu;
+  const cellOf = (round, target, workload) =>
+    good.find((cell) => cell.round === round && cell.target === target && cell.workload === workload);
   const rows = WORKLOADS.filter(({ id }) => good.some(({ workload }) => workload === id)).map((workload) => {
     const against = workload.comparedWith ?? workload.id;
     const byTarget = targets.flatMap(({ id, twin }) => {
       const own = good.filter((cell) => cell.target === id && cell.workload === workload.id);
       if (own.length === 0) return [];
       const other = twin === undefined ? [reference, against] : [twin, workload.id];
-      const ratios = own.map(({ round, cpu }) => cpu / cpuOf(round, ...other));
+      const ratioOf = (what) => median(own.map((cell) => cell[what] / cellOf(cell.round, ...other)?.[what]));
       return [
         {
           target: id,
           cpu: median(own.map(({ cpu }) => cpu)),
-          ratio: median(ratios),
+          ratio: ratioOf('cpu'),
           rate: median(own.map(({ rate }) => rate)),
+          rateRatio: ratioOf('rate'),
+          generator: median(own.map(({ generator }) => generator)),
           p99: median(own.map(({ p99 }) => p99)),
           foreign: median(own.map(({ foreign }) => foreign)),
           bad: own.reduce((sum, { bad }) => sum + bad, 0),
@@ -45,8 +47,9 @@ const whole = (value) => (value === undefined ? '-' : String(Math.round(value)))
 function cellText(found) {
   if (found === undefined) return '-';
   const { cpu, ratio, goal, bad } = found;
+  const within = (bound) => (goal.atLeast ? ratio >= bound : ratio <= bound);
   const mark =
-    goal && ratio !== undefined ? (ratio <= goal.aim ? ' ✓✓' : ratio <= goal.must ? ' ✓' : ' ✗') : '';
+    goal && ratio !== undefined ? (within(goal.aim) ? ' ✓✓' : within(goal.must) ? ' ✓' : ' ✗') : '';
   const factor = ratio === undefined ? '' : `**${ratio.toFixed(2)}** · `;
   return `${factor}${whole(cpu)}${mark}${bad > 0 ? ` (${bad} bad)` : ''}`;
 }
@@ -73,15 +76,25 @@ function ratioTable(summary, twin) {
   );
 }
 
+const rateText = ({ rate, p99 }) => `${whole(rate)} · ${p99.toFixed(1)}`;
+
+/** Beside a twin: how many times its rate, too, and what the generator took meanwhile. */
+const asideRateText = ({ rate, rateRatio, p99, generator }) =>
+  `**${rateRatio?.toFixed(2) ?? '-'}** · ${whole(rate)} · ${p99.toFixed(1)} · ${generator.toFixed(2)}`;
+
 function rateTable(summary, twin) {
   const { rows, measured } = partOf(summary, twin);
+  const [head, text] =
+    twin === undefined
+      ? ['Requests per second · p99 in ms', rateText]
+      : ['Rate: ratio · requests per second · p99 in ms · cores of the generator', asideRateText];
   return tableOf(
-    ['Requests per second · p99 in ms', ...measured.map(({ label }) => label)],
+    [head, ...measured.map(({ label }) => label)],
     rows.map(({ title, byTarget }) => [
       title,
       ...measured.map(({ id }) => {
         const found = byTarget.find(({ target }) => target === id);
-        return found ? `${whole(found.rate)} · ${found.p99.toFixed(1)}` : '-';
+        return found ? text(found) : '-';
       }),
     ]),
   );

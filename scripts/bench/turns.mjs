@@ -3,7 +3,7 @@
  * moves for all whose slices are compared.
  */
 import { quantile, runLoad } from './load.mjs';
-import { watchForeignLoad } from './machine.mjs';
+import { watchLoad } from './machine.mjs';
 
 /** Shorter, and what opening the connections costs would count. */
 const TURN_S = 0.5;
@@ -48,12 +48,12 @@ async function prepare(slice, { connections, warmup }, first) {
 }
 
 async function take({ server, load, turns }, seconds) {
-  const others = watchForeignLoad();
+  const spent = watchLoad();
   const before = await server.usage();
   const run = await runLoad({ ...load, seconds });
   const { cpu, rss } = await server.usage();
   if (run.times.length === 0) throw new Error(run.firstBad ?? 'nothing was answered');
-  turns.push({ ...run, rss, used: cpu - before.cpu, foreign: others((cpu - before.cpu) / 1e6) });
+  turns.push({ ...run, rss, used: cpu - before.cpu, ...spent((cpu - before.cpu) / 1e6) });
 }
 
 function cellOf({ target, workload, turns, error }) {
@@ -70,6 +70,7 @@ function cellOf({ target, workload, turns, error }) {
     rate: times.length / seconds,
     cores: used / 1e6 / seconds,
     foreign: Math.max(0, sum((turn) => turn.foreign) / seconds),
+    generator: sum((turn) => turn.own) / seconds,
     rss: turns.at(-1).rss,
     p50: quantile(times, 0.5),
     p99: quantile(times, 0.99),

@@ -5,9 +5,10 @@ import { createLedger, SOUND } from '../support/ledger.js';
 import { freePort } from '../support/free-port.js';
 import type { Program } from '../support/program.js';
 import { createSite, type Site } from '../support/site.js';
-import { checkedAt, endTraffic, startTraffic } from '../support/traffic.js';
+import { checkedAt, endTraffic, kindsOf, startTraffic } from '../support/traffic.js';
 
 const ANSWERS = size(300, 3_000, 30_000);
+const RELOADS = size(2, 5, 20);
 const TIMEOUT = 120_000 + ANSWERS * 100;
 /** With a margin for the machine: the workers share its cores with the load. */
 const MOST_BLOCKED_MS = size(250, 100, 100);
@@ -33,6 +34,8 @@ async function longestTurn(): Promise<number> {
   return 1000 * Number(/^nodejs_eventloop_lag_max_seconds (\S+)/m.exec(text)?.[1]);
 }
 
+const reloads = (): number => program.said().match(/"reloaded"/g)?.length ?? 0;
+
 test(
   'two workers write to one SQLite file: no request fails, nothing is lost, neither loop stands still',
   async () => {
@@ -54,6 +57,32 @@ test(
     expect(traffic.failures).toEqual([]);
     expect(verdict).toMatchObject(SOUND);
     expect(longest).toBeLessThan(MOST_BLOCKED_MS);
+  },
+  TIMEOUT,
+);
+
+test(
+  'R07: reloaded again and again amid codes, refreshes and revocations, no request fails and nothing is lost',
+  async () => {
+    const { target, clients } = site;
+    const ledger = createLedger();
+    const traffic = startTraffic(target, clients, ledger, { machines: 4, people: 4 });
+    const before = reloads();
+    for (let reload = 1; reload <= RELOADS; reload += 1) {
+      const enough = traffic.answered() + 50;
+      await until('traffic flows', () => traffic.answered() > enough, TIMEOUT);
+      program.child.kill('SIGHUP');
+      await until('the workers are exchanged', () => reloads() === before + reload, TIMEOUT);
+    }
+    await traffic.end();
+    const verdict = await ledger.check(checkedAt(target, clients));
+    measured(
+      'R07',
+      `${RELOADS} reloads of 2 workers: ${traffic.answered()} answered, ${traffic.failures.length} failed (${kindsOf(traffic.failures)}); ` +
+        `${verdict.checked} checked, ${verdict.lost} lost, ${verdict.resurrected} resurrected, ${verdict.doubled} doubled`,
+    );
+    expect(traffic.failures).toEqual([]);
+    expect(verdict).toMatchObject(SOUND);
   },
   TIMEOUT,
 );
