@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { type CryptoKey, exportJWK, importSPKI } from 'jose';
+import { exportJWK, importSPKI } from 'jose';
 import { type JudgedToken, judgeToken } from '../permission-service/judge-token.js';
 import { createVerifyToken, readToken, type VerifyToken } from '../permission-service/verify-token.js';
 import { systemClock } from '../platform/crypto/clock.js';
@@ -59,15 +59,14 @@ async function byKeyFile(path: string, token: string, issuer: string): Promise<V
     throw new CliFault(`${path} cannot be read.`);
   }
   const alg = readToken(token)?.alg ?? 'RS256';
-  const jwk = await importSPKI(pem, alg, { extractable: true })
-    .then((key: CryptoKey) => exportJWK(key))
-    .catch(() => {
-      throw new CliFault(`${path} holds no public key in PEM form that fits the token’s algorithm.`);
-    });
-  const known = FITTING.find(([kind]) => kind.test(jwk.kty ?? ''))?.[1] ?? [];
+  const verifier = await importSPKI(pem, alg, { extractable: true }).catch(() => {
+    throw new CliFault(`${path} holds no public key in PEM form that fits the token’s algorithm.`);
+  });
+  const { kty = '' } = await exportJWK(verifier);
+  const known = FITTING.find(([kind]) => kind.test(kty))?.[1] ?? [];
   if (!known.includes(alg)) throw new CliFault(`The token’s algorithm ${alg} does not fit the key.`);
   return createVerifyToken({
-    key: { publicJwk: async () => ({ ...jwk, alg }) },
+    key: { alg, verifiers: async () => [verifier] },
     issuer,
     clock: systemClock,
   });

@@ -63,7 +63,7 @@ export interface DserverDeps {
 export function createDserver(deps: DserverDeps): Dserver {
   const { config, stores, audit, clock } = deps;
   const { dserver: settings, keysDir } = config;
-  const key = createDserverKey({ ...settings.key, keysDir }, settings.algorithm);
+  const key = createDserverKey({ ...settings.key, keysDir }, settings.algorithm, deps.log);
   const names = createNames({ store: stores.names, clock });
   const rights = createRights({ store: stores.rights, granted: deps.granted, settings, audit, clock });
   const ledger = createLedger({ store: stores.tokens, audit, clock });

@@ -14,8 +14,8 @@ export interface VerifiedToken {
 }
 
 /**
- * Whether a text is a dserver token of ours: signed by the dserver key with the configured algorithm, for this
- * audience, within its times, in the ledger, not revoked, and of an account that is there and enabled.
+ * Whether a text is a dserver token of ours: signed by the dserver key, or a former one, with the configured
+ * algorithm, for this audience, within its times, in the ledger, not revoked, and of an account that is there and enabled.
  * @throws {KeyUnavailable}
  */
 export type Verify = (token: unknown) => Promise<VerifiedToken | undefined>;

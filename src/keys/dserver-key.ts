@@ -1,13 +1,18 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
-import { calculateJwkThumbprint, exportJWK, type JWK, type JWTPayload, jwtVerify, SignJWT } from 'jose';
+import { readFile } from 'node:fs/promises';
+import { type JWK, type JWTPayload, SignJWT } from 'jose';
 import { PosternError } from '../platform/errors/errors.js';
-import { generatedDserverKey } from './generated-dserver-key.js';
+import { fileVersion } from './file-version.js';
+import { createFormerKeys, type Warns } from './former-keys.js';
+import { generatedDserverKey, generatedPublicFile } from './generated-dserver-key.js';
+import { type PublicHalf, publicHalf } from './public-half.js';
+import { verifyBy } from './verify-by.js';
 
 /**
  * The dserver key: one key that signs dserver and permission-service tokens and nothing else.
  * The authorization server never has it, so no ID Token or access token is ever signed by it; JWKS only
- * publishes its public half. Consumers such as dserver hold that half as a PEM file.
+ * publishes its public half. Consumers such as dserver hold that half as a PEM file. Public halves named beside
+ * it are those of former keys (`former-keys.ts`), by which tokens are still verified.
  */
 export interface DserverKey {
   readonly alg: DserverAlg;
@@ -18,16 +23,25 @@ export interface DserverKey {
    */
   sign(claims: JWTPayload, typ?: string): Promise<string>;
   /**
-   * The claims of a plain `JWT` this key has signed, and of no other type. Issuer, audience and times are judged as told; what else a token
-   * must be is its reader's to say. Throws where it is no such JWT.
+   * The claims of a plain `JWT` this key or a former one has signed, and of no other type. Issuer, audience and
+   * times are judged as told; what else a token must be is its reader's to say. Throws where it is no such JWT.
    * @throws {KeyUnavailable}
    */
   verify(token: string, expected: Expected): Promise<JWTPayload>;
-  /** @throws {KeyUnavailable} */
+  /**
+   * The public keys that may have signed what names this `kid`: this one or a former one, or none; without a
+   * `kid` all of them, this one first.
+   * @throws {KeyUnavailable}
+   */
+  verifiers(kid: string | undefined): Promise<readonly KeyObject[]>;
+  /** Of this key alone: its readers take one key. @throws {KeyUnavailable} */
   publicPem(): Promise<string>;
   /** With `kid`, `alg` and `use`. @throws {KeyUnavailable} */
   publicJwk(): Promise<JWK>;
-  /** For the key set: none while it cannot be read, which must not take the other keys from their readers. */
+  /**
+   * For the key set, with former ones after it: none while it cannot be read, which must not take the other keys
+   * from their readers.
+   */
   published(): Promise<readonly JWK[]>;
 }
 
@@ -70,7 +84,10 @@ export class KeyUnavailable extends PosternError {
   }
 }
 
-/** Where it is named: texts (PEM) before files. With no private half named, one is made in `keysDir`. */
+/**
+ * Where it is named: texts (PEM) before files. With no private half named, one is made in `keysDir`. A public
+ * text or file may hold those of former keys too.
+ */
 export interface DserverKeySource {
   readonly privateText?: string | undefined;
   readonly privateFile?: string | undefined;
@@ -83,20 +100,27 @@ interface Loaded {
   /** What the file was when it was read. */
   readonly version: string;
   readonly privateKey: KeyObject;
-  readonly publicKey: KeyObject;
-  readonly jwk: JWK;
+  readonly half: PublicHalf;
 }
 
 async function load(pem: string, alg: DserverAlg, version: string): Promise<Loaded> {
   const privateKey = createPrivateKey(pem);
-  const publicKey = createPublicKey(privateKey);
-  const bare = await exportJWK(publicKey);
-  const kid = await calculateJwkThumbprint(bare);
-  return { version, privateKey, publicKey, jwk: { ...bare, kid, alg, use: 'sig' } };
+  return { version, privateKey, half: await publicHalf(createPublicKey(privateKey), alg) };
 }
 
-export function createDserverKey(source: DserverKeySource, alg: DserverAlg): DserverKey {
+function publicSource(
+  { privateText, privateFile, publicText, publicFile, keysDir }: DserverKeySource,
+  alg: DserverAlg,
+) {
+  const made = (privateText ?? privateFile ?? publicText ?? publicFile) === undefined;
+  return { text: publicText, file: made ? generatedPublicFile(keysDir, alg) : publicFile };
+}
+
+const SILENT: Warns = { warn: () => undefined };
+
+export function createDserverKey(source: DserverKeySource, alg: DserverAlg, log = SILENT): DserverKey {
   let kept: Loaded | undefined;
+  const formerKeys = createFormerKeys(publicSource(source, alg), alg, log);
 
   /** A named file is looked at each time: one that was exchanged signs from then on, one that is gone does not. */
   async function read(): Promise<{ pem: () => Promise<string>; version: string }> {
@@ -108,8 +132,7 @@ export function createDserverKey(source: DserverKeySource, alg: DserverAlg): Dse
     if (privateFile === undefined) {
       return { pem: () => generatedDserverKey(source.keysDir, alg), version: 'made' };
     }
-    const { mtimeMs, size, ino } = await stat(privateFile);
-    return { pem: () => readFile(privateFile, 'utf8'), version: `${mtimeMs}/${size}/${ino}` };
+    return { version: await fileVersion(privateFile), pem: () => readFile(privateFile, 'utf8') };
   }
 
   async function current(): Promise<Loaded> {
@@ -122,32 +145,42 @@ export function createDserverKey(source: DserverKeySource, alg: DserverAlg): Dse
     }
   }
 
+  async function all(): Promise<readonly PublicHalf[]> {
+    const { half } = await current();
+    return [half, ...(await formerKeys(half))];
+  }
+
+  async function verifiers(kid: string | undefined): Promise<readonly KeyObject[]> {
+    const { half } = await current();
+    // What is signed now names its key, so the former ones are not looked at for it.
+    if (kid === half.jwk.kid) return [half.key];
+    const fitting = (await all()).filter(({ jwk }) => kid === undefined || jwk.kid === kid);
+    return fitting.map(({ key }) => key);
+  }
+
   return {
     alg,
     async sign(claims, typ = 'JWT') {
-      const { privateKey, jwk } = await current();
-      const header = { alg, typ, kid: jwk.kid as string };
+      const { privateKey, half } = await current();
+      const header = { alg, typ, kid: half.jwk.kid };
       return new SignJWT(claims).setProtectedHeader(header).sign(privateKey);
     },
-    async verify(token, { issuer, audience, now, tolerance }) {
-      const { publicKey } = await current();
-      const { payload } = await jwtVerify(token, publicKey, {
-        algorithms: [alg],
+    verify: (token, { issuer, audience, now, tolerance }) =>
+      verifyBy({ alg, verifiers }, token, {
         typ: 'JWT',
         issuer,
         audience,
         currentDate: new Date(now),
         clockTolerance: tolerance,
-      });
-      return payload;
-    },
+      }),
+    verifiers,
     async publicPem() {
-      return (await current()).publicKey.export({ type: 'spki', format: 'pem' }).toString();
+      return (await current()).half.key.export({ type: 'spki', format: 'pem' }).toString();
     },
-    publicJwk: async () => (await current()).jwk,
+    publicJwk: async () => (await current()).half.jwk,
     published: () =>
-      current().then(
-        ({ jwk }) => [jwk],
+      all().then(
+        (halves) => halves.map(({ jwk }) => jwk),
         () => [],
       ),
   };

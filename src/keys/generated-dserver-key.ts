@@ -37,9 +37,13 @@ async function writeTemporary(folder: string, text: string, mode: number): Promi
   return path;
 }
 
+export const generatedPublicFile = (keysDir: string, alg: DserverAlg): string =>
+  join(keysDir, 'dserver', `${kindOf(alg)}.pub.pem`);
+
 /**
  * The key that nobody named: made once, as `dserver/rsa.pem` in `KEYS_DIR`, with `rsa.pub.pem` beside it for
  * dserver's `JWT_PUBLIC_KEY_FILE`. Whoever links the file first has made it; the others read theirs.
+ * From then on the two files are the operator's, who may put former public halves after this one.
  */
 export async function generatedDserverKey(keysDir: string, alg: DserverAlg): Promise<string> {
   const folder = join(keysDir, 'dserver');
@@ -52,6 +56,6 @@ export async function generatedDserverKey(keysDir: string, alg: DserverAlg): Pro
   await unlink(temporary);
   const pem = await readFile(path, 'utf8');
   const half = createPublicKey(pem).export({ type: 'spki', format: 'pem' }).toString();
-  await rename(await writeTemporary(folder, half, 0o644), join(folder, `${kindOf(alg)}.pub.pem`));
+  await rename(await writeTemporary(folder, half, 0o644), generatedPublicFile(keysDir, alg));
   return pem;
 }

@@ -1,7 +1,7 @@
-import { decodeJwt, decodeProtectedHeader, errors, importJWK, type JWTPayload, jwtVerify } from 'jose';
+import { decodeJwt, decodeProtectedHeader, errors, type JWTPayload } from 'jose';
 import { OWN_TOLERANCE_SECONDS } from '../keys/dserver-key.js';
+import { type Verifiers, verifyBy } from '../keys/verify-by.js';
 import type { Clock } from '../platform/crypto/clock.js';
-import type { TokenKey } from './token-key.js';
 
 /** What a token must be to be believed; anything else about it is not looked at before. */
 export interface Expected {
@@ -21,15 +21,13 @@ export function createVerifyToken({
   issuer,
   clock,
 }: {
-  readonly key: Pick<TokenKey, 'publicJwk'>;
+  readonly key: Verifiers;
   readonly issuer: string;
   readonly clock: Clock;
 }): VerifyToken {
   return async (token, { typ, audience }) => {
-    const jwk = await key.publicJwk();
     try {
-      const { payload } = await jwtVerify(token, await importJWK(jwk), {
-        algorithms: [String(jwk.alg)],
+      const claims = await verifyBy(key, token, {
         typ,
         issuer,
         ...(audience === undefined ? {} : { audience }),
@@ -37,7 +35,7 @@ export function createVerifyToken({
         clockTolerance: OWN_TOLERANCE_SECONDS,
         currentDate: new Date(clock.now()),
       });
-      return { valid: true, claims: payload };
+      return { valid: true, claims };
     } catch (error) {
       if (error instanceof errors.JOSEError) return { valid: false, reason: error.message };
       throw error;

@@ -1,10 +1,40 @@
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 
+/** A key of a text, or what is wrong with it, as a sentence about it goes on. */
+export type FoundKey = { readonly key: KeyObject } | { readonly fault: string };
+
+export const unreadable = (kind: 'public' | 'private'): string =>
+  `cannot be read as a ${kind} key in PEM form; correct it or unset it`;
+
+/** What may stand before a key is nobody's business; what begins like one and is none is told. */
+const BEGINS = /^(?=[ \t]*(?:-----BEGIN [^\n]*(?:KEY|CERTIFICATE)|ssh-|ecdsa-))/m;
+
 /**
- * A public key as operators keep it: PEM, or the one line that `ssh-keygen` writes, which dserver takes as
- * well. Throws where it is neither.
+ * The public keys of a text, one after the other as operators keep them: PEM, or the one line that
+ * `ssh-keygen` writes, which dserver takes as well. At least one, or one fault.
  */
-export function readPublicKey(text: string): KeyObject {
+export function readPublicKeys(text: string): FoundKey[] {
+  const parts = text.split(BEGINS).filter((part) => BEGINS.test(part));
+  // Of a chain of certificates the first is a key of ours, and the others are those of who vouched for it.
+  const own = parts.filter(
+    (part, index) => index === 0 || !part.trimStart().startsWith('-----BEGIN CERTIFICATE'),
+  );
+  return (own.length === 0 ? [text] : own).map(readOne);
+}
+
+function readOne(text: string): FoundKey {
+  // It would be taken: a public key can be made of it.
+  if (/-----BEGIN [A-Z ]*PRIVATE KEY/.test(text)) {
+    return { fault: 'is a private key; put its public half there' };
+  }
+  try {
+    return { key: publicKeyOf(text) };
+  } catch {
+    return { fault: unreadable('public') };
+  }
+}
+
+function publicKeyOf(text: string): KeyObject {
   const [, blob] = /^ssh-rsa\s+([A-Za-z0-9+/=]+)/.exec(text.trim()) ?? [];
   if (blob === undefined) return createPublicKey(text);
   // RFC 4253 §6.6: the name, the exponent and the modulus, each behind its length.

@@ -351,7 +351,11 @@ export const settings = {
     help: 'Attribute that gives the dserver name.',
   },
   JWT_PRIVATE_KEY_FILE: { ...plugin, ...maybe(v.text), help: 'PEM file of the dserver key.' },
-  JWT_PUBLIC_KEY_FILE: { ...plugin, ...maybe(v.text), help: 'PEM file of its public half.' },
+  JWT_PUBLIC_KEY_FILE: {
+    ...plugin,
+    ...maybe(v.text),
+    help: 'PEM file of its public half; former ones may follow.',
+  },
   JWT_ALGORITHM: {
     ...plugin,
     ...or(
@@ -422,7 +426,11 @@ export const settings = {
     ...hidden,
     help: 'The dserver key as PEM text; \\n stands for a line end.',
   },
-  PUBLIC_KEY: { ...services, ...maybe(v.text), help: 'Its public half as PEM text.' },
+  PUBLIC_KEY: {
+    ...services,
+    ...maybe(v.text),
+    help: 'Its public half as PEM text; former ones may follow.',
+  },
   EXTERNAL_ADDRESS: {
     ...services,
     ...maybe(v.externalAddress),

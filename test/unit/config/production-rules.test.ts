@@ -1,4 +1,4 @@
-import { createPublicKey, generateKeyPairSync } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { parseConfig } from '../../../src/platform/config/config.js';
 import { ConfigFault } from '../../../src/platform/config/config-fault.js';
@@ -157,6 +157,92 @@ test('the public half may be the line that ssh-keygen writes, as dserver takes i
   const env = { ...good, JWT_PRIVATE_KEY_FILE: '/key' };
   expect(faultsOf({ ...env, JWT_PUBLIC_KEY_FILE: '/pub' }, files)).toEqual([]);
   expect(faultsOf({ ...env, JWT_PUBLIC_KEY_FILE: '/other' }, files)[0]).toContain('is not the same key');
+});
+
+describe('a public setting may hold former keys beside the half of the key', () => {
+  const [now, former] = [pair(), pair()];
+  const withPublic = (text: string, more: Environment = {}) =>
+    faultsOf(
+      { ...good, PRIVATE_KEY: now.privateKey, JWT_PUBLIC_KEY_FILE: '/pub', ...more },
+      { '/pub': text },
+    );
+
+  test.each<[string, string, string]>([
+    [
+      'a former one alone',
+      former.publicKey,
+      'is not the same key as PRIVATE_KEY; set both to one key or unset one',
+    ],
+    [
+      'former ones alone',
+      former.publicKey + pair().publicKey,
+      'has no key that is that of PRIVATE_KEY; add its public half or unset one',
+    ],
+    [
+      'one that is broken off',
+      now.publicKey + former.publicKey.slice(0, 200),
+      'key 2 of "/pub" cannot be read as a public key in PEM form; correct it or unset it',
+    ],
+    [
+      'one that is set in',
+      now.publicKey + former.publicKey.replaceAll(/^/gm, '  '),
+      'key 2 of "/pub" cannot be read as a public key in PEM form; correct it or unset it',
+    ],
+    [
+      'an SSH key of another kind',
+      `${now.publicKey}ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA someone@somewhere\n`,
+      'key 2 of "/pub" cannot be read as a public key in PEM form; correct it or unset it',
+    ],
+    [
+      'a private key',
+      former.privateKey + now.publicKey,
+      'key 1 of "/pub" is a private key; put its public half there',
+    ],
+    [
+      'a key of another kind',
+      now.publicKey + curvePair().publicKey,
+      'key 2 of "/pub" is no RSA key, which JWT_ALGORITHM=RS256 needs',
+    ],
+    [
+      'a short key',
+      now.publicKey + pair(1024).publicKey,
+      'key 2 of "/pub" has 1024 bits; make one of 2048 or more',
+    ],
+  ])('%s is refused', (_what, text, message) => {
+    expect(withPublic(text)).toEqual([`JWT_PUBLIC_KEY_FILE: ${message}`]);
+  });
+
+  test('its own private key alone is refused too', () => {
+    expect(withPublic(now.privateKey)).toEqual([
+      'JWT_PUBLIC_KEY_FILE: "/pub" is a private key; put its public half there',
+    ]);
+  });
+
+  test('in any order, with words between, as an SSH line, and inline with \\n', () => {
+    const both = [now.publicKey, `former, until May\n${former.publicKey}`];
+    expect(withPublic(both.join(''))).toEqual([]);
+    expect(withPublic(both.toReversed().join(''))).toEqual([]);
+    expect(withPublic(now.publicKey + sshLine(former.publicKey))).toEqual([]);
+    const inline = both.join('').replaceAll('\n', '\\n');
+    expect(withPublic(now.publicKey, { PUBLIC_KEY: inline })).toEqual([]);
+    expect(withPublic(now.publicKey, { PUBLIC_KEY: former.publicKey })).toEqual([
+      'PUBLIC_KEY: is not the same key as PRIVATE_KEY; set both to one key or unset one',
+    ]);
+  });
+
+  test('of another kind leaves nothing behind that the next key fails of', () => {
+    withPublic(now.publicKey + curvePair().publicKey);
+    expect(createPrivateKey(now.privateKey).type).toBe('private');
+  });
+
+  test('on a loopback issuer one that cannot be read is a warning, a mispaired one is not', () => {
+    const env = { PRIVATE_KEY: now.privateKey, JWT_PUBLIC_KEY_FILE: '/pub' };
+    const { warnings } = parseConfig(env, { readFile: () => now.publicKey + former.privateKey });
+    expect(warnings).toContain(
+      'JWT_PUBLIC_KEY_FILE: key 2 of "/pub" is a private key; put its public half there.',
+    );
+    expect(faultsOf(env, { '/pub': former.publicKey })).toHaveLength(1);
+  });
 });
 
 test('a public key alone cannot sign', () => {
