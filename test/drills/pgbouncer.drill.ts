@@ -1,11 +1,14 @@
 /** Behind PgBouncer in transaction mode (issue 6 §4). Run by `npm run drill`: the pooler comes from apt. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { JSONWebKeySet } from 'jose';
 import { createBrowser } from '../support/browser.js';
 import { newPlace, type Place } from '../support/command-line.js';
+import { measured, until } from '../support/figures.js';
 import { getCode, introspect, post, redeem, refresh } from '../support/flow.js';
 import { freshPostgres } from '../support/postgres.js';
 import { type Pooler, startPgbouncer } from '../support/start-pgbouncer.js';
 import { startServer, type TestServer } from '../support/server.js';
+import { createSite } from '../support/site.js';
 
 let pooler: Pooler;
 let place: Place;
@@ -83,4 +86,37 @@ describe('PgBouncer in transaction mode', () => {
     });
     expect([copied.code, copied.stdout]).toEqual([0, expect.stringContaining('counts and hashes agree')]);
   }, 180_000);
+
+  test.each([
+    ['told over DATABASE_DIRECT_URL', true, 5_000],
+    ['without it by looking', false, 20_000],
+  ])(
+    'the program follows a withdrawn key, %s',
+    async (how, told, limitMs) => {
+      const direct = await freshPostgres();
+      await place.run('migrate up', { env: { DATABASE_URL: direct } });
+      const site = await createSite({
+        DATABASE_URL: pooler.through(direct),
+        DATABASE_PREPARED: 'off',
+        ...(told ? { DATABASE_DIRECT_URL: direct } : {}),
+      });
+      const program = await site.start();
+      try {
+        const kids = async () => {
+          const answer = await fetch(site.target.url('/oauth/jwks.json'));
+          const { keys } = (await answer.json()) as JSONWebKeySet;
+          return keys.map(({ kid }) => kid);
+        };
+        const [kid] = await kids();
+        const { code } = await site.place.run(`keys revoke ${kid} --yes`, { env: site.env });
+        expect(code).toBe(0);
+        const took = await until('it is gone', async () => !(await kids()).includes(kid), limitMs);
+        measured('PgBouncer', `a withdrawn key is gone from the key set after ${took} ms, ${how}`);
+      } finally {
+        await program.stop();
+        site.place.remove();
+      }
+    },
+    180_000,
+  );
 });
