@@ -448,6 +448,25 @@ describe('PostgreSQL', () => {
     expect([first?.created_at, rest.length]).toEqual(outcome === 'refused' ? [1, 0] : [2, 1]);
   });
 
+  test('R13: one that meets a conflict late does not wait for a connection as well', async () => {
+    const { db, other } = await openBeside({ poolMax: 1 });
+    await other.query(`CREATE FUNCTION conflict() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        PERFORM pg_sleep(1.2);
+        RAISE EXCEPTION USING ERRCODE = '40001'; END $$;
+      CREATE TRIGGER conflict BEFORE INSERT ON roles FOR EACH ROW EXECUTE FUNCTION conflict()`);
+    await other.end();
+    const settled: string[] = [];
+    const unit = db.run(role(db, 'a')).catch((error) => {
+      settled.push('unit');
+      return error;
+    });
+    // It gets the only connection as soon as the unit has let it go.
+    const next = db.all(db.sql.raw('SELECT pg_sleep(1)')).then(() => settled.push('next'));
+    expect(await unit).toBeInstanceOf(Unavailable);
+    await next;
+    expect(settled).toEqual(['unit', 'next']);
+  });
+
   test.each([
     ['on', 1],
     ['auto', 1],

@@ -42,8 +42,10 @@ export function createPostgresDatabase(
     work: (client: pg.PoolClient) => Promise<T>,
     until = performance.now() + wholeMs,
   ): Promise<T> =>
-    again(until, () =>
-      watch ? onWatchedConnection(pool, until, work, watch) : onConnection(pool, until, work),
+    again(
+      () => (watch ? onWatchedConnection(pool, until, work, watch) : onConnection(pool, until, work)),
+      // There must be time for another connection, or one at hand.
+      () => performance.now() < until - (pool.idleCount > 0 ? 0 : connectionMs),
     );
 
   /** For what only reads: where its connection is lost under it, it is asked once more in the same time. */
@@ -191,16 +193,16 @@ async function onWatchedConnection<T>(
   return onConnection(pool, until, timed).finally(() => watch.roundTrip(performance.now() - held));
 }
 
-async function again<T>(until: number, work: () => Promise<T>): Promise<T> {
+async function again<T>(work: () => Promise<T>, isTime: () => boolean): Promise<T> {
   for (let attempt = 0; ; attempt += 1) {
     try {
       return await work();
     } catch (error) {
-      const worthIt = attempt < RETRIES && performance.now() < until;
-      if (!worthIt || !(isConflict(error) || isStale(error))) throw storageError(error);
+      if (attempt === RETRIES || !(isConflict(error) || isStale(error))) throw storageError(error);
+      // Jitter, or transactions that collided once would collide again.
+      await sleep(Math.random() * 10 * (attempt + 1));
+      if (!isTime()) throw storageError(error);
     }
-    // Jitter, or transactions that collided once would collide again.
-    await sleep(Math.random() * 10 * (attempt + 1));
   }
 }
 
