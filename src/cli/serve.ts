@@ -120,7 +120,8 @@ async function runServing(
   { log, droppedLines }: { readonly log: Logger; readonly droppedLines: () => number },
   tls?: TlsFiles,
 ): Promise<number> {
-  const alone = workerCount(config.operation.workers) === 1;
+  // `auto` has a primary on one processor too: what SIGHUP does must not depend on the machine.
+  const alone = config.operation.workers === 1;
   const metrics = alone || isWorker() ? metricsOf(config, droppedLines) : noMetrics;
   if (isWorker()) {
     return runWorker(config, { log, metrics }, (container, outside) => listen(container, tls, outside));

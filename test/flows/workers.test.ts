@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { Agent, type ClientRequest, get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Program, startProgram } from '../support/program.js';
 
@@ -125,3 +126,30 @@ describe('WORKERS=2', () => {
     PATIENCE_MS,
   );
 });
+
+/** Preloaded, also into the workers: a machine of one processor. */
+const ONE_PROCESSOR = `data:text/javascript,${encodeURIComponent(`
+  import os from 'node:os';
+  import { syncBuiltinESMExports } from 'node:module';
+  os.availableParallelism = () => 1;
+  syncBuiltinESMExports();`)}`;
+
+test(
+  'WORKERS=auto on one processor: one worker, and SIGHUP reloads as on any other machine',
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'postern-workers-'));
+    folders.push(folder);
+    const main = fileURLToPath(new URL('../../dist/src/main.js', import.meta.url));
+    const one = await startProgram(folder, { WORKERS: 'auto' }, undefined, ['--import', ONE_PROCESSOR, main]);
+    try {
+      await one.until(/Stop: Ctrl-C/);
+      expect(count(one.said(), /"serving"/g)).toBe(1);
+      one.child.kill('SIGHUP');
+      await one.until(/"reloaded"/);
+      expect((await fetch(`http://127.0.0.1:${one.port}/livez`)).status).toBe(200);
+    } finally {
+      expect(await one.stop()).toBe(0);
+    }
+  },
+  PATIENCE_MS,
+);

@@ -183,7 +183,7 @@ export const settings = {
   WORKERS: {
     ...operation,
     ...or(v.workers, '1'),
-    help: 'Processes that serve together, or auto: one for each processor. With 2 or more, SIGHUP reloads.',
+    help: 'Processes that serve together, or auto: one for each processor. With 2 or more, or auto, SIGHUP reloads.',
   },
   RATE_LIMITS: {
     ...operation,
