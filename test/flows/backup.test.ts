@@ -17,6 +17,7 @@ import {
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import BetterSqlite3 from 'better-sqlite3';
+import { createLocalJWKSet, decodeJwt, type JSONWebKeySet, jwtVerify } from 'jose';
 import pg from 'pg';
 import { migrations } from '../../migrations/index.js';
 import { takeBackup } from '../../src/platform/database/backup.js';
@@ -33,6 +34,7 @@ let client: TestClient;
 let used: CodeGrant;
 let access: string;
 let live: string;
+let idToken: string;
 
 const inPlace = (name: string): string => join(place.folder, name);
 const sqlite = (name: string): string => `sqlite:${inPlace(name)}`;
@@ -60,6 +62,9 @@ async function expectPromisesKept(url: string): Promise<void> {
     expect(await introspect(there, client, access)).toMatchObject({ active: true });
     expect((await refresh(there, client, live)).status).toBe(200);
     expect((await redeem(there, client, used)).body).toMatchObject({ error: 'invalid_grant' });
+    const keys = (await (await fetch(there.url('/oauth/jwks.json'))).json()) as JSONWebKeySet;
+    const currentDate = new Date((decodeJwt(idToken).iat ?? 0) * 1000);
+    await jwtVerify(idToken, createLocalJWKSet(keys), { currentDate });
     // The replayed code has ended what came of it, there as here.
     expect(await introspect(there, client, access)).toMatchObject({ active: false });
   } finally {
@@ -74,6 +79,7 @@ beforeAll(async () => {
   client = await server.createClient();
   used = await getCode(server, client, { scope: 'openid profile offline_access' });
   const first = (await redeem(server, client, used)).body;
+  idToken = first.id_token;
   const second = (await refresh(server, client, first.refresh_token)).body;
   access = second.access_token;
   live = second.refresh_token;
