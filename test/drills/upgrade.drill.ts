@@ -26,6 +26,12 @@ const PATIENCE_MS = 3_600_000;
 const SAMPLE_MS = 20;
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
+/**
+ * Until 0012 came, a program under which a table changed answered 500 where four connections in a row had prepared a
+ * statement before; like its resets when it stops, that cannot be mended any more. The one after is held to it.
+ */
+const PREVIOUS_STUMBLES = migrations.at(-1)?.name === '0012-access-epoch';
+
 const undo: (() => unknown)[] = [];
 afterEach(endTraffic);
 afterAll(async () => {
@@ -168,6 +174,7 @@ test(
     const beside = { old: balancer.answered.get(ports[0] ?? 0), new: balancer.answered.get(ports[1] ?? 0) };
 
     await stopPrevious(0);
+    const stumbled = [...balancer.faults];
     await start(0);
     await flowing(60);
     await traffic.end();
@@ -177,19 +184,24 @@ test(
     await start(0);
 
     const verdict = await ledger.check(checkedAt(target, clients));
-    const failed = traffic.failures.filter(
+    const unstopped = traffic.failures.filter(
       ({ from, to }) => !stopping.some(([began, ended]) => to >= began && from <= ended),
     );
-    const reset = traffic.failures.length - failed.length;
+    const reset = traffic.failures.length - unstopped.length;
+    const failed = unstopped.filter(
+      ({ status, from, to }) => status !== 500 || !stumbled.some(({ at }) => from <= at && at <= to),
+    );
     const longest = Math.max(0, ...held.map(([, ms]) => ms));
     measured(
       'R08',
       `${commit} beside this program for ${Math.round(BESIDE_MS / 1000)} s over ${ROWS} rows: ${traffic.answered()} answered ` +
-        `(${beside.old} old, ${beside.new} new), ${failed.length} failed, ${reset} reset by the previous program as it stopped, p99 ${Math.round(percentile(traffic.times, 0.99))} ms; ` +
+        `(${beside.old} old, ${beside.new} new), ${failed.length} failed, ${reset} reset by the previous program as it stopped, ${stumbled.length} times 500 of it, p99 ${Math.round(percentile(traffic.times, 0.99))} ms; ` +
         `longest lock of a table ${longest} ms; ${verdict.checked} checked, ${verdict.lost} lost, ` +
         `${verdict.resurrected} resurrected, ${verdict.doubled} doubled`,
     );
     expect(failed).toEqual([]);
+    expect(balancer.faults.slice(stumbled.length)).toEqual([]);
+    expect(stumbled.filter(({ port }) => !PREVIOUS_STUMBLES || port !== ports[0])).toEqual([]);
     expect(verdict).toMatchObject(SOUND);
     expect(held.filter(([, ms]) => ms > 1_000)).toEqual([]);
   },

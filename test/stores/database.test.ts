@@ -479,6 +479,20 @@ describe('PostgreSQL', () => {
     expect(await db.all(names)).toEqual([{ n: count }]);
   });
 
+  test('R08: a table that changes under statements prepared on many connections fails nobody', async () => {
+    const connections = 8;
+    const { db, other } = await openBeside({ poolMax: connections });
+    await db.run(role(db, 'a'));
+    // Each keeps its connection for so long that the next needs another.
+    const held = () => db.sql('roles').select('*').whereRaw('pg_sleep(0.2) IS NOT NULL');
+    const onEach = () => Promise.all(Array.from({ length: connections }, () => db.all(held())));
+    await onEach();
+    await other.query('ALTER TABLE roles ADD COLUMN more text');
+    await other.end();
+    expect(await db.all(held())).toEqual([expect.objectContaining({ more: null })]);
+    expect(await onEach()).toEqual(Array(connections).fill([expect.objectContaining({ more: null })]));
+  });
+
   test('a prepared statement whose table changed is prepared again', async () => {
     const { db, other } = await openBeside({ poolMax: 1 });
     await db.run(role(db, 'a'));

@@ -24,6 +24,8 @@ export interface Balancer {
   readonly cut: Cut[];
   /** Answers of each node. */
   readonly answered: Map<number, number>;
+  /** Those that were 500, with `performance.now()`. */
+  readonly faults: { readonly port: number; readonly at: number }[];
   close(): Promise<void>;
 }
 
@@ -40,6 +42,7 @@ export async function startBalancer(port: number, ports: () => readonly number[]
   const agent = new Agent({ keepAlive: false });
   const cut: Cut[] = [];
   const answered = new Map<number, number>();
+  const faults: { port: number; at: number }[] = [];
   let turn = 0;
 
   /** Whether it was taken: `false` where the node refused the connection, so that nothing was sent. */
@@ -53,6 +56,7 @@ export async function startBalancer(port: number, ports: () => readonly number[]
     return new Promise((resolve) => {
       const sent = request({ agent, host: '127.0.0.1', port: to, method, path, headers }, (answer) => {
         answered.set(to, (answered.get(to) ?? 0) + 1);
+        if (answer.statusCode === 500) faults.push({ port: to, at: performance.now() });
         const { connection: _, 'keep-alive': __, ...rest } = answer.headers;
         response.writeHead(answer.statusCode ?? 502, rest);
         answer.pipe(response);
@@ -88,6 +92,7 @@ export async function startBalancer(port: number, ports: () => readonly number[]
   return {
     cut,
     answered,
+    faults,
     async close() {
       agent.destroy();
       server.closeAllConnections();

@@ -47,16 +47,39 @@ export function isPooled({ prepared, directUrl, connectionString }: DatabaseSett
   return /:6432(\/|\?|$)|[?&]pgbouncer=true/.test(connectionString ?? '');
 }
 
-/** Gives each text its name; the name follows from the text, so it means the same on every connection. */
-export function statementNames(settings: DatabaseSettings): (text: string) => { name?: string } {
-  const names = new Map<string, { name: string }>();
+/**
+ * Names of prepared statements. A name follows from the text, so it means the same on every connection; where one no
+ * longer fits (its tables changed), all that were prepared before are in doubt, on every connection of the pool, and
+ * get other names: one more try is enough then, however many connections there are.
+ */
+export interface StatementNames {
+  of(text: string): { readonly name?: string };
+  /** Counts the times that the names were exchanged. */
+  readonly generation: number;
+  /** Exchanges them, unless that was done since `generation`. */
+  exchange(generation: number): void;
+}
+
+export function statementNames(settings: DatabaseSettings): StatementNames {
+  const names = new Map<string, { readonly name: string }>();
   const named = settings.prepared === 'on' || !isPooled(settings);
-  return (text) => {
-    const known = names.get(text);
-    if (known !== undefined || !named) return known ?? {};
-    if (names.size >= MAX_STATEMENTS) return {};
-    const made = { name: `postern_${sha256(text).slice(0, 22)}` };
-    names.set(text, made);
-    return made;
+  let current = 0;
+  return {
+    of(text) {
+      const known = names.get(text);
+      if (known !== undefined || !named) return known ?? {};
+      if (names.size >= MAX_STATEMENTS) return {};
+      const made = { name: `postern_${sha256(text).slice(0, 22)}_${current}` };
+      names.set(text, made);
+      return made;
+    },
+    get generation() {
+      return current;
+    },
+    exchange(generation) {
+      if (generation !== current) return;
+      current += 1;
+      names.clear();
+    },
   };
 }

@@ -6,7 +6,7 @@ import { isConflict, isConnectionFault, isStale, storageError } from './postgres
 import { gatherReads } from './gathered-reads.js';
 import { type Found, manyTimes, splitArray, splitObject } from './many-times.js';
 import { patience } from './patience.js';
-import { createPool, statementNames } from './postgres-pool.js';
+import { createPool, type StatementNames, statementNames } from './postgres-pool.js';
 import { type NativeStep, render, renderStep, type Statement } from './statement.js';
 
 /** The executor over a pool of PostgreSQL connections. */
@@ -33,7 +33,7 @@ export function createPostgresDatabase(
   watch?: DatabaseWatch,
 ): PostgresDatabase {
   const pool = createPool(settings, log);
-  const nameOf = statementNames(settings);
+  const names = statementNames(settings);
 
   const { wholeMs, connectionMs } = patience(settings.timeoutMs);
 
@@ -43,6 +43,7 @@ export function createPostgresDatabase(
     until = performance.now() + wholeMs,
   ): Promise<T> =>
     again(
+      names,
       () => (watch ? onWatchedConnection(pool, until, work, watch) : onConnection(pool, until, work)),
       // There must be time for another connection, or one at hand.
       () => performance.now() < until - (pool.idleCount > 0 ? 0 : connectionMs),
@@ -71,10 +72,10 @@ export function createPostgresDatabase(
   }
 
   const execute = (client: pg.PoolClient, { text, values }: Statement) =>
-    client.query<pg.QueryResultRow>({ text, values: [...values], ...nameOf(text) });
+    client.query<pg.QueryResultRow>({ text, values: [...values], ...names.of(text) });
 
   const raw = (client: pg.PoolClient, { text, values }: Statement) =>
-    client.query<unknown[]>({ text, values: [...values], rowMode: 'array', ...nameOf(text) });
+    client.query<unknown[]>({ text, values: [...values], rowMode: 'array', ...names.of(text) });
 
   const change = (statement: Statement): Promise<number> =>
     withClient(async (client) => (await execute(client, statement)).rowCount ?? 0);
@@ -193,12 +194,15 @@ async function onWatchedConnection<T>(
   return onConnection(pool, until, timed).finally(() => watch.roundTrip(performance.now() - held));
 }
 
-async function again<T>(work: () => Promise<T>, isTime: () => boolean): Promise<T> {
+async function again<T>(names: StatementNames, work: () => Promise<T>, isTime: () => boolean): Promise<T> {
   for (let attempt = 0; ; attempt += 1) {
+    const { generation } = names;
     try {
       return await work();
     } catch (error) {
-      if (attempt === RETRIES || !(isConflict(error) || isStale(error))) throw storageError(error);
+      if (isStale(error)) names.exchange(generation);
+      else if (!isConflict(error)) throw storageError(error);
+      if (attempt === RETRIES) throw storageError(error);
       // Jitter, or transactions that collided once would collide again.
       await sleep(Math.random() * 10 * (attempt + 1));
       if (!isTime()) throw storageError(error);

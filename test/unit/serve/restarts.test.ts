@@ -4,7 +4,9 @@ import { createRestarts } from '../../../src/serve/restarts.js';
 test('waits longer after each death, and ten within a minute are too many', () => {
   const restarts = createRestarts();
   const deaths = Array.from({ length: 10 }, (_, index) => restarts.died(index * 1000));
-  expect(deaths.map(({ waitMs }) => waitMs)).toEqual([100, 200, 400, 800, 1600, 3200, 5000, 5000, 5000, 5000]);
+  expect(deaths.map(({ waitMs }) => waitMs)).toEqual([
+    100, 200, 400, 800, 1600, 3200, 5000, 5000, 5000, 5000,
+  ]);
   expect(deaths.map(({ tooMany }) => tooMany)).toEqual([...Array(9).fill(false), true]);
 });
 
