@@ -105,7 +105,8 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     log.error({ worker: worker.pid, exit: signal ?? code }, 'a worker ended unexpectedly');
     const { waitMs, tooMany } = restarts.died(now());
     // One that serves is better than none: the database may be out for new ones alone, the settings broken since.
-    if (tooMany && inState('ready').length === 0) {
+    // One that is starting may be the first after the cause was mended.
+    if (tooMany && inState('ready').length + inState('starting').length === 0) {
       log.error({}, 'workers keep dying; giving up');
       exitCode = 1;
       void stop('workers keep dying');

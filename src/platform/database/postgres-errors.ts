@@ -27,6 +27,10 @@ export const isConflict = (error: unknown): boolean => CONFLICT.has(codeOf(error
 
 export const isStale = (error: unknown): boolean => STALE.has(codeOf(error));
 
+/** The tables changed under a prepared statement: wherever it was prepared before, it fails like this. */
+export const isOutdated = (error: unknown): boolean =>
+  isFromServer(error) && error.code === '0A000' && error.routine === 'RevalidateCachedQuery';
+
 /** A value that the server cannot take, such as a text with a NUL. */
 export const isUnreadable = (error: unknown): boolean => codeOf(error).startsWith('22');
 
@@ -43,6 +47,6 @@ export function storageError(error: unknown): unknown {
   // Whatever did not come from the server itself came from the way to it.
   if (!isFromServer(error)) return new Unavailable(error);
   if (error.code === '23505') return new UniqueViolation(error.constraint ?? '', error);
-  if (AWAY.test(error.code ?? '') || isConflict(error)) return new Unavailable(error);
+  if (AWAY.test(error.code ?? '') || isConflict(error) || isOutdated(error)) return new Unavailable(error);
   return error;
 }

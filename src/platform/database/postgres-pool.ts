@@ -53,7 +53,8 @@ export function isPooled({ prepared, directUrl, connectionString }: DatabaseSett
  * get other names: one more try is enough then, however many connections there are.
  */
 export interface StatementNames {
-  of(text: string): { readonly name?: string };
+  /** With the text as it is to be sent: PgBouncer tells statements apart by it, and not by their names. */
+  of(text: string): { readonly name?: string; readonly text?: string };
   /** Counts the times that the names were exchanged. */
   readonly generation: number;
   /** Exchanges them, unless that was done since `generation`. */
@@ -61,7 +62,7 @@ export interface StatementNames {
 }
 
 export function statementNames(settings: DatabaseSettings): StatementNames {
-  const names = new Map<string, { readonly name: string }>();
+  const names = new Map<string, { readonly name: string; readonly text: string }>();
   const named = settings.prepared === 'on' || !isPooled(settings);
   let current = 0;
   return {
@@ -69,7 +70,10 @@ export function statementNames(settings: DatabaseSettings): StatementNames {
       const known = names.get(text);
       if (known !== undefined || !named) return known ?? {};
       if (names.size >= MAX_STATEMENTS) return {};
-      const made = { name: `postern_${sha256(text).slice(0, 22)}_${current}` };
+      const made = {
+        name: `postern_${sha256(text).slice(0, 22)}_${current}`,
+        text: current === 0 ? text : `/* ${current} */ ${text}`,
+      };
       names.set(text, made);
       return made;
     },

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import knex from 'knex';
 import type pg from 'pg';
 import type { Database, DatabaseLog, DatabaseSettings, DatabaseWatch, Query } from './database.js';
-import { isConflict, isConnectionFault, isStale, storageError } from './postgres-errors.js';
+import { isConflict, isConnectionFault, isOutdated, isStale, storageError } from './postgres-errors.js';
 import { gatherReads } from './gathered-reads.js';
 import { type Found, manyTimes, splitArray, splitObject } from './many-times.js';
 import { patience } from './patience.js';
@@ -200,9 +200,8 @@ async function again<T>(names: StatementNames, work: () => Promise<T>, isTime: (
     try {
       return await work();
     } catch (error) {
-      if (isStale(error)) names.exchange(generation);
-      else if (!isConflict(error)) throw storageError(error);
-      if (attempt === RETRIES) throw storageError(error);
+      if (isOutdated(error)) names.exchange(generation);
+      if (attempt === RETRIES || !(isConflict(error) || isStale(error))) throw storageError(error);
       // Jitter, or transactions that collided once would collide again.
       await sleep(Math.random() * 10 * (attempt + 1));
       if (!isTime()) throw storageError(error);
