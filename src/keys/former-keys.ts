@@ -57,7 +57,7 @@ export function createFormerKeys({ text, file }: PublicSource, alg: string, log:
   function tell(state: string, fields: object, message: string): void {
     if (state === told) return;
     told = state;
-    if (state !== '') log.warn({ file, ...fields }, message);
+    if (state !== '') log.warn({ ...(text === undefined && { file }), ...fields }, message);
   }
 
   /** A file is looked at each time, as that of the private half is: a key taken from it is void at once. */

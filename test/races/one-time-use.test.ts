@@ -17,7 +17,8 @@ import { REDIRECT_URI, startServer, type TestClient, type TestServer } from '../
 
 const ROUNDS = Number(process.env.RACE_ROUNDS || 25);
 const PROCESSES = 4;
-const PARALLEL = 12;
+/** Of the row (R01, R02). */
+const PARALLEL = 20;
 const TIMEOUT = 60_000 + ROUNDS * 2_000;
 /** Which settings the processes serve under. */
 const GRACE = 0;

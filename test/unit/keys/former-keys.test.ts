@@ -165,6 +165,16 @@ describe('a former key', () => {
     await expect(key.verify(await signed(stranger), expected)).rejects.toThrow();
   });
 
+  test('the warning names the file only where it is the file that was read', async () => {
+    writeFileSync(publicFile, now.publicKey + former.publicKey);
+    const beside = keyOf(now.privateKey, { publicText: stranger.publicKey, publicFile });
+    await expect(beside.verify(await signed(former), expected)).rejects.toThrow();
+    expect(logs).toEqual([expect.stringContaining('not among its public keys')]);
+    expect(logs[0]).not.toContain(publicFile);
+    await expect(withPublic(stranger.publicKey).verify(await signed(former), expected)).rejects.toThrow();
+    expect(logs[1]).toContain(publicFile);
+  });
+
   test('taken from the file is void at once, and put there is good at once', async () => {
     const key = withPublic(now.publicKey);
     const token = await signed(former);
