@@ -14,6 +14,7 @@ import { createAdminPages } from './admin/admin-pages.js';
 import { createAdminRoutes } from './admin/routes.js';
 import { createServicePages, SERVICES } from './admin/service-pages.js';
 import { SCOPES } from './authorization-server/configuration.js';
+import { DOCUMENT_PATHS } from './authorization-server/documents.js';
 import { LIBRARY_ROUTES } from './authorization-server/library-routes.js';
 import { createClientRoutes } from './clients/routes.js';
 import type { Container } from './container.js';
@@ -24,7 +25,7 @@ import { clientCard } from './interactions/consent.js';
 import { createInteractionRoutes } from './interactions/routes.js';
 import { createSecretBox } from './platform/crypto/secret-box.js';
 import { createPermissionDoors } from './permission-service/doors-routes.js';
-import { type AnsweredRequest, createAccessLog } from './platform/observe/access-log.js';
+import { type AnsweredRequest, createAccessLog, PROBES } from './platform/observe/access-log.js';
 import type { Health } from './platform/observe/health.js';
 import { createRouteLabels } from './platform/observe/route-label.js';
 import { errorBoundary } from './platform/web/error-boundary.js';
@@ -343,7 +344,7 @@ export function createApp(
       'a proxy here is not named in TRUST_PROXY: whoever comes through it counts as one address',
     ),
   );
-  const logAccess = createAccessLog(log);
+  const logAccess = createAccessLog(log, new Set([...PROBES, ...DOCUMENT_PATHS]));
   const routeOf = createRouteLabels(LIBRARY_ROUTES.map(({ rule }) => rule));
   const issuer = new URL(config.issuer);
   const finished = (request: AnsweredRequest, matched: unknown): void => {

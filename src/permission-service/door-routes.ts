@@ -38,7 +38,7 @@ export function createPermissionDoor(deps: DoorDeps): DoorEnd {
       goTo(ctx, returnWith(approved, token, delivery));
     },
     async failed(ctx, error: UpstreamError, transaction) {
-      log.warn({ code: error.code, detail: error.detail }, 'a login for the permission service failed');
+      log.warn({ error_code: error.code, detail: error.detail }, 'a login for the permission service failed');
       const approved = transaction ? approvedReturn(transaction.returnTo, returns) : NOWHERE;
       goTo(ctx, returnWith(approved, undefined, delivery));
     },

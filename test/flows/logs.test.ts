@@ -341,3 +341,21 @@ describe('the audit trail (A126)', () => {
     );
   });
 });
+
+test('what machines poll is a line for debugging alone, but for a refusal', async () => {
+  const idOf = async (path: string, init?: RequestInit) =>
+    (await fetch(server.url(path), init)).headers.get('x-request-id');
+  const levelOf = (id: string | null) =>
+    server.logs
+      .map((line) => JSON.parse(line))
+      .find(({ msg, request_id }) => msg === 'request' && request_id === id)?.level;
+  for (const path of ['/jwks', '/oauth/jwks.json', '/.well-known/openid-configuration', '/livez']) {
+    for (const times of ['first', 'second']) {
+      expect([path, times, levelOf(await idOf(path))]).toEqual([path, times, 'debug']);
+    }
+  }
+  const refused = await idOf('/oauth/jwks.json', { method: 'DELETE' });
+  expect(levelOf(refused)).toBe('info');
+  const why = server.logs.map((line) => JSON.parse(line)).find(({ request_id }) => request_id === refused);
+  expect(why).toMatchObject({ msg: 'a request was refused', status: 404, error_code: 'not_found' });
+});

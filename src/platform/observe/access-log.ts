@@ -10,7 +10,7 @@ export interface AnsweredRequest {
   readonly milliseconds: number;
 }
 
-/** Probes come every few seconds and would drown the rest. */
+/** They come every few seconds. */
 export const PROBES: ReadonlySet<string> = new Set([
   '/livez',
   '/readyz',
@@ -34,13 +34,15 @@ function routeOf(path: string): string {
 }
 
 /**
- * Writes one line for each request: errors of ours as errors, probes at debug, the rest at info.
+ * Writes one line for each request: errors of ours as errors, the rest at info. What machines poll and was answered
+ * is at debug: it tells nothing of anybody and would drown the rest.
+ * @param polled routes of such requests
  * @returns to be called with the pattern of the route, such as `/clients/:id`, or the path where none matched
  */
-export function createAccessLog(log: Logger) {
+export function createAccessLog(log: Logger, polled: ReadonlySet<string>) {
   return ({ requestId, method, status, milliseconds }: AnsweredRequest, matched: string): void => {
     const route = routeOf(matched);
-    const level = status >= 500 ? 'error' : PROBES.has(route) ? 'debug' : 'info';
+    const level = status >= 500 ? 'error' : status < 400 && polled.has(route) ? 'debug' : 'info';
     const duration_ms = Math.round(milliseconds * 10) / 10;
     log[level]({ method, route, status, duration_ms, request_id: requestId }, 'request');
   };

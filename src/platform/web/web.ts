@@ -54,7 +54,7 @@ export function createWeb(config: Config, log: Logger, clock: Clock): Web {
   const renderError = createRenderError({
     renderView,
     report: ({ requestId, status, code, detail, error }) => {
-      const fields = { request_id: requestId, status, code, detail };
+      const fields = { request_id: requestId, status, error_code: code, detail };
       // Where a busy server refused says nothing, and a crowd is no time to make stacks: what kept it busy does.
       const why = error instanceof Unavailable ? error.cause : error;
       const told = typeof why === 'string' ? { detail: why } : { err: why };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { createAccessLog } from '../../../src/platform/observe/access-log.js';
+import { createAccessLog, PROBES } from '../../../src/platform/observe/access-log.js';
 import { createLogger, type Logger } from '../../../src/platform/observe/logger.js';
 import { safePath } from '../../../src/platform/observe/safe-path.js';
 
@@ -122,7 +122,7 @@ describe('the access log', () => {
 
   test('carries no query and no pending request', () => {
     const lines = written((log) => {
-      createAccessLog(log)(request, `/interaction/${SECRET}/login?code=${SECRET}`);
+      createAccessLog(log, PROBES)(request, `/interaction/${SECRET}/login?code=${SECRET}`);
     });
     expect(JSON.parse(lines[0] ?? '').route).toBe('/interaction/…/login');
     expect(lines.join()).not.toContain(SECRET);
@@ -134,24 +134,24 @@ describe('the access log', () => {
     ['/cb;client_secret=hush-hush-hush', '/cb;client_secret=[redacted]'],
   ])('an address that somebody made up is a text like others: %j', (path, route) => {
     const lines = written((log) => {
-      for (let times = 0; times < 2; times += 1) createAccessLog(log)({ ...request, path }, path);
+      for (let times = 0; times < 2; times += 1) createAccessLog(log, PROBES)({ ...request, path }, path);
     });
     expect(lines.map((line) => JSON.parse(line).route)).toEqual([route, route]);
   });
 
   test('below the level is not written', () => {
-    expect(written((log) => createAccessLog(log)(request, '/livez'), { level: 'info' })).toEqual([]);
+    expect(written((log) => createAccessLog(log, PROBES)(request, '/livez'), { level: 'info' })).toEqual([]);
   });
 
   test('is short for people too', () => {
-    const [line] = written((log) => createAccessLog(log)(request, '/login'), { human: true });
+    const [line] = written((log) => createAccessLog(log, PROBES)(request, '/login'), { human: true });
     expect(line).toBe(
       '03:04:05 info  request method=GET route=/login status=200 duration_ms=1.2 request_id=r\n',
     );
   });
 
   test('writes one line a request', () => {
-    const lines = written((log) => createAccessLog(log)(request, '/clients/:id'));
+    const lines = written((log) => createAccessLog(log, PROBES)(request, '/clients/:id'));
     expect(lines).toHaveLength(1);
     expect(JSON.parse(lines[0] ?? '')).toEqual({
       level: 'info',
@@ -168,10 +168,11 @@ describe('the access log', () => {
   test.each([
     ['/livez', 200, 'debug'],
     ['/readyz', 503, 'error'],
+    ['/metrics', 401, 'info'],
     ['/login', 429, 'info'],
     ['/login', 500, 'error'],
   ])('%s %i is %s', (route, status, level) => {
-    const [line = ''] = written((log) => createAccessLog(log)({ ...request, status }, route));
+    const [line = ''] = written((log) => createAccessLog(log, PROBES)({ ...request, status }, route));
     expect(JSON.parse(line).level).toBe(level);
   });
 });
