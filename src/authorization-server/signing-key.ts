@@ -1,7 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { ExternalSigningKey } from 'oidc-provider';
 import type { Signer } from '../keys/signer.js';
-import type { MaybeLater } from '../platform/database/maybe-later.js';
 
 /**
  * A key as the library takes it from a key service, and the service is this process: that is cheaper than the
@@ -27,7 +26,7 @@ export class SigningKey extends ExternalSigningKey {
     return this.#signer.publicKey;
   }
 
-  override sign(data: Uint8Array): MaybeLater<Uint8Array> {
+  override sign(data: Uint8Array): Promise<Uint8Array> {
     return this.#signer.sign(data);
   }
 }

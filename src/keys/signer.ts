@@ -8,7 +8,7 @@ import {
   sign,
 } from 'node:crypto';
 import { promisify } from 'node:util';
-import type { MaybeLater } from '../platform/database/maybe-later.js';
+import { atEndOfTurn } from './at-end-of-turn.js';
 import type { PrivateSigningKey, SigningAlg } from './signing-keys.js';
 
 /** RFC 7518 §3.3–3.5, RFC 8037 §3.1. */
@@ -28,16 +28,16 @@ export interface Signer {
   readonly alg: SigningAlg;
   readonly publicKey: KeyObject;
   /** The signature of a JWS (RFC 7515 §5.1) over these bytes. */
-  sign(data: Uint8Array): MaybeLater<Buffer>;
+  sign(data: Uint8Array): Promise<Buffer>;
 }
 
 /** Bits. Twice as many take six times as long. */
 const LARGE = 2048;
 
 /**
- * It signs here and now. Handing a signature to a thread and fetching it back costs more than an ES256 signature
- * itself, and a fifth of an RS256 one. The price is that nothing else goes on meanwhile, for a millisecond with RSA
- * of 2048 bits; with larger keys (from `KEYS_DIR`) a thread signs.
+ * It signs here, at the end of the turn. Handing a signature to a thread and fetching it back costs more than an ES256
+ * signature itself, and a fifth of an RS256 one. The price is that nothing else goes on meanwhile, for a millisecond
+ * with RSA of 2048 bits; with larger keys (from `KEYS_DIR`) a thread signs.
  */
 export function createSigner({ kid, alg, jwk }: PrivateSigningKey): Signer {
   const key = createPrivateKey({ key: jwk as JsonWebKey, format: 'jwk' });
@@ -48,7 +48,7 @@ export function createSigner({ kid, alg, jwk }: PrivateSigningKey): Signer {
     kid,
     alg,
     publicKey: createPublicKey(key),
-    sign: (data) => (large ? inThread(digest, data, input) : sign(digest, data, input)),
+    sign: large ? (data) => inThread(digest, data, input) : atEndOfTurn((data) => sign(digest, data, input)),
   };
 }
 
