@@ -26,6 +26,8 @@ export interface Balancer {
   readonly answered: Map<number, number>;
   /** Those that were 500, with `performance.now()`. */
   readonly faults: { readonly port: number; readonly at: number }[];
+  /** Before each request is passed on: told the port that answered last. */
+  before?: ((last: number | undefined) => Promise<void>) | undefined;
   close(): Promise<void>;
 }
 
@@ -44,6 +46,7 @@ export async function startBalancer(port: number, ports: () => readonly number[]
   const answered = new Map<number, number>();
   const faults: { port: number; at: number }[] = [];
   let turn = 0;
+  let last: number | undefined;
 
   /** Whether it was taken: `false` where the node refused the connection, so that nothing was sent. */
   function passOn(
@@ -56,6 +59,7 @@ export async function startBalancer(port: number, ports: () => readonly number[]
     return new Promise((resolve) => {
       const sent = request({ agent, host: '127.0.0.1', port: to, method, path, headers }, (answer) => {
         answered.set(to, (answered.get(to) ?? 0) + 1);
+        last = to;
         if (answer.statusCode === 500) faults.push({ port: to, at: performance.now() });
         const { connection: _, 'keep-alive': __, ...rest } = answer.headers;
         response.writeHead(answer.statusCode ?? 502, rest);
@@ -77,6 +81,7 @@ export async function startBalancer(port: number, ports: () => readonly number[]
 
   const server: Server = createServer(async (incoming, response) => {
     const body = await bodyOf(incoming);
+    await balancer.before?.(last);
     const nodes = ports();
     turn += 1;
     // Of this request: others come while it waits.
@@ -89,7 +94,7 @@ export async function startBalancer(port: number, ports: () => readonly number[]
   });
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
-  return {
+  const balancer: Balancer = {
     cut,
     answered,
     faults,
@@ -100,4 +105,5 @@ export async function startBalancer(port: number, ports: () => readonly number[]
       await once(server, 'close');
     },
   };
+  return balancer;
 }

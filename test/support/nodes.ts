@@ -4,7 +4,7 @@ import { freshPostgres } from './postgres.js';
 import { freePort } from './free-port.js';
 import type { Program } from './program.js';
 import type { TestServer } from './server.js';
-import { createSite } from './site.js';
+import { createSite, type Furnishing } from './site.js';
 import type { Clients } from './traffic.js';
 
 export interface Nodes {
@@ -20,8 +20,12 @@ export interface Nodes {
   close(): Promise<void>;
 }
 
-export async function startNodes(count: number, more: Record<string, string> = {}): Promise<Nodes> {
-  const site = await createSite({ DATABASE_URL: await freshPostgres(), ...more });
+export async function startNodes(
+  count: number,
+  more: Record<string, string> = {},
+  furnishing: Furnishing = {},
+): Promise<Nodes> {
+  const site = await createSite({ DATABASE_URL: await freshPostgres(), ...more }, furnishing);
   const { issuer } = site.target;
   const ports: number[] = [];
   for (let index = 0; index < count; index += 1) ports.push(await freePort());

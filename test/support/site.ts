@@ -23,10 +23,20 @@ export interface Site {
   start(more?: Record<string, string>, port?: number): Promise<Program>;
 }
 
+export interface Furnishing {
+  /** The issuer's, where it has to be known before. */
+  readonly port?: number;
+  /** Makes what else is there before the program starts. */
+  readonly furnish?: (maker: TestServer) => Promise<unknown>;
+}
+
 /** @param more settings beside the usual ones; SQLite in a folder of its own unless told otherwise */
-export async function createSite(more: Record<string, string> = {}): Promise<Site> {
+export async function createSite(
+  more: Record<string, string> = {},
+  { port: chosen, furnish }: Furnishing = {},
+): Promise<Site> {
   const place = newPlace();
-  const port = await freePort();
+  const port = chosen ?? (await freePort());
   const issuer = `http://localhost:${port}`;
   const env: Record<string, string> = {
     ...place.env,
@@ -40,6 +50,7 @@ export async function createSite(more: Record<string, string> = {}): Promise<Sit
   };
   const maker = await startServer(env);
   const clients = await createClients(maker);
+  await furnish?.(maker);
   await maker.close();
   return {
     place,
