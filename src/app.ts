@@ -345,7 +345,7 @@ export function createApp(
     ),
   );
   const logAccess = createAccessLog(log, new Set([...PROBES, ...DOCUMENT_PATHS]));
-  const routeOf = createRouteLabels(LIBRARY_ROUTES.map(({ rule }) => rule));
+  const routeOf = createRouteLabels([...LIBRARY_ROUTES.map(({ rule }) => rule), ...DOCUMENT_PATHS]);
   const issuer = new URL(config.issuer);
   const finished = (request: AnsweredRequest, matched: unknown): void => {
     const { path, status, milliseconds } = request;
@@ -387,7 +387,7 @@ export function createApp(
   return (req, res) => {
     pinRequest(req, issuer, proxies);
     if (answerStraight(req, res)) return;
-    if (documents.has(req.url ?? '')) void answer(req, res);
+    if (req.method === 'GET' && documents.has(req.url ?? '')) void answer(req, res);
     else answerBehind(req, res);
   };
 }

@@ -160,6 +160,12 @@ export function createAdapterFactory(deps: Dependencies): (kind: string) => Adap
     };
   }
 
+  /** A code or a refresh token is good for as long as its grant lives, also where nothing of what it gives is stored. */
+  function requireLife(grantKey: string): void {
+    const grant = units.current()?.grant;
+    if (grant) grant.alive = grantKey;
+  }
+
   /**
    * The library saves the session of every request whole. Where nothing changed, that would only cost a
    * commit; a retired one is not prolonged either.
@@ -179,6 +185,7 @@ export function createAdapterFactory(deps: Dependencies): (kind: string) => Adap
       return whenThere(alongWith('grant', (grant) => grant.key === key) ?? read(key), (row) => {
         const payload = live(kind, row, id);
         rememberSession(row, payload);
+        if (payload && row?.grantKey) requireLife(row.grantKey);
         return payload;
       });
     },

@@ -6,10 +6,10 @@ import { ROUTES } from './configuration.js';
 import { DISCOVERY } from './cors.js';
 
 export const DOCUMENTS: readonly string[] = [ROUTES.jwks, ...DISCOVERY];
-/** The key set's other address, which the original had. */
-const KEY_SET = '/jwks';
-/** Where these documents are asked for. */
-export const DOCUMENT_PATHS: ReadonlySet<string> = new Set([...DOCUMENTS, KEY_SET]);
+/** The key set's address in the original. */
+const KEY_SET_ALIAS = '/jwks';
+/** Wherever these documents are asked for. */
+export const DOCUMENT_PATHS: ReadonlySet<string> = new Set([...DOCUMENTS, KEY_SET_ALIAS]);
 
 /**
  * Discovery and the key set are the same for everybody: the library makes each now and then, and in between
@@ -38,7 +38,7 @@ interface Kept {
 export function createDocuments(issuer: () => object, clock: Clock): Documents {
   const made = new WeakMap<object, Map<string, Kept>>();
   const of = (path: string): KeptDocument | undefined => {
-    const kept = made.get(issuer())?.get(path === KEY_SET ? ROUTES.jwks : path);
+    const kept = made.get(issuer())?.get(path === KEY_SET_ALIAS ? ROUTES.jwks : path);
     return kept !== undefined && clock.now() < kept.until ? kept.document : undefined;
   };
 

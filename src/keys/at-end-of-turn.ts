@@ -1,6 +1,3 @@
-/** Milliseconds after which requests that have arrived meanwhile are seen to first. */
-const LONGEST = 10;
-
 interface Job<Input, Output> {
   readonly input: Input;
   readonly resolve: (output: Output) => void;
@@ -10,7 +7,8 @@ interface Job<Input, Output> {
 /**
  * Does what is asked for during a turn of the event loop at the end of it, one after another and in order. What is
  * done in a row finds its code and its tables in the processor's caches: an ES256 signature costs half of one that is
- * made between the steps of two requests.
+ * made between the steps of two requests. All is done in this turn, however long it takes: how much may begin in one
+ * is for the gate to say, which goes by how long turns are (`serve/overload.ts`).
  */
 export function atEndOfTurn<Input, Output>(
   work: (input: Input) => Output,
@@ -18,22 +16,14 @@ export function atEndOfTurn<Input, Output>(
   let waiting: Job<Input, Output>[] = [];
 
   function run(): void {
-    const begun = performance.now();
-    let done = 0;
-    for (const job of waiting) {
-      if (performance.now() - begun >= LONGEST) break;
-      settle(job);
-      done += 1;
-    }
-    waiting = waiting.slice(done);
-    if (waiting.length > 0) setImmediate(run);
-  }
-
-  function settle({ input, resolve, reject }: Job<Input, Output>): void {
-    try {
-      resolve(work(input));
-    } catch (error) {
-      reject(error);
+    const due = waiting;
+    waiting = [];
+    for (const { input, resolve, reject } of due) {
+      try {
+        resolve(work(input));
+      } catch (error) {
+        reject(error);
+      }
     }
   }
 

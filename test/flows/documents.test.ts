@@ -12,6 +12,7 @@ const DOCUMENTS = [
   '/.well-known/openid-configuration',
   '/.well-known/oauth-authorization-server',
   '/oauth/jwks.json',
+  '/jwks',
 ];
 const ORIGIN = 'https://app.example';
 

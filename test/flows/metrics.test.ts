@@ -69,12 +69,17 @@ describe('two workers', () => {
         }),
       });
       await fetch(`${program.issuer}/no/such/${index}`, { headers: { connection: 'close' } });
+      for (const path of ['/jwks', '/oauth/jwks.json'])
+        await fetch(program.issuer + path, { headers: { connection: 'close' } });
     }
     const text = await (await scrape(TOKEN)).text();
     expect(text).toContain(
       'postern_http_request_duration_seconds_count{route="/oauth/token",status="4xx"} 10',
     );
     expect(text).toContain('postern_http_request_duration_seconds_count{route="other",status="4xx"} 1');
+    // Under either name: who asks first is answered at the other address.
+    const keySets = text.matchAll(/_count\{route="[^"]*\/jwks(?:\.json)?",status="2xx"\} (\d+)/g);
+    expect([...keySets].reduce((sum, [, count]) => sum + Number(count), 0)).toBe(20);
     expect(text).not.toMatch(/somebody|secret|no\/such/);
     expect(text).toMatch(/^postern_build_info\{version="/m);
     expect(text).toMatch(/^nodejs_eventloop_lag_seconds /m);

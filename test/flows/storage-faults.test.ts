@@ -200,6 +200,25 @@ describe.each(['SQLite', 'PostgreSQL'])('on %s', (dialect) => {
     expect(await introspect(server, client, next.body.access_token)).toMatchObject({ active: true });
   });
 
+  test('a token that is not stored is not given for a grant that has ended meanwhile', async () => {
+    const { server } = await serverWith(await envOf(dialect));
+    const resource = 'https://data.example/api';
+    await server.container.resources.create({ identifier: resource, scopes: ['read'], token_format: 'jwt' });
+    const client = await server.createClient({ grant_types: ['authorization_code'], scope: 'openid read' });
+    const { payloads } = server.container;
+    const { apply } = payloads;
+    const codeFor = () => getCode(server, client, { scope: 'read', resource });
+    const grant = await codeFor();
+    payloads.apply = async (unit) => {
+      payloads.apply = apply;
+      expect([unit.use !== undefined, unit.put.size]).toEqual([true, 0]);
+      await payloads.revokeGrants({ clientId: client.clientId }, server.clock.now());
+      return apply(unit);
+    };
+    expect(await redeem(server, client, grant, { resource })).toMatchObject(INVALID_GRANT);
+    expect(await redeem(server, client, await codeFor(), { resource })).toMatchObject({ status: 200 });
+  });
+
   test('a request under way does not bring back the session that a sign-out ended', async () => {
     const { server, client } = await serverWith(await envOf(dialect));
     const browser = createBrowser();

@@ -81,7 +81,11 @@ export async function startBalancer(port: number, ports: () => readonly number[]
 
   const server: Server = createServer(async (incoming, response) => {
     const body = await bodyOf(incoming);
-    await balancer.before?.(last);
+    try {
+      await balancer.before?.(last);
+    } catch (error) {
+      return void response.writeHead(502).end(String(error));
+    }
     const nodes = ports();
     turn += 1;
     // Of this request: others come while it waits.

@@ -49,9 +49,12 @@ export async function createSite(
     ...more,
   };
   const maker = await startServer(env);
-  const clients = await createClients(maker);
-  await furnish?.(maker);
-  await maker.close();
+  const making = async () => {
+    const clients = await createClients(maker);
+    await furnish?.(maker);
+    return clients;
+  };
+  const clients = await making().finally(() => maker.close());
   return {
     place,
     env,

@@ -10,7 +10,7 @@ export interface AnsweredRequest {
   readonly milliseconds: number;
 }
 
-/** They come every few seconds. */
+/** What asks every few seconds whether this process lives and does its work. */
 export const PROBES: ReadonlySet<string> = new Set([
   '/livez',
   '/readyz',
