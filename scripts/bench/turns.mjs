@@ -9,7 +9,10 @@ import { watchLoad } from './machine.mjs';
 const TURN_S = 0.5;
 /** Requests after which the hot code is compiled. */
 const WARM = 2500;
-/** After minutes without a request V8 has thrown some of it away: a slice that began so took up to twice the time. */
+/**
+ * Seconds a process. After minutes without a request V8 has thrown some of it away, and connections to PostgreSQL were
+ * given up: a slice that began so took up to twice the time.
+ */
 const AGAIN_WARM_S = 0.7;
 
 /**
@@ -44,7 +47,7 @@ async function prepare(slice, { connections, warmup }, first) {
   const task = await workload.make(server);
   slice.load = { port: server.place.port, connections: connections * processes, task };
   const most = (workload.warm ?? WARM) * processes;
-  await runLoad({ ...slice.load, seconds: first ? warmup : AGAIN_WARM_S, most });
+  await runLoad({ ...slice.load, seconds: first ? warmup : AGAIN_WARM_S * processes, most });
 }
 
 async function take({ server, load, turns }, seconds) {
