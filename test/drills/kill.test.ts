@@ -9,6 +9,7 @@ import BetterSqlite3 from 'better-sqlite3';
 import { sha256 } from '../../src/platform/crypto/ids.js';
 import { measured, size, until } from '../support/figures.js';
 import { createLedger, type Ledger, SOUND } from '../support/ledger.js';
+import type { Program } from '../support/program.js';
 import { createSite, type Site } from '../support/site.js';
 import { checkedAt, endTraffic, startTraffic } from '../support/traffic.js';
 
@@ -17,12 +18,16 @@ const KILLS = Number(process.env.DRILL_KILLS || 3);
 const COPIES = size(12, 50, 200);
 
 let site: Site;
+let program: Program;
 
 beforeAll(async () => {
   site = await createSite();
 }, 90_000);
 
-afterEach(endTraffic);
+afterEach(async () => {
+  await endTraffic();
+  await program?.stop();
+});
 afterAll(() => site?.place.remove());
 
 function requireWhole(path: string): BetterSqlite3.Database {
@@ -39,7 +44,7 @@ test(
   async () => {
     const ledger = createLedger();
     for (let kill = 0; kill < KILLS; kill += 1) {
-      const program = await site.start();
+      program = await site.start();
       const traffic = startTraffic(site.target, site.clients, ledger, { machines: 4, people: 1 });
       // A random moment after the first answers, not a time of the clock.
       const enough = 8 + Math.floor(Math.random() * 60);
@@ -55,7 +60,7 @@ test(
       handle.close();
     }
 
-    const program = await site.start();
+    program = await site.start();
     const { given } = ledger.counts;
     const verdict = await ledger.check(checkedAt(site.target, site.clients));
     measured('R04', `${KILLS} kills of the only node: ${words(verdict)}`);
@@ -101,7 +106,7 @@ const HALVES = `
 test(
   `R05: ${COPIES} copies of the files at random moments all open, whole, with everything that was answered`,
   async () => {
-    const program = await site.start();
+    program = await site.start();
     const ledger = createLedger();
     const traffic = startTraffic(site.target, site.clients, ledger, { machines: 4, people: 3 });
     await until('answers', () => traffic.answered() > 20, 60_000);
