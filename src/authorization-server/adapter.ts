@@ -160,7 +160,10 @@ export function createAdapterFactory(deps: Dependencies): (kind: string) => Adap
     };
   }
 
-  /** A code or a refresh token is good for as long as its grant lives, also where nothing of what it gives is stored. */
+  /**
+   * What a grant handler found or makes is good for as long as its Grant lives, also where nothing is stored of what it
+   * gives.
+   */
   function requireLife(grantKey: string): void {
     const grant = units.current()?.grant;
     if (grant) grant.alive = grantKey;
@@ -203,8 +206,7 @@ export function createAdapterFactory(deps: Dependencies): (kind: string) => Adap
       const written = session ? withOwnChanges(payload, units.current()?.session) : payload;
       const row = toRow(kind, id, written, expiresIn);
       await units.write((unit) => {
-        const guarded = row.grantKey !== null && !unit.put.has(row.grantKey);
-        if (guarded && units.current()?.grant) unit.alive = row.grantKey as string;
+        if (row.grantKey !== null && !unit.put.has(row.grantKey)) requireLife(row.grantKey);
         unit.put.set(row.key, row);
       });
     },

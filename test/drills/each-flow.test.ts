@@ -3,6 +3,7 @@
  * answered last is killed, and the flow ends as if nothing had been. In drills, between any two in their turn.
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { DEVICE_CODE } from '../../src/clients/client.js';
 import { type Browser, createBrowser, type Page } from '../support/browser.js';
 import { measured, SHORT, size } from '../support/figures.js';
 import {
@@ -29,7 +30,6 @@ import { type OidcUpstream, startOidcUpstream } from '../support/upstreams.js';
 
 const NODES = 3;
 const TIMEOUT = size(60_000, 300_000, 300_000);
-const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code';
 const APP = 'https://app.example/';
 
 let nodes: Nodes;
