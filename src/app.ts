@@ -134,7 +134,7 @@ function pages(container: Container): Record<string, Router> {
     fresh: () => upstreamPages.fresh,
     sessions,
     signInArrival: (ctx, arrival) =>
-      sessions.signIn(ctx, arrival.account.id, signInWay(upstreamSessions, arrival)),
+      sessions.signIn(ctx, arrival.account, signInWay(upstreamSessions, arrival)),
     beganUpstream: (session) => upstreamSessions.of(session),
     endedUpstream: (session) => container.upstreamSide.endings.signOut.after(session),
     toIdentity,

@@ -26,6 +26,12 @@ export interface Account {
   readonly accessEpoch: number;
 }
 
+/**
+ * As whom somebody was proven, and as of when: it is worth nothing once another epoch has begun. What gives a proof
+ * carries it from where the password was compared to where the session is written.
+ */
+export type Proven = Pick<Account, 'id' | 'accessEpoch'>;
+
 /** The standard claims (OIDC Core §5.1) we hold, plus `roles`. Absent is left out, never null. */
 export interface AccountClaims {
   sub: string;

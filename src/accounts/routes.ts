@@ -94,7 +94,7 @@ export function createAccountPages(deps: Dependencies): AccountPages {
     const next = localPath(form.next);
     const account = await signInPages.take(ctx, signInPlace(next), form, requestInfo(ctx));
     if (!account) return;
-    await sessions.signIn(ctx, account.id);
+    await sessions.signIn(ctx, account);
     seeOther(ctx, next);
   }
 
@@ -111,7 +111,7 @@ export function createAccountPages(deps: Dependencies): AccountPages {
     const next = localPath(form.next);
     const account = await signUpPages.take(ctx, signUpPlace(next), form);
     if (!account) return;
-    await sessions.signIn(ctx, account.id);
+    await sessions.signIn(ctx, account);
     seeOther(ctx, next);
   }
 

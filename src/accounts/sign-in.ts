@@ -128,7 +128,9 @@ export function createSignIn(deps: Dependencies): SignIn {
         // The same ticket: a refused choice must not prolong a password that works once.
         return { step: 'set_password', ticket: sealed, username: account.username, faults };
       }
-      return { step: 'signed_in', account: { ...account, mustChangePassword: false } };
+      // The one that the new password has begun, and none that somebody else has begun meanwhile.
+      const accessEpoch = account.accessEpoch + 1;
+      return { step: 'signed_in', account: { ...account, mustChangePassword: false, accessEpoch } };
     },
     async keepingAccount({ ticket: sealed }, info) {
       const ticket = await open(sealed, 'keep-account');

@@ -1,7 +1,9 @@
 import type { ParameterizedContext } from 'koa';
 import type { Provider, Session } from 'oidc-provider';
+import type { Proven } from '../accounts/account.js';
 import type { Clock } from '../platform/crypto/clock.js';
 import { createLoginCookie } from '../platform/web/login-cookie.js';
+import { accessEnded, type HoldsStill } from './access-ended.js';
 
 /**
  * One sign-in for our own pages and the authorization endpoint: both use the library's Session.
@@ -14,8 +16,9 @@ export interface BrowserSessions {
   /**
    * Signs in. The session id is renewed; a session of another account ends first, with its tokens.
    * Resolves to the uid, by which the session is known inside.
+   * @throws {PageError} where the proof holds no more; the browser stays who it was
    */
-  signIn(ctx: ParameterizedContext, accountId: string, way?: SignInWay): Promise<string>;
+  signIn(ctx: ParameterizedContext, proven: Proven, way?: SignInWay): Promise<string>;
   /** Ends the session and whatever is bound to it. Harmless when nobody is signed in. */
   signOut(ctx: ParameterizedContext): Promise<void>;
 }
@@ -49,6 +52,7 @@ interface Options {
   /** Told of each signed-in browser that comes by. */
   readonly seen: (ctx: ParameterizedContext, session: SeenSession) => Promise<void>;
   readonly signedIn: SignedIn;
+  readonly holdsStill: HoldsStill;
 }
 
 /** Told of each sign-in, with what it brought along from an upstream, if it came from one. */
@@ -102,7 +106,8 @@ export function createBrowserSessions(current: () => Provider, options: Options)
       await options.seen(ctx, { accountId, uid });
       return { accountId, uid, authTime: loginTs ?? 0 };
     },
-    async signIn(ctx, accountId, { amr, upstream, authTime, transient = false } = BY_PASSWORD) {
+    async signIn(ctx, proven, { amr, upstream, authTime, transient = false } = BY_PASSWORD) {
+      const accountId = proven.id;
       let session = await sessionOf(ctx);
       if (session.accountId && session.accountId !== accountId) {
         await end(session);
@@ -116,8 +121,13 @@ export function createBrowserSessions(current: () => Provider, options: Options)
         transient,
         loginTs: authTime ?? Math.floor(options.clock.now() / 1000),
       });
-      await session.save(options.ttl);
+      // First, since a session that is written ends the browser's former one.
       await options.signedIn({ accountId, uid: session.uid }, upstream);
+      await session.save(options.ttl);
+      if (!(await options.holdsStill(proven))) {
+        await session.destroy();
+        throw accessEnded();
+      }
       const expires = transient ? undefined : new Date(options.clock.now() + options.ttl * 1000);
       setCookie(ctx, session.jti, expires);
       await options.seen(ctx, { accountId, uid: session.uid });

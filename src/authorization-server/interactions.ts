@@ -1,9 +1,8 @@
 import type { ParameterizedContext } from 'koa';
 import { errors, type Grant, type Interaction, type Provider } from 'oidc-provider';
-import type { Account } from '../accounts/account.js';
+import type { Proven } from '../accounts/account.js';
 import type { ClientRecord } from '../clients/client.js';
 import type { Clock } from '../platform/crypto/clock.js';
-import type { MaybeLater } from '../platform/database/maybe-later.js';
 import { PageError } from '../platform/errors/errors.js';
 import { explain } from '../platform/web/explain-error.js';
 import type { Agreed, ConsentStore } from '../stores/consent-store.js';
@@ -36,7 +35,7 @@ export interface PendingInteraction {
 export interface Interactions {
   /** @throws {PageError} when it has expired, was used up or belongs to another browser */
   get(ctx: ParameterizedContext, uid: string): Promise<PendingInteraction>;
-  login(ctx: ParameterizedContext, accountId: string, way?: SignInWay): Promise<string>;
+  login(ctx: ParameterizedContext, proven: Proven, way?: SignInWay): Promise<string>;
   /**
    * Agrees to what was asked but for the `unticked` scopes, and remembers it. What was unticked is asked
    * again when it is requested again.
@@ -56,7 +55,6 @@ interface Dependencies {
   readonly consents: ConsentStore;
   readonly fromConsent: GrantLoader['fromConsent'];
   readonly restarts: Restarts;
-  readonly findAccount: (id: string) => MaybeLater<Account | undefined>;
   readonly clock: Clock;
 }
 
@@ -175,16 +173,16 @@ export function createInteractions(deps: Dependencies): Interactions {
         asked: withOwn(await askedOf(params), missing),
       };
     },
-    async login(ctx, accountId, { amr, upstream, authTime, transient = false } = BY_PASSWORD) {
+    async login(ctx, proven, { amr, upstream, authTime, transient = false } = BY_PASSWORD) {
       // What is the library's own passes it by; the rest is read again by `noteSession`.
       const login = {
-        accountId,
+        accountId: proven.id,
         amr: [...amr],
         remember: !transient,
         ...(upstream ? { upstream } : {}),
         // Else the library would take the moment at which the last of its pages is answered.
         ts: authTime ?? Math.floor(deps.clock.now() / 1000),
-        epoch: (await deps.findAccount(accountId))?.accessEpoch,
+        epoch: proven.accessEpoch,
       };
       return finish(ctx, { login });
     },

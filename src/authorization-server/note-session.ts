@@ -1,12 +1,14 @@
 import type { ParameterizedContext } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
-import type { Account } from '../accounts/account.js';
-import type { MaybeLater } from '../platform/database/maybe-later.js';
-import { PageError } from '../platform/errors/errors.js';
+import type { PayloadStore } from '../stores/payload-store.js';
+import { accessEnded, type HoldsStill } from './access-ended.js';
 import type { SeenSession, SignedIn } from './browser-session.js';
+import type { UnitsOfWork } from './unit-of-work.js';
 
 interface Told {
-  readonly findAccount: (id: string) => MaybeLater<Account | undefined>;
+  readonly units: UnitsOfWork;
+  readonly payloads: Pick<PayloadStore, 'endSessions'>;
+  readonly holdsStill: HoldsStill;
   readonly sessionSeen: (ctx: ParameterizedContext, session: SeenSession) => Promise<void>;
   readonly signedIn: SignedIn;
 }
@@ -19,18 +21,22 @@ interface ProvenLogin {
 }
 
 /** Browsers that come to the library's own endpoints are seen there, and so are sign-ins that end there. */
-export function noteSession({ findAccount, sessionSeen, signedIn }: Told) {
+export function noteSession({ units, payloads, holdsStill, sessionSeen, signedIn }: Told) {
   /**
    * A pending request waits up to an hour with the proof in it, which a new password ends like all else.
-   * @throws {PageError} and nothing of the answer is written
+   * @throws {PageError}
    */
-  async function requireCurrent({ accountId, epoch = 0 }: ProvenLogin): Promise<void> {
-    const account = await findAccount(accountId);
-    if (account?.accessEpoch === epoch) return;
-    const message =
-      'Since you typed your password here it was changed, or everybody was signed out of the account. ' +
-      'Go back to the application and sign in again.';
-    throw new PageError(403, 'access_ended', 'Please sign in again', message);
+  async function requireProof({ accountId, epoch = 0 }: ProvenLogin): Promise<void> {
+    if (!(await holdsStill({ id: accountId, accessEpoch: epoch }))) throw accessEnded();
+  }
+
+  async function requireProofOnceWritten(login: ProvenLogin, uid: string): Promise<void> {
+    try {
+      await requireProof(login);
+    } catch (error) {
+      await payloads.endSessions(login.accountId, { only: uid });
+      throw error;
+    }
   }
 
   return async (ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> => {
@@ -41,7 +47,9 @@ export function noteSession({ findAccount, sessionSeen, signedIn }: Told) {
     const { login } = (oidc?.result ?? {}) as { login?: ProvenLogin };
     try {
       if (login?.accountId === accountId) {
-        await requireCurrent(login);
+        // Now, so that nothing is written; and once it is written, since access may end meanwhile.
+        await requireProof(login);
+        units.of(ctx)?.afterwards.push(() => requireProofOnceWritten(login, uid));
         await signedIn({ accountId, uid }, login.upstream);
       }
       await sessionSeen(ctx as unknown as ParameterizedContext, { accountId, uid });

@@ -26,6 +26,7 @@ import type { ConsentStore } from '../stores/consent-store.js';
 import type { PayloadStore } from '../stores/payload-store.js';
 import type { RedirectLeaseStore } from '../stores/redirect-lease-store.js';
 import type { ResourceStore } from '../stores/resource-store.js';
+import { createHoldsStill } from './access-ended.js';
 import { createAdapterFactory } from './adapter.js';
 import { alsoPublished, honestDiscovery } from './answer-corrections.js';
 import {
@@ -154,6 +155,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
   const scopes = [...SCOPES, ...(deps.upstreamTokenClients.size > 0 ? [UPSTREAM_TOKEN_SCOPE] : [])];
 
   const units = createUnitsOfWork(payloads);
+  const holdsStill = createHoldsStill(deps.findAccount);
   const testRunner = createTestRunner({
     issuer: config.issuer,
     box: createSecretBox(secrets, 'client-test'),
@@ -298,9 +300,12 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
       ended: deps.sessionEnded,
     });
     if (config.legacyFlows.includes('password')) {
-      provider.registerGrantType(GRANT_TYPE, createPasswordGrant(provider, deps.password), PARAMETERS, [
-        'resource',
-      ]);
+      provider.registerGrantType(
+        GRANT_TYPE,
+        createPasswordGrant(provider, { ...deps.password, units, payloads, holdsStill }),
+        PARAMETERS,
+        ['resource'],
+      );
     }
     watchEvents(provider, { units, nonces, audit: deps.audit, grants, restarts, secure, log: deps.log });
     return { provider, library: compose(provider.middleware as never) };
@@ -349,7 +354,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
       alsoPublished(deps.otherPublicKeys),
     ],
     documents: documents.middleware,
-    noteSession: noteSession(deps),
+    noteSession: noteSession({ ...deps, units, holdsStill }),
     library,
   });
 
@@ -368,6 +373,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
       cookie: { secure },
       seen: deps.sessionSeen,
       signedIn: deps.signedIn,
+      holdsStill,
     }),
     interactions: createInteractions({
       current,
@@ -376,7 +382,6 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
       consents,
       fromConsent: grants.fromConsent,
       restarts,
-      findAccount: deps.findAccount,
       clock,
     }),
     tokens: createTokens(current),

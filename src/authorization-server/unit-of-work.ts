@@ -12,7 +12,7 @@ import type { Attendant } from './lanes.js';
  *               when the handler has ended (`grant-unit.ts`): of two that use the same code one is refused.
  * `once`        one row that must be new (a nonce, an assertion). First of what `settle` applies.
  * `plain`       all else: sessions, Grants, interactions, tombstones, audit notes. Nothing in it can be refused.
- * `afterwards`  what others are told of the above.
+ * `afterwards`  what others are told of the above, and what is asked once it is there.
  *
  * The last three are applied by `settle`, after the library has answered and before the answer leaves; where one
  * fails, the answer is an error and sets no cookie.
@@ -26,11 +26,10 @@ export class RequestWrites {
   session: ReadSession | undefined;
   /** A row that may be there once only: where another request was first, nothing of this one is written. */
   once: { readonly row: PayloadRow; readonly refusal: () => PosternError } | undefined;
-  /** Done once what the request wrote is there. */
-  afterwards: (() => Promise<void>)[] | undefined;
+  /** Made when it is wanted: most requests of programs write nothing here, and nobody is told. */
+  #afterwards: (() => Promise<void>)[] | undefined;
   /** Read with the token this request is about, and not asked for yet. */
   company: Partial<Company> = {};
-  /** Made when it is wanted: most requests of programs write nothing here. */
   #plain: PayloadUnit | undefined;
 
   get plain(): PayloadUnit {
@@ -40,6 +39,19 @@ export class RequestWrites {
 
   get hasPlain(): boolean {
     return this.#plain !== undefined && !isEmpty(this.#plain);
+  }
+
+  /** Done once what the request wrote is there. */
+  get afterwards(): (() => Promise<void>)[] {
+    this.#afterwards ??= [];
+    return this.#afterwards;
+  }
+
+  /** Whether anything is to be done before the answer leaves. */
+  get hasWork(): boolean {
+    return (
+      this.failure !== undefined || this.once !== undefined || this.hasPlain || this.#afterwards !== undefined
+    );
   }
 }
 
@@ -95,7 +107,7 @@ export function createUnitsOfWork(store: PayloadStore): UnitsOfWork {
       if (once && !(await store.once(once.row))) throw once.refusal();
       // A plain unit has no guards, so it cannot be refused, only fail.
       if (writes.hasPlain) await store.apply(writes.plain);
-      for (const work of writes.afterwards ?? []) await work();
+      for (const work of writes.afterwards) await work();
     } catch (error) {
       // A renewed session id that was not saved would cost the browser the session it has.
       ctx.remove('Set-Cookie');
@@ -138,7 +150,7 @@ export function createUnitsOfWork(store: PayloadStore): UnitsOfWork {
       },
       after(ctx) {
         const writes = of(ctx);
-        return writes?.failure || writes?.hasPlain ? settle(ctx, writes) : undefined;
+        return writes?.hasWork ? settle(ctx, writes) : undefined;
       },
     },
   };

@@ -193,7 +193,8 @@ export function createIssue(deps: IssueDeps): Issue {
       const former = reason === 'session' && sessionUid ? await again(asked, sessionUid) : undefined;
       return former ?? issue(asked, info);
     },
-    forPassword: (account, info) => issue({ accountId: account.id, reason: 'password' }, info),
+    forPassword: ({ id, accessEpoch }, info) =>
+      issue({ accountId: id, reason: 'password', order: { accessEpoch } }, info),
     async forApiKey(key, username, info) {
       const { id: apiKeyId, accountId, permissions: only } = key;
       const asked: Asked = { accountId, username, reason: 'api_key', only, order: { apiKeyId } };

@@ -17,6 +17,8 @@ export interface MintOrder {
   readonly facts: Facts;
   readonly reason: MintReason;
   readonly accountId?: string | undefined;
+  /** `Account.accessEpoch` as of when a password was proven: access that was ended since ends this too. */
+  readonly accessEpoch?: number | undefined;
   /** What must be written with the token: the name, where it is the first. */
   readonly steps?: readonly Step[] | undefined;
   /** The family it continues. */
@@ -71,7 +73,7 @@ export function createMint(deps: MintDeps): Mint {
     minted: MintedToken,
     info: RequestInfo | undefined,
   ): Promise<boolean> {
-    const { accountId, subject, reason } = order;
+    const { accountId, accessEpoch, subject, reason } = order;
     const { apiKeyId } = minted.family;
     const event = audit.step({
       event: 'dserver.minted',
@@ -82,7 +84,9 @@ export function createMint(deps: MintDeps): Mint {
       detail: { jti: minted.jti, name: subject, reason, audience: minted.audience },
     });
     return store.write([
-      ...(accountId === undefined ? [] : [rights.livingStep(accountId), rights.allowedStep(accountId)]),
+      ...(accountId === undefined
+        ? []
+        : [rights.livingStep(accountId, accessEpoch), rights.allowedStep(accountId)]),
       ...(apiKeyId === undefined ? [] : [apiKeys.livingStep(apiKeyId, minted.createdAt)]),
       // What continues a family ends with that.
       ...(order.family || order.sessionUid === undefined ? [] : [store.livingSessionStep(order.sessionUid)]),

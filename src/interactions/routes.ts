@@ -82,14 +82,14 @@ export function createInteractionRoutes(deps: Dependencies): Router {
     const form = await readForm(ctx);
     csrf.require(ctx, form, pathOf(pending.uid));
     const account = await signInPages.take(ctx, placeOf(pending), form, requestInfo(ctx));
-    if (account) seeOther(ctx, await interactions.login(ctx, account.id));
+    if (account) seeOther(ctx, await interactions.login(ctx, account));
   }
 
   async function signUp(ctx: Context): Promise<void> {
     const place = signUpPlaceOf(await pendingOf(ctx));
     if (ctx.method !== 'POST') return signUpPages.show(ctx, place);
     const account = await signUpPages.take(ctx, place, await readForm(ctx));
-    if (account) seeOther(ctx, await interactions.login(ctx, account.id));
+    if (account) seeOther(ctx, await interactions.login(ctx, account));
   }
 
   async function refuse(ctx: Context, pending: PendingInteraction): Promise<void> {

@@ -29,7 +29,7 @@ export function createLinkedEnd({ sessions, upstreamSessions }: EndDependencies)
       const { purpose, returnTo } = arrival.transaction;
       // A new link changes nothing about who is signed in; one that was there is a sign-in once more.
       if (purpose !== 'link' || !arrival.linked) {
-        await sessions.signIn(ctx, arrival.account.id, signInWay(upstreamSessions, arrival));
+        await sessions.signIn(ctx, arrival.account, signInWay(upstreamSessions, arrival));
       }
       const news = purpose === 'link' && arrival.linked && returnTo === LINKED_ACCOUNTS;
       ctx.redirect(news ? `${LINKED_ACCOUNTS}?done=linked` : returnTo);

@@ -16,7 +16,7 @@ interface EndDependencies {
 
 export const createOneProviderEnd = ({ sessions, upstreamSessions }: EndDependencies): DoorEnd => ({
   async arrived(ctx, arrival) {
-    await sessions.signIn(ctx, arrival.account.id, signInWay(upstreamSessions, arrival));
+    await sessions.signIn(ctx, arrival.account, signInWay(upstreamSessions, arrival));
     ctx.redirect(localPath(arrival.transaction.returnTo));
   },
   async failed(_ctx, error) {

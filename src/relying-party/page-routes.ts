@@ -61,7 +61,7 @@ export function createPageEnd(deps: EndDependencies): DoorEnd {
     async arrived(ctx, arrival) {
       const { interactionUid, returnTo } = arrival.transaction;
       if (interactionUid !== undefined) return toInteraction(ctx, interactionUid, arrival);
-      await deps.sessions.signIn(ctx, arrival.account.id, signInWay(deps.upstreamSessions, arrival));
+      await deps.sessions.signIn(ctx, arrival.account, signInWay(deps.upstreamSessions, arrival));
       seeOther(ctx, localPath(returnTo));
     },
     async failed(ctx, error, transaction) {
@@ -144,7 +144,7 @@ export function createPageRoutes(deps: Dependencies): Router {
         LOCAL_FORM,
       ]);
     }
-    seeOther(ctx, await interactions.login(ctx, arrival.accountId, arrival.way));
+    seeOther(ctx, await interactions.login(ctx, account, arrival.way));
   });
 
   return router;

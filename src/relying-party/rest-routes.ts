@@ -94,7 +94,7 @@ export function createRestEnd(deps: EndDependencies): DoorEnd {
     async arrived(ctx, arrival) {
       const { account, transaction } = arrival;
       if (transaction.purpose !== 'link' || !arrival.linked) {
-        await deps.sessions.signIn(ctx, account.id, signInWay(deps.upstreamSessions, arrival));
+        await deps.sessions.signIn(ctx, account, signInWay(deps.upstreamSessions, arrival));
       }
       const { returnTo } = transaction;
       const payload = { ...(arrival.created ? SIGNED_UP : AUTHORIZED), next_url: returnTo };

@@ -6,8 +6,8 @@ import { holdAccount, livingAccountStep } from './hold-account.js';
 export interface DserverRightsStore {
   find(accountId: string): Promise<DserverRights>;
   set(accountId: string, rights: DserverRights, at: number, also: readonly Step[]): Promise<void>;
-  /** A guard: the account is there, enabled, and not about to be deleted. */
-  livingStep(accountId: string): Step;
+  /** `livingAccountStep`. */
+  livingStep(accountId: string, epoch?: number): Step;
   /** A guard behind that one: no administrator has ended the account's tokens. */
   allowedStep(accountId: string): Step;
 }
@@ -42,7 +42,7 @@ export function createDserverRightsStore(database: Database): DserverRightsStore
       // A token that is being made comes first, or sees what is said here.
       await database.write([{ query: holdAccount(sql, accountId) }, { query }, ...also]);
     },
-    livingStep: (accountId) => livingAccountStep(sql, accountId),
+    livingStep: (accountId, epoch) => livingAccountStep(sql, accountId, epoch),
     allowedStep: (accountId) => ({
       query: holdAccount(sql, accountId).whereNotExists(
         table().select('account_id').where({ account_id: accountId, allowed: 0 }),

@@ -8,8 +8,14 @@ import type { Step } from '../platform/database/database.js';
 export const holdAccount = (sql: Knex, accountId: string): Knex.QueryBuilder =>
   sql('accounts').where({ id: accountId }).update({ id: accountId });
 
-/** A guard: the account is there, enabled, and not about to be deleted. */
-export const livingAccountStep = (sql: Knex, accountId: string): Step => ({
-  query: holdAccount(sql, accountId).whereNull('disabled_at').whereNull('delete_at'),
+/**
+ * A guard: the account is there, enabled, and not about to be deleted.
+ * @param epoch and all access to it was not ended since this one began
+ */
+export const livingAccountStep = (sql: Knex, accountId: string, epoch?: number): Step => ({
+  query: holdAccount(sql, accountId)
+    .where(epoch === undefined ? {} : { access_epoch: epoch })
+    .whereNull('disabled_at')
+    .whereNull('delete_at'),
   guard: true,
 });

@@ -1,7 +1,9 @@
 /** What was proven before all access to an account was ended, and is not a session yet, becomes none. */
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { createBrowser, formOf } from '../support/browser.js';
-import { authorizeUrl, newPkce, signIn } from '../support/flow.js';
+import { authorizeUrl, newPkce, post, signIn } from '../support/flow.js';
+import { postJson } from '../support/json-calls.js';
+import type { AuditEvent } from '../../src/platform/audit/audit.js';
 import { Unavailable } from '../../src/platform/errors/errors.js';
 import { PASSWORD, startServer, type TestClient, type TestServer } from '../support/server.js';
 
@@ -12,7 +14,7 @@ let client: TestClient;
 let people = 0;
 
 beforeAll(async () => {
-  server = await startServer();
+  server = await startServer({ DSERVER_LOCAL_ACCOUNTS: 'true' });
   client = await server.createClient();
 });
 afterAll(() => server.close());
@@ -127,4 +129,102 @@ test('a sign-in that could not be noted leaves the browser the session it had', 
   Object.assign(sessions, { signedIn });
   expect(failed.status).toBe(503);
   expect((await browser.get(server.url('/account'))).status).toBe(200);
+});
+
+/** The owner's answer to a thief, who knows the password that was. */
+describe('a password that is exchanged while somebody signs in with the former one', () => {
+  afterEach(() => void jest.restoreAllMocks());
+
+  const exchange = (id: string) =>
+    server.container.setPassword(id, 'another pine wood hut by the sea', INFO, {});
+
+  /** Between the comparison of the password and what it gives: where the sign-in is noted. */
+  function exchangeOnceCompared(id: string): void {
+    const { audit } = server.container;
+    const record = audit.record.bind(audit);
+    jest.spyOn(audit, 'record').mockImplementation(async (event: AuditEvent) => {
+      await record(event);
+      if (event.event === 'account.sign_in') await exchange(id);
+    });
+  }
+
+  /** Behind the last look at the account that comes before: what was written is there already. */
+  function exchangeOnceWritten(id: string, kind: string): void {
+    const { payloads } = server.container;
+    const apply = payloads.apply.bind(payloads);
+    jest.spyOn(payloads, 'apply').mockImplementation(async (unit) => {
+      const outcome = await apply(unit);
+      if ([...unit.put.values()].some((row) => row?.kind === kind && row.accountId === id))
+        await exchange(id);
+      return outcome;
+    });
+  }
+
+  const newcomer = async () => {
+    people += 1;
+    const username = `raced-${people}`;
+    const { id } = await server.createAccount(username);
+    return { id, username };
+  };
+
+  test.each<[string, (id: string) => void]>([
+    ['compared', exchangeOnceCompared],
+    ['written', (id) => exchangeOnceWritten(id, 'Session')],
+  ])('opens no session on our own pages, once it was %s', async (_when, exchanging) => {
+    const { id, username } = await newcomer();
+    const browser = createBrowser();
+    const page = await browser.get(server.url('/login'));
+    exchanging(id);
+    const answer = await browser.submit(page, '/login', { username, password: PASSWORD });
+    expect([answer.status, answer.text]).toEqual([403, expect.stringContaining('Please sign in again')]);
+    expect((await browser.get(server.url('/account'))).status).not.toBe(200);
+    expect(await server.container.payloads.endSessions(id)).toBe(0);
+  });
+
+  test('nor in a pending request, once it was compared', async () => {
+    const { id, username } = await newcomer();
+    const browser = createBrowser();
+    const challenge = { code_challenge: newPkce().challenge, code_challenge_method: 'S256' };
+    const start = await browser.get(authorizeUrl(server, client, challenge));
+    const page = await browser.follow(start, server.issuer);
+    exchangeOnceCompared(id);
+    const answer = await browser.submit(page, '/login', { username, password: PASSWORD });
+    expect((await browser.follow(answer, server.issuer)).status).toBe(403);
+    expect(await server.container.payloads.endSessions(id)).toBe(0);
+  });
+
+  test('nor there once it was written', async () => {
+    const { id, goOn, isSignedIn } = await proven();
+    exchangeOnceWritten(id, 'Session');
+    expect((await goOn()).status).toBe(403);
+    expect(await isSignedIn()).toBe(false);
+    expect(await server.container.payloads.endSessions(id)).toBe(0);
+  });
+
+  test.each<[string, (id: string) => void]>([
+    ['compared', exchangeOnceCompared],
+    ['written', (id) => exchangeOnceWritten(id, 'AccessToken')],
+  ])('gives no tokens by the password grant, once it was %s', async (_when, exchanging) => {
+    const { id, username } = await newcomer();
+    const scripts = await server.createClient({
+      grant_types: ['password', 'refresh_token'],
+      response_types: [],
+      redirect_uris: [],
+    });
+    const grant = { grant_type: 'password', username, password: PASSWORD, scope: 'openid offline_access' };
+    expect((await post(server, '/oauth/token', grant, scripts)).status).toBe(200);
+    exchanging(id);
+    const { payloads } = server.container;
+    const answer = await post(server, '/oauth/token', grant, scripts);
+    expect(answer).toMatchObject({ status: 400, body: { error: 'invalid_grant' } });
+    // The first one's alone.
+    expect(await payloads.revokeGrants({ accountId: id }, server.clock.now())).toBe(1);
+  });
+
+  test('gives no dserver token', async () => {
+    const { id, username } = await newcomer();
+    exchangeOnceCompared(id);
+    const answer = await postJson(server, '/token', { username, password: PASSWORD });
+    expect([answer.status, answer.body.code]).toEqual([403, 'not_allowed']);
+  });
 });

@@ -1,10 +1,15 @@
 import { errors, type Provider, type TokenEndpointGrantContext } from 'oidc-provider';
 import * as grantHelpers from 'oidc-provider/lib/helpers/grants.js';
 import { issueTokens } from 'oidc-provider/lib/helpers/grant_common.js';
+import type { Proven } from '../../accounts/account.js';
 import type { Authenticate } from '../../accounts/authenticate.js';
-import { TooManyAttempts } from '../../platform/errors/errors.js';
+import { sha256 } from '../../platform/crypto/ids.js';
+import { OAuthError, TooManyAttempts } from '../../platform/errors/errors.js';
 import { UPSTREAM_TOKEN_SCOPE } from '../../platform/web/scope-texts.js';
+import type { PayloadStore } from '../../stores/payload-store.js';
+import type { HoldsStill } from '../access-ended.js';
 import type { GrantHandler } from '../grant-unit.js';
+import { newUnit, type UnitsOfWork } from '../unit-of-work.js';
 
 /**
  * Resource owner password credentials (RFC 6749 §4.3). OAuth 2.1 drops this grant; scripts of the originals
@@ -26,10 +31,18 @@ export interface PasswordGrantDependencies {
   readonly requestInfo: (ctx: TokenEndpointGrantContext) => { ip: string; requestId: string };
 }
 
-async function accountOf(
+interface Dependencies extends PasswordGrantDependencies {
+  readonly units: UnitsOfWork;
+  readonly payloads: Pick<PayloadStore, 'apply'>;
+  readonly holdsStill: HoldsStill;
+}
+
+const WRONG = 'the username or the password is wrong';
+
+async function provenBy(
   ctx: TokenEndpointGrantContext<PasswordParameters>,
   { authenticate, requestInfo }: PasswordGrantDependencies,
-): Promise<string> {
+): Promise<Proven> {
   const { username, password } = ctx.oidc.params;
   if (!username || !password) {
     throw new errors.InvalidRequest('username and password are required');
@@ -42,14 +55,21 @@ async function accountOf(
   );
   if (result.outcome === 'throttled') throw new TooManyAttempts(result.retryAfterSeconds);
   // A password that must be changed first opens nothing here; the answer does not tell it from a wrong one.
-  if (result.outcome !== 'ok') throw new errors.InvalidGrant('the username or the password is wrong');
-  return result.account.id;
+  if (result.outcome !== 'ok') throw new errors.InvalidGrant(WRONG);
+  return result.account;
 }
 
-export function createPasswordGrant(provider: Provider, deps: PasswordGrantDependencies): GrantHandler {
+export function createPasswordGrant(provider: Provider, deps: Dependencies): GrantHandler {
   const helpers = Object.fromEntries(
     Object.entries(grantHelpers).map(([name, helper]) => [name, helper.bind(undefined, provider)]),
   ) as unknown as grantHelpers.BoundGrantHelpers;
+
+  /** Once the tokens are written: the password may have been changed since it was compared. */
+  async function requireProof(proven: Proven, grantId: string): Promise<void> {
+    if (await deps.holdsStill(proven)) return;
+    await deps.payloads.apply({ ...newUnit(), kill: new Set([sha256(grantId)]) });
+    throw new OAuthError(400, 'invalid_grant', WRONG);
+  }
 
   return async (context) => {
     const ctx = context as TokenEndpointGrantContext<PasswordParameters>;
@@ -57,7 +77,8 @@ export function createPasswordGrant(provider: Provider, deps: PasswordGrantDepen
     const dPoP = await helpers.validateDpop(ctx);
     helpers.checkDpopRequired(ctx, dPoP);
     await helpers.resolveRequestedResources(ctx);
-    const accountId = await accountOf(ctx, deps);
+    const proven = await provenBy(ctx, deps);
+    const accountId = proven.id;
 
     // What only the person can give is not given with their password by somebody else.
     const scopes = [...ctx.oidc.requestParamScopes].filter((scope) => scope !== UPSTREAM_TOKEN_SCOPE);
@@ -85,5 +106,6 @@ export function createPasswordGrant(provider: Provider, deps: PasswordGrantDepen
       cert: undefined,
       dPoP,
     });
+    deps.units.of(ctx)?.afterwards.push(() => requireProof(proven, grantId));
   };
 }
