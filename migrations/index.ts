@@ -17,6 +17,7 @@ import * as dserver from './0009-dserver.js';
 import * as permissions from './0010-permissions.js';
 import * as signingKeys from './0011-signing-keys.js';
 import * as accessEpoch from './0012-access-epoch.js';
+import * as heldAttempts from './0013-held-attempts.js';
 
 export interface Migration {
   readonly name: string;
@@ -37,4 +38,5 @@ export const migrations: readonly Migration[] = [
   { name: '0010-permissions', ...permissions },
   { name: '0011-signing-keys', ...signingKeys },
   { name: '0012-access-epoch', ...accessEpoch },
+  { name: '0013-held-attempts', ...heldAttempts },
 ];

@@ -97,10 +97,10 @@ export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
     const addressWait = await throttles.address.hold(address);
     if (addressWait > 0) return addressWait;
     const accountWait = await throttles.account.hold(account).catch(async (error: unknown) => {
-      await Promise.allSettled([throttles.address.giveBack(address)]);
+      await Promise.allSettled([throttles.address.release(address)]);
       throw error;
     });
-    if (accountWait > 0) await throttles.address.giveBack(address);
+    if (accountWait > 0) await throttles.address.release(address);
     return accountWait;
   }
 
@@ -127,7 +127,7 @@ export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
     if (result.outcome === 'throttled') return;
     await Promise.all(
       isRight(result)
-        ? [throttles.account.clear(account), throttles.address.giveBack(address)]
+        ? [throttles.account.clear(account), throttles.address.release(address)]
         : [throttles.account.confirm(account), throttles.address.confirm(address)],
     );
   }
@@ -138,8 +138,8 @@ export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
       return await judge(input);
     } catch (error) {
       await Promise.allSettled([
-        throttles.account.giveBack(keys.account),
-        throttles.address.giveBack(keys.address),
+        throttles.account.release(keys.account),
+        throttles.address.release(keys.address),
       ]);
       throw error;
     }

@@ -50,7 +50,7 @@ export function createServerKey(deps: {
     try {
       return await judge(secret);
     } catch (error) {
-      await Promise.allSettled([throttle.giveBack(address)]);
+      await Promise.allSettled([throttle.release(address)]);
       throw error;
     }
   }
@@ -61,7 +61,7 @@ export function createServerKey(deps: {
     if (wait > 0) return { outcome: 'throttled', retryAfterSeconds: wait };
     const proof = await judgeOrGiveBack(secret, address);
     if (proof.outcome !== 'wrong') {
-      await throttle.giveBack(address);
+      await throttle.release(address);
       return proof;
     }
     await throttle.confirm(address);

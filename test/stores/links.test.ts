@@ -24,6 +24,7 @@ const never = {
   fail: async () => 0,
   hold: async () => 0,
   confirm: async () => {},
+  release: async () => {},
   giveBack: async () => {},
   clear: async () => {},
 };

@@ -83,18 +83,18 @@ describeOnBothDatabases('throttle', (open) => {
     return waits;
   };
 
-  test('a point given back is free again, but a block stays and nothing goes below zero', async () => {
-    await throttle.giveBack('anna');
+  test('what is released is free again, but a block stays and nothing goes below zero', async () => {
+    await throttle.release('anna');
     await holds(3);
-    await throttle.giveBack('anna');
+    await throttle.release('anna');
     expect(await holds(2)).toEqual([0, 'busy']);
     for (let n = 0; n < 3; n += 1) await throttle.confirm('anna');
     expect(await holds(1)).toEqual([100]);
-    await throttle.giveBack('anna');
+    await throttle.release('anna');
     expect(await throttle.check('anna')).toBe(100);
     await holds(1, 'bert');
-    await throttle.giveBack('bert');
-    await throttle.giveBack('bert');
+    await throttle.release('bert');
+    await throttle.release('bert');
     expect(await holds(4, 'bert')).toEqual([0, 0, 0, 'busy']);
   });
 
@@ -104,7 +104,7 @@ describeOnBothDatabases('throttle', (open) => {
     await throttle.confirm('anna');
     await throttle.confirm('anna');
     expect(await holds(1)).toEqual(['busy']);
-    await throttle.giveBack('anna');
+    await throttle.release('anna');
     expect(await holds(2)).toEqual([0, 'busy']);
     await throttle.confirm('anna');
     expect(await holds(2)).toEqual([100, 100]);
@@ -148,8 +148,29 @@ describeOnBothDatabases('throttle', (open) => {
     );
     expect(waits.filter((wait) => wait === 0)).toHaveLength(3);
     expect(waits.filter((wait) => wait === 'busy')).toHaveLength(37);
-    for (let n = 0; n < 3; n += 1) await twin.giveBack('anna');
+    for (let n = 0; n < 3; n += 1) await twin.release('anna');
     expect(await throttle.hold('anna')).toBe(0);
+  });
+
+  test('what was never settled, since its process died, is forgotten soon; what was wrong is not', async () => {
+    await holds(3);
+    await throttle.confirm('anna');
+    clock.forward(29);
+    expect(await holds(1)).toEqual(['busy']);
+    clock.forward(1);
+    expect(await holds(3)).toEqual([0, 0, 'busy']);
+    // Half a minute from now, not from the first.
+    clock.forward(29);
+    expect(await holds(1)).toEqual(['busy']);
+  });
+
+  test('a point that was taken by `fail` can be given back, and a block stays', async () => {
+    await throttle.giveBack('anna');
+    await fails(3);
+    await throttle.giveBack('anna');
+    expect(await fails(2)).toEqual([0, 100]);
+    await throttle.giveBack('anna');
+    expect(await throttle.check('anna')).toBe(100);
   });
 
   test('pruning takes ended counters, a batch at a time', async () => {

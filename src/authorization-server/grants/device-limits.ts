@@ -71,7 +71,10 @@ export function createDeviceLimits({ table, clock, issuer }: Dependencies): Devi
     if (known > 0) return known;
     const addressWait = await perAddress.fail(address);
     if (addressWait > 0 || !browser) return addressWait;
-    const browserWait = await perBrowser.fail(browser);
+    const browserWait = await perBrowser.fail(browser).catch(async (error: unknown) => {
+      await Promise.allSettled([perAddress.giveBack(address)]);
+      throw error;
+    });
     if (browserWait > 0) await perAddress.giveBack(address);
     return browserWait;
   }
@@ -99,9 +102,12 @@ export function createDeviceLimits({ table, clock, issuer }: Dependencies): Devi
       try {
         await next();
       } finally {
+        // A code that was taken stays taken, whether or not that can be noted here.
         if (!wrong.has(ctx)) {
-          await perAddress.giveBack(keys.address);
-          if (keys.browser) await perBrowser.giveBack(keys.browser);
+          await Promise.allSettled([
+            perAddress.giveBack(keys.address),
+            ...(keys.browser ? [perBrowser.giveBack(keys.browser)] : []),
+          ]);
         }
       }
     },

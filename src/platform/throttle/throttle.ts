@@ -20,8 +20,17 @@ export interface ThrottleTable {
   find(key: string, now: number): Promise<Points | undefined>;
   /** Adds to a live counter, or starts one; resolves to what it is then. */
   add(key: string, start: Points, now: number): Promise<Points>;
-  /** `add`, unless a live counter holds `most` already. Whether it was added. */
-  addBelow(key: string, most: number, start: Points, now: number): Promise<boolean>;
+  /** Notes one attempt as under way, unless those and the points are `most` already. Whether it was noted. */
+  hold(
+    key: string,
+    most: number,
+    until: { readonly heldUntil: number; readonly expiresAt: number },
+    now: number,
+  ): Promise<boolean>;
+  /** One that was under way becomes a point. */
+  confirm(key: string, start: Points, now: number): Promise<void>;
+  /** One that was under way is nothing. */
+  release(key: string, now: number): Promise<void>;
   /** `add` for several keys, no two of them alike. Resolves to what they are then, by key. */
   addAll(
     starts: readonly (Points & { readonly key: string })[],
@@ -30,8 +39,8 @@ export interface ThrottleTable {
   set(key: string, value: Points): Promise<void>;
   /** One point off a live counter that holds 1 to `most`. */
   giveBack(key: string, most: number, now: number): Promise<void>;
-  /** Whether one was there. */
-  remove(...keys: string[]): Promise<boolean>;
+  /** Whether it was there. */
+  remove(key: string): Promise<boolean>;
 }
 
 export interface ThrottleRule {
@@ -48,16 +57,19 @@ export interface Throttle {
   check(key: string): Promise<number>;
   /** Counts one attempt; the seconds to wait when it may not be made, else 0. */
   fail(key: string): Promise<number>;
+  /** Takes back one attempt that `fail` let pass. A block stays. */
+  giveBack(key: string): Promise<void>;
   /**
-   * Takes a point for an attempt that is about to be made, or guesses side by side would pass the limit; the
-   * seconds to wait when it may not be made, else 0. What it lets pass ends in `confirm`, `giveBack` or `clear`.
+   * Notes an attempt that is about to be judged, or guesses side by side would pass the limit; the seconds to
+   * wait when it may not be made, else 0. What it lets pass ends in `confirm`, `release` or `clear`, and by itself
+   * after half a minute where a process died over it.
    * @throws {Unavailable} while so many are under way that one more, if all are wrong, would be one too many
    */
   hold(key: string): Promise<number>;
-  /** What `hold` let pass was wrong: its point stays. Only such begin a block. */
+  /** What `hold` let pass was wrong: it counts as `fail` does. Only such begin a block. */
   confirm(key: string): Promise<void>;
-  /** Takes back one attempt that `hold` or `fail` let pass. A block stays. */
-  giveBack(key: string): Promise<void>;
+  /** What `hold` let pass was right, or could not be judged. */
+  release(key: string): Promise<void>;
   /** Forgets the counter, and a block with it. */
   clear(key: string): Promise<void>;
 }
@@ -99,6 +111,9 @@ class StoredRateLimiter extends RateLimiterStore<Points> {
   }
 }
 
+/** Longer than it takes to judge a password, however many wait. */
+const HELD_MS = 30_000;
+
 export function createThrottle(
   { store, clock }: { store: ThrottleTable; clock: Clock },
   rule: ThrottleRule,
@@ -106,9 +121,7 @@ export function createThrottle(
   const limiter = new StoredRateLimiter(store, clock, rule);
   const seconds = (res: RateLimiterRes): number => Math.max(1, Math.ceil(res.msBeforeNext / 1000));
   const counterOf = (key: string): string => limiter.getKey(sha256(key));
-  /** Counts those that were wrong, beside the counter that holds the ones under way too. */
-  const confirmedOf = (key: string): string => `${rule.name}-wrong:${sha256(key)}`;
-  const start = (now: number): Points => ({ points: 1, expiresAt: now + rule.windowSeconds * 1000 });
+  const windowEnd = (now: number): number => now + rule.windowSeconds * 1000;
 
   async function check(key: string): Promise<number> {
     const res = await limiter.get(sha256(key));
@@ -119,20 +132,20 @@ export function createThrottle(
     check,
     async hold(key) {
       const now = clock.now();
-      if (await store.addBelow(counterOf(key), rule.points, start(now), now)) return 0;
+      const until = { heldUntil: now + HELD_MS, expiresAt: windowEnd(now) };
+      if (await store.hold(counterOf(key), rule.points, until, now)) return 0;
       const wait = await check(key);
       if (wait > 0) return wait;
-      const confirmed = await store.find(confirmedOf(key), now);
-      if ((confirmed?.points ?? 0) < rule.points) throw new Unavailable('too many attempts are under way');
+      const wrong = await store.find(counterOf(key), now);
+      if ((wrong?.points ?? 0) < rule.points) throw new Unavailable('too many attempts are under way');
       await limiter.block(sha256(key), rule.blockSeconds);
       return rule.blockSeconds;
     },
-    async confirm(key) {
+    confirm(key) {
       const now = clock.now();
-      // Both end together, or what one of them has forgotten would count in the other.
-      const held = await store.find(counterOf(key), now);
-      await store.add(confirmedOf(key), { ...start(now), ...(held && { expiresAt: held.expiresAt }) }, now);
+      return store.confirm(counterOf(key), { points: 1, expiresAt: windowEnd(now) }, now);
     },
+    release: (key) => store.release(counterOf(key), clock.now()),
     async fail(key) {
       try {
         await limiter.consume(sha256(key));
@@ -144,7 +157,7 @@ export function createThrottle(
     },
     giveBack: (key) => store.giveBack(counterOf(key), rule.points, clock.now()),
     async clear(key) {
-      await store.remove(counterOf(key), confirmedOf(key));
+      await store.remove(counterOf(key));
     },
   };
 }

@@ -40,14 +40,26 @@ export function movingClock(): MovingClock {
   };
 }
 
-export function memoryTable(): ThrottleTable & { readonly rows: Map<string, Points> } {
+interface MemoryTable extends ThrottleTable {
+  readonly rows: Map<string, Points>;
+  /** How many attempts are under way, by key. */
+  underWay(): number[];
+}
+
+export function memoryTable(): MemoryTable {
   const rows = new Map<string, Points>();
+  const held = new Map<string, { readonly count: number; readonly until: number }>();
+  const heldAt = (key: string, now: number) => {
+    const found = held.get(key);
+    return found !== undefined && found.until > now ? found : { count: 0, until: 0 };
+  };
   const live = (key: string, now: number): Points | undefined => {
     const row = rows.get(key);
     return row !== undefined && row.expiresAt > now ? row : undefined;
   };
   return {
     rows,
+    underWay: () => [...held.values()].map(({ count }) => count),
     find: async (key, now) => live(key, now),
     async add(key, start, now) {
       const row = live(key, now);
@@ -56,10 +68,19 @@ export function memoryTable(): ThrottleTable & { readonly rows: Map<string, Poin
       rows.set(key, next);
       return next;
     },
-    async addBelow(key, most, start, now) {
-      if ((live(key, now)?.points ?? 0) >= most) return false;
-      await this.add(key, start, now);
+    async hold(key, most, { heldUntil }, now) {
+      const under = heldAt(key, now);
+      if ((live(key, now)?.points ?? 0) + under.count >= most) return false;
+      held.set(key, { count: under.count + 1, until: under.count > 0 ? under.until : heldUntil });
       return true;
+    },
+    async confirm(key, start, now) {
+      await this.release(key, now);
+      await this.add(key, start, now);
+    },
+    async release(key, now) {
+      const { count, until } = heldAt(key, now);
+      held.set(key, { count: Math.max(0, count - 1), until });
     },
     async addAll(starts, now) {
       const totals = new Map<string, Points>();
@@ -73,7 +94,10 @@ export function memoryTable(): ThrottleTable & { readonly rows: Map<string, Poin
       const row = live(key, now);
       if (row && row.points >= 1 && row.points <= most) rows.set(key, { ...row, points: row.points - 1 });
     },
-    remove: async (...keys) => keys.filter((key) => rows.delete(key)).length > 0,
+    async remove(key) {
+      held.delete(key);
+      return rows.delete(key);
+    },
   };
 }
 
