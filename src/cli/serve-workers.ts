@@ -83,17 +83,20 @@ export async function runWorker(
   try {
     const report = (line: string) => log.info(line);
     const container = await createContainer(config, { log, metrics, argon2: inHashingThreads(log), report });
-    const outside = { signals: link.signals, scrape: gatherThrough(link, metrics) };
+    const { scrape, tellLast } = gatherThrough(link, metrics);
+    const outside = { signals: link.signals, scrape };
     const { serving, lead } = await open(container, outside).catch(async (error: unknown) => {
       await container.close();
       throw error;
     });
     link.onMessage((message) => {
-      if (message.postern === 'retire') void serving.stop('reload', RELOAD_LINGER_MS);
+      if (message.postern === 'retire') void serving.retire(RELOAD_LINGER_MS);
       if (message.postern === 'lead') lead();
     });
     link.tell({ postern: 'ready', port: serving.port });
-    return await serving.ended;
+    const code = await serving.ended;
+    await tellLast();
+    return code;
   } finally {
     link.leave();
   }

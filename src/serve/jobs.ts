@@ -25,6 +25,8 @@ interface JobsDeps {
   readonly random: () => number;
 }
 
+/** Before the first run: who does this work may change more often than it comes round. */
+const FIRST_MS = 60_000;
 /** The wait before a run lies between 90 and 110 per cent of the period. */
 const JITTER = 0.1;
 /** Together with the last mails (`postman.ts`) below what closing may take (`serve.ts`). */
@@ -35,9 +37,9 @@ export function createJobs({ log, random }: JobsDeps): Jobs {
   const timers = new Map<Job, NodeJS.Timeout>();
   const running = new Set<Promise<void>>();
 
-  function schedule(job: Job): void {
+  function schedule(job: Job, ms = job.everyMs): void {
     if (halt.signal.aborted) return;
-    const wait = job.everyMs * (1 - JITTER + 2 * JITTER * random());
+    const wait = ms * (1 - JITTER + 2 * JITTER * random());
     timers.set(job, setTimeout(() => begin(job), wait).unref());
   }
 
@@ -58,7 +60,7 @@ export function createJobs({ log, random }: JobsDeps): Jobs {
   }
 
   return {
-    start: schedule,
+    start: (job) => schedule(job, Math.min(job.everyMs, FIRST_MS)),
     async stop() {
       halt.abort();
       for (const timer of timers.values()) clearTimeout(timer);

@@ -37,11 +37,13 @@ export interface ServeOptions {
 export interface Serving {
   /** The port in fact, also where 0 was asked for. */
   readonly port: number;
+  /** Stops as a signal would; further calls and signals change nothing. Answers the exit code. */
+  stop(reason: string): Promise<number>;
   /**
-   * Stops as a signal would; further calls and signals change nothing. Answers the exit code.
+   * Stops since another process has taken its place: as far as `/readyz` tells, this machine goes on.
    * @param lingerMs how long idle connections may still be used for one more request
    */
-  stop(reason: string, lingerMs?: number): Promise<number>;
+  retire(lingerMs: number): Promise<number>;
   /** From the moment it was told to. */
   readonly isStopping: boolean;
   /** Settles with the exit code when everything has stopped, whatever made it stop. */
@@ -66,6 +68,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   for (const server of servers) server.on('connection', options.connected);
 
   let stopping: Promise<number> | undefined;
+  let draining = false;
   let end: (code: number) => void = () => {};
   const ended = new Promise<number>((resolve) => {
     end = resolve;
@@ -73,7 +76,6 @@ export async function serve(options: ServeOptions): Promise<Serving> {
 
   async function stopOnce(reason: string, lingerMs: number): Promise<number> {
     log.info({ reason }, 'stopping');
-    options.ready.drain();
     const cut = await traffic.drain(servers, DRAIN_MS + Math.max(0, lingerMs - LINGER_MS), lingerMs);
     if (cut > 0) log.warn({ cut }, 'requests were cut because they took too long');
     const code = await closeInTime(options);
@@ -83,9 +85,16 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     return code;
   }
 
-  function stop(reason: string, lingerMs = LINGER_MS): Promise<number> {
+  function stop(reason: string): Promise<number> {
+    if (!draining) options.ready.drain();
+    draining = true;
     // Once: npm passes on a Ctrl-C that the terminal has already sent, so signals come in twos.
-    stopping ??= stopOnce(reason, lingerMs);
+    stopping ??= stopOnce(reason, LINGER_MS);
+    return stopping;
+  }
+
+  function retire(lingerMs: number): Promise<number> {
+    stopping ??= stopOnce('reload', lingerMs);
     return stopping;
   }
 
@@ -96,6 +105,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   return {
     port,
     stop,
+    retire,
     ended,
     get isStopping() {
       return stopping !== undefined;

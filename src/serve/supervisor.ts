@@ -30,6 +30,8 @@ export interface Supervisor {
 /** Longer than a worker takes by its own rules; one that hangs is killed. */
 const STOP_LIMIT_MS = 9_500;
 const RETIRE_LIMIT_MS = 30_000;
+/** Longer than it waits for another process that migrates (`migration-lock.ts`). */
+const START_LIMIT_MS = 11 * 60_000;
 
 interface Member {
   readonly worker: WorkerProcess;
@@ -70,6 +72,11 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   function startOne(trial: boolean): Promise<boolean> {
     const member: Member = { worker: options.fork(), state: 'starting', trial };
     members.add(member);
+    later(START_LIMIT_MS, () => {
+      if (!members.has(member) || member.state !== 'starting') return;
+      log.error({ worker: member.worker.pid }, 'a worker hung while it started');
+      member.worker.kill();
+    });
     return new Promise((resolve) => {
       member.worker.onMessage((message) => {
         if (message.postern !== 'ready') return;
@@ -222,7 +229,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   async function startAll(): Promise<number | undefined> {
     for (let index = 0; index < wanted && !stopping; index += 1) {
       if (await startOne(true)) continue;
-      exitCode = 1;
+      if (!stopping) exitCode = 1;
       await stop('a worker did not start');
       return undefined;
     }

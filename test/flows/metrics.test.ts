@@ -10,6 +10,19 @@ import { startServer } from '../support/server.js';
 const PATIENCE_MS = 180_000;
 const TOKEN = 'a-token-that-only-prometheus-knows';
 
+/** What the first test of the workers has asked. */
+const expectCounted = (text: string) => {
+  // One more: who asked for `/metrics` at the main port.
+  for (const [route, count] of [
+    ['/oauth/token', 10],
+    ['other', 11],
+  ]) {
+    expect(text).toContain(
+      `\npostern_http_request_duration_seconds_count{route="${route}",status="4xx"} ${count}\n`,
+    );
+  }
+};
+
 describe('without METRICS_PORT and METRICS_TOKEN', () => {
   test('there is no /metrics', async () => {
     const server = await startServer();
@@ -73,16 +86,20 @@ describe('two workers', () => {
         await fetch(program.issuer + path, { headers: { connection: 'close' } });
     }
     const text = await (await scrape(TOKEN)).text();
-    expect(text).toContain(
-      'postern_http_request_duration_seconds_count{route="/oauth/token",status="4xx"} 10',
-    );
-    expect(text).toContain('postern_http_request_duration_seconds_count{route="other",status="4xx"} 1');
+    expectCounted(text);
     // Under either name: who asks first is answered at the other address.
     const keySets = text.matchAll(/_count\{route="[^"]*\/jwks(?:\.json)?",status="2xx"\} (\d+)/g);
     expect([...keySets].reduce((sum, [, count]) => sum + Number(count), 0)).toBe(20);
     expect(text).not.toMatch(/somebody|secret|no\/such/);
     expect(text).toMatch(/^postern_build_info\{version="/m);
     expect(text).toMatch(/^nodejs_eventloop_lag_seconds /m);
+  });
+
+  test('the counts of workers that are exchanged stay', async () => {
+    program.child.kill('SIGHUP');
+    await program.until(/"reloaded"/);
+    await program.until(/"stopped"[\s\S]*"stopped"/);
+    expectCounted(await (await scrape(TOKEN)).text());
   });
 });
 

@@ -130,6 +130,14 @@ export const noMetrics: Metrics = {
   snapshot: async () => [],
 };
 
+const COUNTS: ReadonlySet<unknown> = new Set(['counter', 'histogram']);
+
+/** What only ever grows, of all of them: the part of a process that outlives it. */
+export async function countsOf(snapshots: readonly Snapshot[]): Promise<Snapshot> {
+  const sum = await AggregatorRegistry.aggregate([...snapshots]).getMetricsAsJSON();
+  return sum.filter(({ type }) => COUNTS.has(type));
+}
+
 /** The text for Prometheus, of all processes together: counts add up, delays are the worst or the mean. */
 export const mergeMetrics = (snapshots: readonly Snapshot[]): Promise<string> =>
   AggregatorRegistry.aggregate([...snapshots]).metrics();

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
-import { noMetrics } from '../../../src/platform/observe/metrics.js';
+import { createMetrics, noMetrics } from '../../../src/platform/observe/metrics.js';
 import { createGathering, gatherThrough } from '../../../src/serve/gathering.js';
 import type { FromWorker, ToWorker, WorkerProcess } from '../../../src/serve/worker-link.js';
 
@@ -52,4 +52,85 @@ test('figures that cannot be had leave the primary to its patience, and the work
   say({ postern: 'measure', id: 7 });
   await settle();
   expect(told).toEqual([]);
+});
+
+interface Actor extends WorkerProcess {
+  say(message: FromWorker): void;
+  exit(): void;
+}
+
+/** Answers with these metrics when it is asked; with none it is too busy. */
+function actor(pid: number, metrics?: ReturnType<typeof createMetrics>): Actor {
+  const listeners: ((message: FromWorker) => void)[] = [];
+  const exits: (() => void)[] = [];
+  const say = (message: FromWorker) => {
+    for (const listener of listeners) listener(message);
+  };
+  return {
+    pid,
+    send(message) {
+      if (message.postern !== 'measure' || metrics === undefined) return;
+      const { id } = message;
+      void metrics.snapshot().then((own) => say({ postern: 'measured', id, metrics: own }));
+    },
+    kill: () => {},
+    onMessage: (listener) => void listeners.push(listener),
+    onExit: (listener) => void exits.push(() => listener(0, null)),
+    say,
+    exit() {
+      for (const exit of exits) exit();
+    },
+  };
+}
+
+const counting = (tokens: number) => {
+  const metrics = createMetrics({ version: '1' });
+  for (let token = 0; token < tokens; token += 1) {
+    metrics.tokensIssued('client_credentials');
+    metrics.request('/oauth/token', 200, 5);
+  }
+  return metrics;
+};
+
+/** Tokens and requests. */
+const countsIn = (text: string) => [
+  Number(/^postern_token_responses_total\{grant_type="client_credentials"\} (\d+)$/m.exec(text)?.[1]),
+  Number(/^postern_http_request_duration_seconds_count\{.*\} (\d+)$/m.exec(text)?.[1]),
+];
+
+test('counts do not fall when workers are exchanged or crash, and what is of a moment goes with them', async () => {
+  const gathering = createGathering();
+  const [first, second, third] = [actor(1, counting(2)), actor(2, counting(3)), actor(3, counting(4))];
+  for (const worker of [first, second]) {
+    gathering.watch(worker);
+    worker.say({ postern: 'ready', port: 1 });
+  }
+  const before = await gathering.scrape();
+  expect(countsIn(before)).toEqual([5, 5]);
+  // One says a last word, the other crashes after it was asked.
+  first.say({ postern: 'measured', id: 0, metrics: await counting(7).snapshot() });
+  first.exit();
+  second.exit();
+  gathering.watch(third);
+  third.say({ postern: 'ready', port: 1 });
+  const after = await gathering.scrape();
+  expect(countsIn(after)).toEqual([14, 14]);
+  // An active handle is of a process that is there.
+  expect(after).toMatch(/^postern_build_info\{.*\} 1$/m);
+  third.exit();
+  expect(countsIn(await gathering.scrape())).toEqual([14, 14]);
+  expect(await gathering.scrape()).not.toMatch(/^postern_build_info/m);
+});
+
+test('one that is too busy to answer stands with what it said before', async () => {
+  const gathering = createGathering();
+  const [busy, other] = [actor(1), actor(2, counting(1))];
+  for (const worker of [busy, other]) {
+    gathering.watch(worker);
+    worker.say({ postern: 'ready', port: 1 });
+  }
+  busy.say({ postern: 'measured', id: 0, metrics: await counting(5).snapshot() });
+  const scraped = gathering.scrape();
+  await jest.advanceTimersByTimeAsync(2_000);
+  expect(countsIn(await scraped)).toEqual([6, 6]);
 });

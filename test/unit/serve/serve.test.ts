@@ -137,6 +137,23 @@ describe('stopping', () => {
     },
   );
 
+  test('retired, since another has taken its place, it does not say that this machine is not ready', async () => {
+    const { signals, steps, running } = serving();
+    const { retire, ended } = await running;
+    expect(await retire(0)).toBe(0);
+    signals.emit('SIGTERM', 'SIGTERM');
+    expect([await ended, steps]).toEqual([0, ['close']]);
+  });
+
+  test('told to stop while it retires, it says so', async () => {
+    const { signals, steps, running } = serving();
+    const { retire, ended } = await running;
+    void retire(0);
+    signals.emit('SIGTERM', 'SIGTERM');
+    await ended;
+    expect(steps).toEqual(['drain', 'close']);
+  });
+
   test('an idle kept-alive connection does not hold it up', async () => {
     const { running } = serving();
     const { port, stop } = await running;

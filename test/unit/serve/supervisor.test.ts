@@ -75,6 +75,32 @@ describe('starting', () => {
     expect(forked).toHaveLength(1);
   });
 
+  test('one that hangs while it starts is ended', async () => {
+    const { supervisor, forked, errors, settings } = setUp();
+    await supervisor.start();
+    settings.obedient = false;
+    forked[0]?.exit(null, 'SIGKILL');
+    jest.advanceTimersByTime(100);
+    jest.advanceTimersByTime(11 * 60_000);
+    expect(forked.map(({ killed }) => killed)).toEqual([false, false, true]);
+    expect(errors).toContain('a worker hung while it started');
+    await turn();
+    settings.obedient = true;
+    await supervisor.stop('test');
+  });
+
+  test('told to stop while it starts is no failure', async () => {
+    const { supervisor, forked, signals, settings } = setUp();
+    settings.obedient = false;
+    const started = supervisor.start();
+    forked[0]?.ready();
+    await turn();
+    settings.obedient = true;
+    signals.emit('SIGTERM', 'SIGTERM');
+    expect([await started, await supervisor.ended]).toEqual([undefined, 0]);
+    expect(forked[1]?.killed).toBe(true);
+  });
+
   test('exactly one worker leads', async () => {
     const { supervisor, forked } = setUp({ workers: 3 });
     expect(await supervisor.start()).toBe(5000);
