@@ -2,6 +2,7 @@ import { decodeJwt, decodeProtectedHeader } from 'jose';
 import type { TokenView } from '../authorization-server/inspect-token.js';
 import type { Container } from '../container.js';
 import { DSERVER_KIND } from '../dserver/mint.js';
+import { EXACT } from '../keys/verify-by.js';
 
 /** A dserver token as `token inspect` shows it; `undefined` for what is none, or was not signed by its key. */
 export async function viewDserverToken(
@@ -13,7 +14,7 @@ export async function viewDserverToken(
     const [header, claims] = [decodeProtectedHeader(token), decodeJwt(token)];
     // As of when it was made: that it has ended since is what is to be told.
     const { iat = 0, exp, jti } = claims;
-    await dserver.key.verify(token, { issuer, audience, now: iat * 1000, tolerance: 0 });
+    await dserver.key.verify(token, { issuer, audience, now: iat * 1000, tolerance: EXACT });
     const minted = jti === undefined ? undefined : await dserver.ledger.find(jti);
     if (minted !== undefined && minted.kind !== DSERVER_KIND) return undefined;
     const { accountId, revokedAt } = minted?.family ?? {};

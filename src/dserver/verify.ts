@@ -1,6 +1,7 @@
 import type { JWTPayload } from 'jose';
 import type { Account } from '../accounts/account.js';
-import { type DserverKey, KeyUnavailable, OWN_TOLERANCE_SECONDS } from '../keys/dserver-key.js';
+import { type DserverKey, KeyUnavailable } from '../keys/dserver-key.js';
+import { AMONG_NODES } from '../keys/verify-by.js';
 import type { Clock } from '../platform/crypto/clock.js';
 import type { MintedToken } from './ledger.js';
 import { DSERVER_KIND } from './mint.js';
@@ -38,12 +39,7 @@ export function createVerify(deps: {
 
   async function signedClaims(token: string): Promise<JWTPayload | undefined> {
     try {
-      return await key.verify(token, {
-        issuer,
-        audience,
-        now: clock.now(),
-        tolerance: OWN_TOLERANCE_SECONDS,
-      });
+      return await key.verify(token, { issuer, audience, now: clock.now(), tolerance: AMONG_NODES });
     } catch (error) {
       if (error instanceof KeyUnavailable) throw error;
       return undefined;

@@ -6,7 +6,7 @@ import { fileVersion } from './file-version.js';
 import { createFormerKeys, type Warns } from './former-keys.js';
 import { generatedDserverKey, generatedPublicFile } from './generated-dserver-key.js';
 import { type PublicHalf, publicHalf } from './public-half.js';
-import { verifyBy } from './verify-by.js';
+import { type Expected, verifyBy } from './verify-by.js';
 
 /**
  * The dserver key: one key that signs dserver and permission-service tokens and nothing else.
@@ -27,7 +27,7 @@ export interface DserverKey {
    * times are judged as told; what else a token must be is its reader's to say. Throws where it is no such JWT.
    * @throws {KeyUnavailable}
    */
-  verify(token: string, expected: Expected): Promise<JWTPayload>;
+  verify(token: string, expected: Omit<Expected, 'typ'>): Promise<JWTPayload>;
   /**
    * The public keys that may have signed what names this `kid`: this one or a former one, or none; without a
    * `kid` all of them, this one first.
@@ -51,9 +51,6 @@ export interface DserverKey {
  */
 export const BACKDATED_SECONDS = 10;
 
-/** That clocks of our own processes may differ by. */
-export const OWN_TOLERANCE_SECONDS = 10;
-
 export type DserverAlg =
   | 'RS256'
   | 'RS384'
@@ -65,15 +62,6 @@ export type DserverAlg =
   | 'ES384'
   | 'ES512'
   | 'EdDSA';
-
-export interface Expected {
-  readonly issuer: string;
-  readonly audience: string;
-  /** Milliseconds since the epoch. */
-  readonly now: number;
-  /** Seconds. */
-  readonly tolerance: number;
-}
 
 /** The key was named and cannot be read now. Nobody signs with another one meanwhile. */
 export class KeyUnavailable extends PosternError {
@@ -165,14 +153,7 @@ export function createDserverKey(source: DserverKeySource, alg: DserverAlg, log 
       const header = { alg, typ, kid: half.jwk.kid };
       return new SignJWT(claims).setProtectedHeader(header).sign(privateKey);
     },
-    verify: (token, { issuer, audience, now, tolerance }) =>
-      verifyBy({ alg, verifiers }, token, {
-        typ: 'JWT',
-        issuer,
-        audience,
-        currentDate: new Date(now),
-        clockTolerance: tolerance,
-      }),
+    verify: (token, expected) => verifyBy({ alg, verifiers }, token, { ...expected, typ: 'JWT' }),
     verifiers,
     async publicPem() {
       return (await current()).half.key.export({ type: 'spki', format: 'pem' }).toString();

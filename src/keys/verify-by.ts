@@ -8,13 +8,50 @@ export interface Verifiers {
   verifiers(kid: string | undefined): Promise<readonly (KeyObject | CryptoKey)[]>;
 }
 
-/** The claims of a JWT that one of the keys has signed. Throws where it is no such JWT, or not as `options` say. */
+/** Seconds by which a token may be too early, and too late. */
+export interface Tolerance {
+  readonly early: number;
+  readonly late: number;
+}
+
+export const EXACT: Tolerance = { early: 0, late: 0 };
+
+/**
+ * Clocks of our own nodes may differ by a minute: what one that is ahead has just signed is dated back ten seconds
+ * already. That says nothing for a token that has ended, whose end is dated back alike.
+ */
+export const AMONG_NODES: Tolerance = { early: 50, late: 10 };
+
+export interface Expected extends Pick<JWTVerifyOptions, 'typ' | 'issuer' | 'audience' | 'requiredClaims'> {
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  readonly tolerance: Tolerance;
+}
+
+/** The claims of a JWT that one of the keys has signed. Throws where it is no such JWT, or not as expected. */
 export async function verifyBy(
   { alg, verifiers }: Verifiers,
   token: string,
-  options: JWTVerifyOptions,
+  { now, tolerance, ...expected }: Expected,
 ): Promise<JWTPayload> {
-  const rules = { ...options, algorithms: [alg] };
+  const rules = {
+    ...expected,
+    algorithms: [alg],
+    currentDate: new Date(now),
+    clockTolerance: tolerance.early,
+  };
+  const payload = await payloadByAny(verifiers, token, rules);
+  if (payload.exp !== undefined && payload.exp <= Math.floor(now / 1000) - tolerance.late) {
+    throw new errors.JWTExpired('"exp" claim timestamp check failed', payload, 'exp', 'check_failed');
+  }
+  return payload;
+}
+
+async function payloadByAny(
+  verifiers: Verifiers['verifiers'],
+  token: string,
+  rules: JWTVerifyOptions,
+): Promise<JWTPayload> {
   let others: readonly (KeyObject | CryptoKey)[] = [];
   try {
     const { payload } = await jwtVerify(

@@ -1,6 +1,5 @@
 import { decodeJwt, decodeProtectedHeader, errors, type JWTPayload } from 'jose';
-import { OWN_TOLERANCE_SECONDS } from '../keys/dserver-key.js';
-import { type Verifiers, verifyBy } from '../keys/verify-by.js';
+import { AMONG_NODES, type Verifiers, verifyBy } from '../keys/verify-by.js';
 import type { Clock } from '../platform/crypto/clock.js';
 
 /** What a token must be to be believed; anything else about it is not looked at before. */
@@ -32,8 +31,8 @@ export function createVerifyToken({
         issuer,
         ...(audience === undefined ? {} : { audience }),
         requiredClaims: ['userid', 'jti', 'iat', 'exp'],
-        clockTolerance: OWN_TOLERANCE_SECONDS,
-        currentDate: new Date(clock.now()),
+        now: clock.now(),
+        tolerance: AMONG_NODES,
       });
       return { valid: true, claims };
     } catch (error) {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { decodeProtectedHeader } from 'jose';
 import { createDserverKey } from '../../../src/keys/dserver-key.js';
+import { AMONG_NODES, EXACT } from '../../../src/keys/verify-by.js';
 
 let folder: string;
 beforeEach(() => {
@@ -18,7 +19,7 @@ const pemOf = (bits = 2048) =>
     privateKeyEncoding: { type: 'pkcs1', format: 'pem' },
     publicKeyEncoding: { type: 'spki', format: 'pem' },
   });
-const expected = { issuer: 'i', audience: 'a', now: 1_000_000_000_000, tolerance: 0 };
+const expected = { issuer: 'i', audience: 'a', now: 1_000_000_000_000, tolerance: EXACT };
 const claims = { iss: 'i', aud: 'a', sub: 's' };
 
 describe('a key that nobody named', () => {
@@ -44,6 +45,23 @@ describe('a key that nobody named', () => {
       expect(Object.keys(await key.publicJwk())).not.toContain('d');
     },
   );
+});
+
+describe('among nodes whose clocks differ', () => {
+  const now = expected.now / 1000;
+
+  test.each([
+    ['begins in 50 s', { nbf: now + 50 }, true],
+    ['begins in 51 s', { nbf: now + 51 }, false],
+    ['ended 9 s ago', { exp: now - 9 }, true],
+    ['ended 10 s ago', { exp: now - 10 }, false],
+  ])('R15: a token that %s', async (_what, times, taken) => {
+    const key = createDserverKey({ keysDir: folder }, 'ES256');
+    const token = await key.sign({ ...claims, ...times });
+    const verified = key.verify(token, { ...expected, tolerance: AMONG_NODES });
+    if (taken) expect(await verified).toEqual({ ...claims, ...times });
+    else await expect(verified).rejects.toThrow(/claim timestamp check failed/);
+  });
 });
 
 describe('a key that was named', () => {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { decodeProtectedHeader, SignJWT } from 'jose';
 import { createDserverKey, type DserverAlg } from '../../../src/keys/dserver-key.js';
+import { EXACT } from '../../../src/keys/verify-by.js';
 import { temporaryFolder } from '../../support/folder.js';
 
 const privateKeyEncoding = { type: 'pkcs8', format: 'pem' } as const;
@@ -14,7 +15,7 @@ const pair = (modulusLength = 2048) =>
 const curvePair = () =>
   generateKeyPairSync('ec', { namedCurve: 'P-256', privateKeyEncoding, publicKeyEncoding });
 
-const expected = { issuer: 'i', audience: 'a', now: 1_000_000_000_000, tolerance: 0 };
+const expected = { issuer: 'i', audience: 'a', now: 1_000_000_000_000, tolerance: EXACT };
 const claims = { iss: 'i', aud: 'a', sub: 's' };
 
 const [now, former, stranger] = [pair(), pair(), pair()];
