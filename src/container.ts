@@ -164,7 +164,8 @@ async function assemble(
   { log, clock = systemClock, metrics = noMetrics, argon2, revokeLostKeys }: ContainerOptions,
 ): Promise<Container> {
   const { secretKeys } = config;
-  const guardedFetch = createGuardedFetch({ allow: config.upstreamAllowPrivate, loopback: config.loopback });
+  const reach = { allow: config.upstreamAllowPrivate, loopback: config.loopback };
+  const guardedFetch = createGuardedFetch(reach);
   const auditStore = createAuditStore(database);
   const audit = createAudit({ store: auditStore, clock, heard: metrics.audited });
   const throttles = createThrottleStore(database);
@@ -313,7 +314,7 @@ async function assemble(
     handlersDir: config.handlersDir,
     tokenLeeway: config.linked.tokenLeeway,
     sessionTtl: config.ttl.session,
-    fetch: guardedFetch,
+    fetch: createGuardedFetch({ ...reach, plainHttp: 'opened' }),
     audit,
     clock,
     log,

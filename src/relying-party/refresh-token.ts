@@ -1,7 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Audit } from '../platform/audit/audit.js';
 import type { Clock } from '../platform/crypto/clock.js';
 import { newId } from '../platform/crypto/ids.js';
-import { UpstreamError } from '../platform/errors/errors.js';
+import { Unavailable, UpstreamError } from '../platform/errors/errors.js';
 import type { StoredUpstreamToken, UpstreamTokenStore } from '../stores/upstream-token-store.js';
 import type { Connector, UpstreamTokens } from './connector.js';
 import type { TokenSeal } from './token-seal.js';
@@ -9,6 +10,9 @@ import type { Upstream } from './upstream.js';
 
 /** Longer than a request to an upstream may take, discovery before it included. */
 export const LEASE_MS = 30_000;
+
+/** Milliseconds between attempts to keep a new pair: with what the database may take, shorter than the lease. */
+const PATIENTLY_MS = [200, 1_000, 2_000];
 
 /** The refresh token is good no more (RFC 6749 §5.2; the second is GitHub's). Other errors speak of us, or of now. */
 const FINAL: ReadonlySet<string | undefined> = new Set(['invalid_grant', 'bad_refresh_token']);
@@ -19,6 +23,8 @@ interface Dependencies {
   readonly audit: Audit;
   readonly clock: Clock;
   readonly log: { warn(fields: object, message: string): void };
+  /** Milliseconds; of this process unless a test says otherwise. */
+  readonly wait?: (ms: number) => Promise<unknown>;
 }
 
 /**
@@ -46,7 +52,8 @@ export type RefreshToken = (
   },
 ) => Promise<RefreshOutcome>;
 
-export function createRefreshToken({ store, seal, audit, clock, log }: Dependencies): RefreshToken {
+export function createRefreshToken(deps: Dependencies): RefreshToken {
+  const { store, seal, audit, clock, log, wait = delay } = deps;
   async function keep(row: StoredUpstreamToken, tokens: UpstreamTokens): Promise<boolean> {
     const { accountId, upstreamId, revision } = row;
     const note = audit.step({
@@ -65,6 +72,19 @@ export function createRefreshToken({ store, seal, audit, clock, log }: Dependenc
       at: clock.now(),
     };
     return store.replace(revision, fresh, [note]);
+  }
+
+  /** The upstream takes the former refresh token no more: a moment without the database must not cost the new one. */
+  async function keepPatiently(row: StoredUpstreamToken, tokens: UpstreamTokens): Promise<boolean> {
+    for (const waitMs of PATIENTLY_MS) {
+      try {
+        return await keep(row, tokens);
+      } catch (error) {
+        if (!(error instanceof Unavailable)) throw error;
+        await wait(waitMs);
+      }
+    }
+    return keep(row, tokens);
   }
 
   async function giveUp(row: StoredUpstreamToken, error: UpstreamError): Promise<RefreshOutcome> {
@@ -94,7 +114,7 @@ export function createRefreshToken({ store, seal, audit, clock, log }: Dependenc
       throw error;
     }
     const tokens = united(held, answer);
-    return (await keep(row, tokens)) ? { by: 'ours', tokens } : { by: 'theirs' };
+    return (await keepPatiently(row, tokens)) ? { by: 'ours', tokens } : { by: 'theirs' };
   };
 }
 

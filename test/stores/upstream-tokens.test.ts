@@ -7,7 +7,7 @@ import { createSecretBox } from '../../src/platform/crypto/secret-box.js';
 import { newId } from '../../src/platform/crypto/ids.js';
 import type { Database } from '../../src/platform/database/database.js';
 import { migrateUp } from '../../src/platform/database/migrate.js';
-import { UpstreamError } from '../../src/platform/errors/errors.js';
+import { Unavailable, UpstreamError } from '../../src/platform/errors/errors.js';
 import { createAudit } from '../../src/platform/audit/audit.js';
 import type { UpstreamTokens } from '../../src/relying-party/connector.js';
 import { createRefreshToken, LEASE_MS } from '../../src/relying-party/refresh-token.js';
@@ -95,6 +95,7 @@ describe.each(DIALECTS)('upstream tokens on %s', (dialect) => {
         audit: createAudit({ store: auditStore, clock }),
         clock,
         log,
+        wait: async (ms) => void waits.push(ms),
       });
       const vault = createVault({
         store,
@@ -167,6 +168,26 @@ describe.each(DIALECTS)('upstream tokens on %s', (dialect) => {
     expect(await reason(stranger.vault.tokenFor(ACCOUNT, LAB))).toBe('expired');
     const heir = await another(['the new first secret, also long enough', SECRET]);
     expect((await heir.vault.tokenFor(ACCOUNT, LAB)).accessToken).toBe('access-token-0');
+  });
+
+  test('a database that is away for a moment does not cost the pair the upstream has just exchanged', async () => {
+    const { vault, store, upstream, waits, another } = await world();
+    await vault.keep(ACCOUNT, LAB, EXPIRED);
+    const replace = store.replace.bind(store);
+    let away = 3;
+    Object.assign(store, {
+      async replace(...args: Parameters<typeof replace>) {
+        away -= 1;
+        if (away >= 0) throw new Unavailable('the database is away');
+        return replace(...args);
+      },
+    });
+    const { accessToken } = await vault.tokenFor(ACCOUNT, LAB);
+    expect([upstream.refreshes, waits]).toEqual([1, [200, 1_000, 2_000]]);
+    // Kept, for others too.
+    const other = await another();
+    expect((await other.vault.tokenFor(ACCOUNT, LAB)).accessToken).toBe(accessToken);
+    expect(upstream.refreshes).toBe(1);
   });
 
   test.each([

@@ -49,7 +49,9 @@ export async function groups(_login, tools) {
 
 /** Takes the permission back at GitHub. The link goes in any case: a failure here is logged and nothing more. */
 export async function disconnect(_link, tools) {
+  // Of the environment itself: what stands in .env is Postern's alone.
   const { UPSTREAM_GITHUB_CLIENT_ID: id, UPSTREAM_GITHUB_CLIENT_SECRET: secret } = process.env;
+  if (!id || !secret) throw new Error('UPSTREAM_GITHUB_CLIENT_ID and _SECRET are not in the environment');
   const { status } = await tools.fetch(`${API}/applications/${id}/grant`, {
     method: 'DELETE',
     headers: {

@@ -44,7 +44,8 @@ const lineOf = ({ name, url, outcome, reason }: Tested): string => {
 async function test(cli: Cli, { provider: id }: ProviderOption): Promise<void> {
   const { config } = cli.settings();
   const provider = providerOf(config, id);
-  const ask = createGuardedFetch({ allow: config.upstreamAllowPrivate, loopback: config.loopback });
+  const { upstreamAllowPrivate: allow, loopback } = config;
+  const ask = createGuardedFetch({ allow, loopback, plainHttp: 'opened' });
   const { authorization, token, userinfo } = provider?.endpoints ?? {};
   const metadata = provider?.metadataUrl;
   const results = [

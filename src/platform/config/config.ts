@@ -77,6 +77,7 @@ function group(values: SettingValues, { upstreams, linked }: ReturnType<typeof r
   const issuer = new URL(values.ISSUER ?? defaultIssuer(values.PORT));
   const loopback = isLoopback(issuer);
   const production = values.NODE_ENV === 'production' || !loopback;
+  const permissions = permissionSettings(values, issuer);
   return {
     production,
     development: !production,
@@ -108,7 +109,7 @@ function group(values: SettingValues, { upstreams, linked }: ReturnType<typeof r
     allowedOrigins: values.ALLOWED_ORIGINS ?? [],
     upstreamAllowPrivate: values.UPSTREAM_ALLOW_PRIVATE ?? [],
     dserver: dserverOf(values, issuer),
-    permissions: permissionSettings(values, issuer),
+    permissions,
     /** Seconds. */
     ttl: lifetimesOf(values),
     log: { level: values.LOG_LEVEL },
@@ -119,7 +120,7 @@ function group(values: SettingValues, { upstreams, linked }: ReturnType<typeof r
     callbacks: {
       dserver:
         values.OAUTH2_REDIRECT_URI ?? new URL('/auth/callback', values.OAUTH2_BASE_URL ?? issuer.origin).href,
-      permission: values.EXTERNAL_ADDRESS ?? issuer.origin,
+      permission: permissions.base,
     },
     handlersDir: values.HANDLERS_DIR,
     operation: operationOf(values),

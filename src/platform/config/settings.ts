@@ -90,7 +90,11 @@ export const settings = {
     ...hidden,
     help: 'Comma list of secrets of 32 or more random characters: the first writes, all read. Development: made once in KEYS_DIR.',
   },
-  KEYS_DIR: { ...keys, ...or(v.text, './keys'), help: 'Folder of the signing keys.' },
+  KEYS_DIR: {
+    ...keys,
+    ...or(v.text, './keys'),
+    help: 'Folder of the dserver key that Postern makes and, in development, of its secret.',
+  },
   ADMIN_USERNAME: { ...keys, ...maybe(v.text), help: 'Name of the administrator made at the first start.' },
   ADMIN_PASSWORD: {
     ...keys,
@@ -501,7 +505,7 @@ export const oldNames: Readonly<Record<string, SettingName>> = {
 export const droppedNames: Readonly<Record<string, string>> = {
   OAUTH2_JWT_ENABLED: 'ID Tokens are always signed',
   OAUTH2_JWT_ALG: 'the algorithm is chosen per client',
-  OAUTH2_JWT_KEY_PATH: 'signing keys are made in KEYS_DIR',
+  OAUTH2_JWT_KEY_PATH: 'signing keys are made in the database',
   OAUTH2_JWT_PUBLIC_KEY_PATH: 'public keys are served at /oauth/jwks.json',
   OAUTH2_REFRESH_TOKEN_GENERATOR: 'a client that registered the refresh_token grant gets refresh tokens',
 };

@@ -125,12 +125,10 @@ export async function filledTables(side: CopySide, tables: Iterable<string>): Pr
   return filled;
 }
 
-async function requireEmpty(target: CopySide, ours: Shape): Promise<void> {
+async function requireEmpty(target: CopySide, ours: Shape, wayOut: string): Promise<void> {
   const filled = await filledTables(target, ours.keys());
   if (filled.length > 0) {
-    throw new CopyFault(
-      `The target is not empty: there are rows in ${filled.join(', ')}. Say --replace to lose them.`,
-    );
+    throw new CopyFault(`The target is not empty: there are rows in ${filled.join(', ')}. ${wayOut}`);
   }
 }
 
@@ -154,7 +152,10 @@ export async function copyTables(
   // Before it is looked at: a server that has just been started on the target would write beside the copy.
   await target.hold(ours.keys());
   if (replace) for (const table of ours.keys()) await target.empty(table);
-  else await requireEmpty(target, ours);
+  else {
+    const isBackup = expected !== undefined;
+    await requireEmpty(target, ours, isBackup ? 'Name an empty database.' : 'Say --replace to lose them.');
+  }
   const tables: CopiedTable[] = [];
   for (const [table, columns] of ours) {
     const tally = createTally();

@@ -2,10 +2,12 @@ import { existsSync } from 'node:fs';
 import BetterSqlite3 from 'better-sqlite3';
 import type { Knex } from 'knex';
 import { type Migration, migrations } from '../../../migrations/index.js';
+import { ConfigFault } from '../config/config-fault.js';
 import { type Clock, systemClock } from '../crypto/clock.js';
 import type { Database, DatabaseSettings } from './database.js';
 import { withPostgresLock, withSqliteLock } from './migration-lock.js';
 import { appliedIn, appliedNames, type Report, withMigrator } from './migrator.js';
+import { isPoolerAddress } from './pooler-address.js';
 import { makeDatabaseFile } from './sqlite.js';
 import { copySqliteFile } from './sqlite-copy.js';
 
@@ -78,6 +80,7 @@ export async function migrateUp(
   return withMigrator(settings, list, report, async (migrator) => {
     // Nothing to do needs no lock: most starts, and all those behind a pooler without a direct URL.
     if ((await knownStatus(migrator, list)).pending.length === 0) return { ran: [] };
+    requireWayPast(settings);
     return locked(settings, migrator, report, async () => {
       const { pending } = await knownStatus(migrator, list);
       if (pending.length === 0) return { ran: [] };
@@ -86,6 +89,18 @@ export async function migrateUp(
       return { ran: pending, ...copied };
     });
   });
+}
+
+/**
+ * A pooler gives the lock to one connection and the migration to another: two that start together would both migrate.
+ * @throws {ConfigFault}
+ */
+function requireWayPast({ connectionString, directUrl }: DatabaseSettings): void {
+  if (directUrl !== undefined || !isPoolerAddress(connectionString)) return;
+  const message =
+    'leads to a pooler, through which nothing is migrated: set DATABASE_DIRECT_URL, or run `migrate up` with the ' +
+    'address of PostgreSQL itself';
+  throw new ConfigFault([{ setting: 'DATABASE_URL', variable: 'DATABASE_URL', message }]);
 }
 
 interface DownOptions extends Options {
@@ -109,6 +124,7 @@ export async function migrateDown(
 ): Promise<MigrationResult> {
   if (settings.file === ':memory:') return { ran: [] };
   if ((await migrationStatus(settings, { list })).applied.length === 0) return { ran: [] };
+  requireWayPast(settings);
   return withMigrator(settings, list, report, (migrator) =>
     locked(settings, migrator, report, async () => {
       const ran = doomed(await knownStatus(migrator, list), all);

@@ -2,6 +2,7 @@ import pg from 'pg';
 import { sha256 } from '../crypto/ids.js';
 import type { DatabaseLog, DatabaseSettings } from './database.js';
 import { patience } from './patience.js';
+import { isPoolerAddress } from './pooler-address.js';
 
 /** A text with a list in it may come in any length; what comes after so many goes unnamed. */
 const MAX_STATEMENTS = 500;
@@ -44,7 +45,7 @@ const serverLimits = (timeoutMs: number) => ({
  */
 export function isPooled({ prepared, directUrl, connectionString }: DatabaseSettings): boolean {
   if (prepared === 'off' || directUrl !== undefined) return true;
-  return /:6432(\/|\?|$)|[?&]pgbouncer=true/.test(connectionString ?? '');
+  return isPoolerAddress(connectionString);
 }
 
 /**

@@ -98,40 +98,46 @@ function reasonOf(error: unknown): string {
 const notSent = (cause: unknown): PosternError =>
   new PosternError(502, 'mail_not_sent', 'The mail server did not take the mail.', { cause });
 
+interface Work {
+  readonly begin: () => Promise<void>;
+  /** What to tell the trail where it comes to nothing. */
+  readonly mail?: Undelivered;
+}
+
 export function createPostman({ transport, renderMail, log, undelivered, pause }: PostmanDeps): Postman {
-  const waiting: (() => Promise<void>)[] = [];
+  const waiting: Work[] = [];
+  const running = new Set<Work>();
   /** Those that were refused for now, between two attempts: they hold none of the places at work. */
   const resting = new Set<Undelivered>();
   /** What the trail is being told. */
   const telling = new Set<Promise<unknown>>();
-  let running = 0;
   let rest: (() => void)[] = [];
 
   const isIdle = (): boolean =>
-    running === 0 && waiting.length === 0 && resting.size === 0 && telling.size === 0;
+    running.size === 0 && waiting.length === 0 && resting.size === 0 && telling.size === 0;
 
   function next(): void {
     if (isIdle()) {
       for (const tell of rest) tell();
       rest = [];
     }
-    while (running < AT_ONCE) {
+    while (running.size < AT_ONCE) {
       const work = waiting.shift();
       if (work === undefined) return;
-      running += 1;
+      running.add(work);
       void run(work);
     }
   }
 
-  async function run(work: () => Promise<void>): Promise<void> {
+  async function run(work: Work): Promise<void> {
     try {
       // The answer leaves first: even a look into the database must not hold it up.
       await setImmediate();
-      await work();
+      await work.begin();
     } catch (error) {
       log.error({ err: error }, 'a mail was not sent');
     } finally {
-      running -= 1;
+      running.delete(work);
       next();
     }
   }
@@ -151,7 +157,7 @@ export function createPostman({ transport, renderMail, log, undelivered, pause }
     if (waiting.length + resting.size >= MOST_WAITING) throw new Unavailable('too many mails are waiting');
   }
 
-  function later(work: () => Promise<void>): void {
+  function enqueue(work: Work): void {
     requirePlace();
     waiting.push(work);
     next();
@@ -179,7 +185,7 @@ export function createPostman({ transport, renderMail, log, undelivered, pause }
       void pause(wait, false).then(() => {
         // Told already, where the server is stopping.
         if (!resting.delete(given)) return;
-        waiting.push(() => attempt(mail, about, attempts + 1));
+        waiting.push({ begin: () => attempt(mail, about, attempts + 1), mail: given });
         next();
       });
     }
@@ -226,21 +232,24 @@ export function createPostman({ transport, renderMail, log, undelivered, pause }
       try {
         require();
         const mail = renderMail(name, to, model);
-        later(() => attempt(mail, about, 1));
+        const nothingYet = { ...about, mail: name, attempts: 0, reason: 'never tried' };
+        enqueue({ begin: () => attempt(mail, about, 1), mail: nothingYet });
       } catch (err) {
         log.error({ err }, 'a mail was not sent');
         tell({ ...about, mail: name, attempts: 0, reason: reasonOf(err) });
       }
     },
-    later,
+    later: (begin) => enqueue({ begin }),
     idle,
     async close(ms = LAST_MAILS_MS) {
       await Promise.race([idle(), pause(ms, false)]);
-      const left = running + waiting.length + resting.size;
+      const works = [...running, ...waiting.splice(0)];
+      const left = works.length + resting.size;
       if (left > 0) log.error({ left }, 'the server stopped before every mail was sent');
-      const told = [...resting].map((mail) => undelivered({ ...mail, reason: 'stopped' }));
+      const mails = [...resting, ...works.flatMap(({ mail }) => mail ?? [])];
       resting.clear();
-      await Promise.allSettled(told);
+      // One that is being handed over may arrive all the same: better told twice than not at all.
+      await Promise.allSettled(mails.map((mail) => undelivered({ ...mail, reason: 'stopped' })));
     },
   };
 }

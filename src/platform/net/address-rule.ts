@@ -69,13 +69,19 @@ function isPublic(address: string): boolean {
   return holds(PUBLIC_IPV6, address) && !holds(SPECIAL_IPV6, address);
 }
 
-export function createAddressRule({ allow, loopback }: AddressSettings): AddressRule {
+/** An address with a zone (`fe80::1%eth0`) is link-local, whatever follows. */
+const isNoHost = (address: string): boolean =>
+  isIP(address) === 0 || address.includes('%') || holds(NEVER, address);
+
+/** Only what an operator opened, and loopback where the issuer is there too: never the public internet as such. */
+export function createOpenedRule({ allow, loopback }: AddressSettings): AddressRule {
   const opened = toBlockList(allow);
-  // A list of IPv4 networks also holds their IPv4-mapped forms (`::ffff:7f00:1`); no other such form is public.
-  return (address) => {
-    // An address with a zone (`fe80::1%eth0`) is link-local, whatever follows.
-    if (isIP(address) === 0 || address.includes('%') || holds(NEVER, address)) return false;
-    if (loopback && holds(LOOPBACK, address)) return true;
-    return holds(opened, address) || isPublic(address);
-  };
+  return (address) =>
+    !isNoHost(address) && ((loopback && holds(LOOPBACK, address)) || holds(opened, address));
+}
+
+/** A list of IPv4 networks also holds their IPv4-mapped forms (`::ffff:7f00:1`); no other such form is public. */
+export function createAddressRule(settings: AddressSettings): AddressRule {
+  const isOpened = createOpenedRule(settings);
+  return (address) => isOpened(address) || (!isNoHost(address) && isPublic(address));
 }

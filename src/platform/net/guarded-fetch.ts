@@ -9,7 +9,7 @@ import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
 import { canParse } from './can-parse.js';
-import { type AddressSettings, createAddressRule } from './address-rule.js';
+import { type AddressSettings, createAddressRule, createOpenedRule } from './address-rule.js';
 
 /** Like the global `fetch`, as far as a caller of JSON and form endpoints needs it. */
 export type GuardedFetch = (url: string | URL, init?: RequestInit) => Promise<Response>;
@@ -23,6 +23,8 @@ export interface GuardedFetchSettings extends AddressSettings {
   /** For the whole request: name, connection, headers and body. */
   readonly timeoutMs?: number;
   readonly maxBytes?: number;
+  /** Where plain http may go: anywhere unless told otherwise, or to opened addresses alone. */
+  readonly plainHttp?: 'anywhere' | 'opened';
   /** All addresses of a host name; the system's resolver unless a test says otherwise. */
   readonly resolve?: (hostname: string) => Promise<readonly ResolvedAddress[]>;
 }
@@ -74,9 +76,11 @@ export function createGuardedFetch(settings: GuardedFetchSettings): GuardedFetch
   const { timeoutMs = TIMEOUT_MS, maxBytes = MAX_BYTES } = settings;
   const resolve = shareLookUps(settings.resolve ?? systemResolver);
   const allowed = createAddressRule(settings);
+  const opened = createOpenedRule(settings);
 
   /** Every address of the host, all of them allowed: one private address among public ones is an attack. */
-  async function checkedAddresses(hostname: string): Promise<readonly ResolvedAddress[]> {
+  async function checkedAddresses(url: URL): Promise<readonly ResolvedAddress[]> {
+    const hostname = bareHost(url);
     const family = isIP(hostname);
     const found = family === 0 ? await resolve(hostname) : [{ address: hostname, family }];
     if (found.length === 0) throw new FetchFault('network', `${hostname} has no address`);
@@ -84,6 +88,13 @@ export function createGuardedFetch(settings: GuardedFetchSettings): GuardedFetch
       throw new FetchFault(
         'address',
         `${hostname} is not on the public internet; see UPSTREAM_ALLOW_PRIVATE`,
+      );
+    }
+    const isPlain = settings.plainHttp === 'opened' && url.protocol === 'http:';
+    if (isPlain && !found.every(({ address }) => opened(address))) {
+      throw new FetchFault(
+        'address',
+        `${hostname} is asked over plain http, which is for the networks of UPSTREAM_ALLOW_PRIVATE alone`,
       );
     }
     return found;
@@ -96,7 +107,7 @@ export function createGuardedFetch(settings: GuardedFetchSettings): GuardedFetch
       // The standard's own reading of method, headers and every kind of body.
       const request = new Request(url, { ...init, signal: null });
       const body = Buffer.from(await request.arrayBuffer());
-      const addresses = await orAbort(checkedAddresses(bareHost(url)), signal);
+      const addresses = await orAbort(checkedAddresses(url), signal);
       const answer = await send(url, request, { body, addresses, signal });
       return await orAbort(toResponse(answer, maxBytes), signal).finally(() => answer.destroy());
     } catch (error) {

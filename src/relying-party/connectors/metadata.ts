@@ -74,7 +74,7 @@ function checkedMetadata(upstream: Upstream, document: unknown): UpstreamMetadat
   return all;
 }
 
-/** Configured with http, which the settings allow for private addresses alone. */
+/** Configured with http, which goes to opened networks alone (`guarded-fetch.ts`). */
 export const isInsecure = ({ metadataUrl }: Upstream): boolean => metadataUrl?.startsWith('http:') ?? false;
 
 /** @param send not through the upstream's circuit: what is kept goes on serving, and has pauses of its own */

@@ -339,6 +339,14 @@ describe('what comes out', () => {
   });
 
   test.each([
+    [{ EXTERNAL_ADDRESS: 'perm.example.org' }, 'https://perm.example.org'],
+    [{}, 'https://rp.example.org'],
+  ])('a permission login begins where it comes back to: %j', (more, origin) => {
+    const { config } = parse({ OAUTH2_BASE_URL: 'https://rp.example.org/x', ...more });
+    expect([config.permissions.base, config.callbacks.permission]).toEqual([origin, origin]);
+  });
+
+  test.each([
     ['sqlite:./x.db', './x.db'],
     ['sqlite:x.db', 'x.db'],
     ['sqlite:/abs/x.db', '/abs/x.db'],

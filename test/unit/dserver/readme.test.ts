@@ -27,6 +27,11 @@ const NEEDED = [
   '/confirm-email',
   '/undo-link',
   '/.well-known/openid-configuration',
+  '/.well_known/openid-configuration',
+  '/create_client',
+  '/clients/x',
+  '/demo',
+  '/external-logout',
 ];
 const DSERVERS = ['/users/ada', '/me', '/config/info', '/base-uris', '/uris', '/tags/x', '/summary', '/'];
 

@@ -138,6 +138,25 @@ describe('the postman', () => {
     expect(given).toHaveLength(5);
   });
 
+  test('what was never tried, or hangs at the server, is told to the trail at a stop as well', async () => {
+    const given: Undelivered[] = [];
+    const postman = createPostman({
+      transport: { send: () => new Promise(() => {}) },
+      renderMail: (name, to) => ({ ...MAIL, name, to }),
+      log: { info: () => {}, error: () => {} },
+      undelivered: async (mail) => void given.push(mail),
+      pause: async () => {},
+    });
+    for (let count = 0; count < 5; count += 1) {
+      postman.post('invitation', 'a@example.org', MODEL, { accountId: `account-${count}` });
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+    await postman.close(10);
+    expect(given.map(({ accountId, reason }) => `${accountId} ${reason}`)).toEqual(
+      Array.from({ length: 5 }, (_, count) => `account-${count} stopped`),
+    );
+  });
+
   test('begins nothing while its caller still runs, logs what fails and goes on', async () => {
     const { postman, lines } = postmanOver(failing());
     const done: string[] = [];

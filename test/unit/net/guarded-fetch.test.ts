@@ -126,6 +126,16 @@ describe('where a request may go (A117)', () => {
     expect(createAddressRule({ allow: [], loopback: false })(address)).toBe(true);
   });
 
+  test('plain http, where it is for opened networks alone, goes nowhere else', async () => {
+    const opened = (...addresses: string[]) =>
+      guarded({ allow: ['127.0.0.0/8'], plainHttp: 'opened', ...names(...addresses) });
+    expect((await opened('127.0.0.1')(`http://inside.example:${port}/`)).status).toBe(200);
+    for (const addresses of [['1.1.1.1'], ['127.0.0.1', '1.1.1.1']]) {
+      await expect(opened(...addresses)(`http://outside.example:${port}/`)).rejects.toThrow(/plain http/);
+    }
+    expect(connections).toBe(1);
+  });
+
   test('UPSTREAM_ALLOW_PRIVATE opens the networks it names and nothing beside them', () => {
     const rule = createAddressRule({ allow: ['10.0.0.0/8', 'fd12::/16', '192.168.1.7'], loopback: false });
     expect(['10.9.9.9', '::ffff:10.9.9.9', 'fd12::5', '192.168.1.7'].map(rule)).toEqual([

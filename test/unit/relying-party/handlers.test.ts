@@ -335,9 +335,16 @@ describe('the example', () => {
 
   test('disconnecting takes the permission back; GitHub in trouble is logged', async () => {
     const link = { upstream: sampleUpstream(), accountId: 'account-1', subject: 's', extra: {} };
-    const path = `/applications/${process.env.UPSTREAM_GITHUB_CLIENT_ID}/grant`;
+    const path = '/applications/our-client/grant';
     const good = await example({ [path]: [204, undefined] });
-    await good.handlers.disconnect(link);
+    const ours = { UPSTREAM_GITHUB_CLIENT_ID: 'our-client', UPSTREAM_GITHUB_CLIENT_SECRET: 'secret' };
+    const before = { ...process.env };
+    Object.assign(process.env, ours);
+    try {
+      await good.handlers.disconnect(link);
+    } finally {
+      process.env = before;
+    }
     expect(good.asked).toEqual([`DELETE ${path} {"access_token":"account-1 at lab"}`]);
     expect(good.logs).toEqual([]);
     const bad = await example({});
