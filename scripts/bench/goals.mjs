@@ -40,4 +40,13 @@ const ASIDE = {
   'postern-pg-2': () => WORKERS,
 };
 
+const MIB = 2 ** 20;
+
+/** W7: milliseconds and bytes. */
+export const PROCESS_GOALS = {
+  startMs: { must: 1200, aim: 700 },
+  rssIdle: { must: 120 * MIB, aim: 95 * MIB },
+  rssAfter: { must: 200 * MIB, aim: 140 * MIB },
+};
+
 export const asideGoalOf = (target, workload) => ASIDE[target]?.(workload);

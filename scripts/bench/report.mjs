@@ -1,5 +1,5 @@
 /** From cells to a table: medians over the rounds, ratios of slices of one round. */
-import { asideGoalOf, goalOf } from './goals.mjs';
+import { asideGoalOf, goalOf, PROCESS_GOALS } from './goals.mjs';
 import { WORKLOADS } from './workloads.mjs';
 
 export function median(values) {
@@ -44,12 +44,16 @@ export function summarise({ cells, targets, machine, options, when }, reference)
 
 const whole = (value) => (value === undefined ? '-' : String(Math.round(value)));
 
+function markOf(value, goal) {
+  if (goal === undefined || value === undefined) return '';
+  const within = (bound) => (goal.atLeast ? value >= bound : value <= bound);
+  return within(goal.aim) ? ' ✓✓' : within(goal.must) ? ' ✓' : ' ✗';
+}
+
 function cellText(found) {
   if (found === undefined) return '-';
   const { cpu, ratio, goal, bad } = found;
-  const within = (bound) => (goal.atLeast ? ratio >= bound : ratio <= bound);
-  const mark =
-    goal && ratio !== undefined ? (within(goal.aim) ? ' ✓✓' : within(goal.must) ? ' ✓' : ' ✗') : '';
+  const mark = markOf(ratio, goal);
   const factor = ratio === undefined ? '' : `**${ratio.toFixed(2)}** · `;
   return `${factor}${whole(cpu)}${mark}${bad > 0 ? ` (${bad} bad)` : ''}`;
 }
@@ -102,15 +106,17 @@ function rateTable(summary, twin) {
 
 function processTable({ targets }) {
   const mib = (bytes) => (bytes === undefined ? '-' : String(Math.round(bytes / 2 ** 20)));
+  // What is asked is asked of the default, SQLite.
+  const mark = (id, what, value) => (id === 'postern' ? markOf(value, PROCESS_GOALS[what]) : '');
   return tableOf(
     ['W7 process', 'start to first 200, ms', 'memory idle, MiB', 'after W1 tokens, MiB'],
     targets
       .filter(({ twin }) => twin === undefined)
-      .map(({ label, startMs, rssIdle, rssAfter, tokens }) => [
+      .map(({ id, label, startMs, rssIdle, rssAfter, tokens }) => [
         label,
-        whole(startMs),
-        mib(rssIdle),
-        rssAfter === undefined ? '-' : `${mib(rssAfter)} (${tokens})`,
+        whole(startMs) + mark(id, 'startMs', startMs),
+        mib(rssIdle) + mark(id, 'rssIdle', rssIdle),
+        rssAfter === undefined ? '-' : `${mib(rssAfter)} (${tokens})${mark(id, 'rssAfter', rssAfter)}`,
       ]),
   );
 }

@@ -6,12 +6,14 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import pg from 'pg';
 import { measured, percentile, since, size, until } from '../support/figures.js';
 import { createBrowser } from '../support/browser.js';
+import { freePort } from '../support/free-port.js';
 import { authorizeUrl, getCode, getWith, newPkce, post, redeem } from '../support/flow.js';
 import { createLedger, SOUND } from '../support/ledger.js';
 import { type PrivatePostgres, startPrivatePostgres } from '../support/private-postgres.js';
 import type { Program } from '../support/program.js';
 import type { TestServer } from '../support/server.js';
 import { createSite, type Site } from '../support/site.js';
+import { type Asked, tokenAt } from '../support/token-at.js';
 import { checkedAt, type Clients, endTraffic, startTraffic } from '../support/traffic.js';
 
 const PATIENCE_MS = size(180_000, 600_000, 3_600_000);
@@ -243,6 +245,59 @@ describe('R12: no connection is to be had', () => {
       // One more listens for what other nodes say.
       expect(after).toBeLessThanOrEqual(POOL + 1);
       expect(verdict).toMatchObject(SOUND);
+    },
+    PATIENCE_MS,
+  );
+
+  test(
+    'R12: two pools want more than there is: who comes too late is told so, and has its turn afterwards',
+    async () => {
+      await until('tokens', async () => (await giveToken()).status === 200, RECOVERY_MS);
+      const second = await site.start({}, await freePort());
+      try {
+        const ledger = createLedger();
+        const traffic = startTraffic(target, clients, ledger, { machines: 24, people: 4 });
+        await until('traffic flows', () => traffic.answered() > 50, 60_000);
+        const there: Asked[] = [];
+        const ask = () => tokenAt(second.port, target, clients.machine);
+        const began = performance.now();
+        const length = size(5_000, 15_000, 30_000);
+        const lane = async () => {
+          while (since(began) < length) there.push(await ask());
+        };
+        await Promise.all(Array.from({ length: 12 }, lane));
+        await traffic.end();
+        // The first gives its idle connections back after ten seconds.
+        const served = async () => {
+          const answers = await Promise.all(Array.from({ length: 6 }, ask));
+          return answers.every(({ status }) => status === 200);
+        };
+        const back = await until('the second is served', served, 10_000 + RECOVERY_MS);
+
+        const verdict = await ledger.check(checkedAt(target, clients));
+        const refused = there.filter(({ status }) => status !== 200);
+        const failures = traffic.failures.filter(({ what }) => what !== 'authorization');
+        const waits = [
+          ...refused.map(({ milliseconds }) => milliseconds),
+          ...failures.map(({ from, to }) => to - from),
+        ];
+        measured(
+          'R12',
+          `two pools of ${POOL} and ${CONNECTIONS} connections for ${Math.round(length / 1000)} s: ${traffic.answered()} answered and ` +
+            `${failures.length} refused here, ${there.length - refused.length} and ${refused.length} there, refused within ` +
+            `${Math.round(Math.max(0, ...waits))} ms; all served ${back} ms after; ${verdict.checked} checked, ${verdict.lost} lost, ` +
+            `${verdict.resurrected} resurrected, ${verdict.doubled} doubled`,
+        );
+        expect(refused.length).toBeGreaterThan(0);
+        expect(
+          [...refused, ...failures].filter(({ status, retryAfter }) => status !== 503 || !retryAfter),
+        ).toEqual([]);
+        expect(Math.max(...waits)).toBeLessThanOrEqual(LIMIT_MS);
+        expect(second.said()).toMatch(/53300|too many clients/);
+        expect(verdict).toMatchObject(SOUND);
+      } finally {
+        await second.stop();
+      }
     },
     PATIENCE_MS,
   );

@@ -1,4 +1,4 @@
-/** R14: SQLite held by another process for ten seconds, and a disk that is full, below the real program. */
+/** R14: SQLite held by another process for ten seconds, and a disk that is full, below a whole server. */
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import BetterSqlite3 from 'better-sqlite3';
 import type { SqliteDatabase } from '../../src/platform/database/sqlite.js';

@@ -187,6 +187,8 @@ describe('R18: expired rows are swept under load', () => {
     expect(removed).toBeGreaterThan(1000);
     expect(during.p99).toBeLessThan(bearable(without.p99));
     expect(during.loop).toBeLessThan(Math.max(100, without.loop * 2));
+    // Of all turns of the loop, unless other programs held one up as long without the sweep.
+    expect(during.longest).toBeLessThan(Math.max(100, without.longest * 2));
   });
 
   test('R18: on PostgreSQL no table is locked and p99 stays', async () => {

@@ -1,5 +1,5 @@
 /**
- * Every one-time object, raced: the same request sent to four server processes over one database, twelve at
+ * Every one-time object, raced: the same request sent to four server processes over one database, twenty at
  * the same moment, RACE_ROUNDS times. Never two winners (of a refresh: two successors), never a 5xx, losers
  * get the error of the object, and what the winner got is afterwards all live or all dead.
  */

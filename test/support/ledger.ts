@@ -20,6 +20,9 @@ export interface Ledger {
   check(server: Checked): Promise<Verdict>;
   /** What must hold at this moment; later entries do not change it. */
   snapshot(): Ledger;
+  /** What held at this moment and still holds in a later one: all that is certain of any moment in between. */
+  heldUntil(later: Ledger): Ledger;
+  stateOf(token: string): State | undefined;
 }
 
 export interface Checked {
@@ -40,7 +43,7 @@ export interface Verdict {
 
 export const SOUND = { lost: 0, resurrected: 0, doubled: 0 };
 
-type State = 'live' | 'dead' | 'unknown';
+export type State = 'live' | 'dead' | 'unknown';
 
 interface Entry {
   state: State;
@@ -66,6 +69,12 @@ export function createLedger(tokens = new Map<string, Entry>(), uses = new Map<s
   };
   const inState = (state: State) => [...tokens].filter(([, entry]) => entry.state === state);
   const used = () => [...uses].filter(([, { answered }]) => answered);
+
+  const copy = (keep: (token: string) => boolean): Ledger =>
+    createLedger(
+      new Map([...tokens].filter(([token]) => keep(token)).map(([token, entry]) => [token, { ...entry }])),
+      new Map([...uses].map(([thing, use]) => [thing, { ...use, gains: new Set(use.gains) }])),
+    );
 
   return {
     gave(token, family) {
@@ -103,11 +112,9 @@ export function createLedger(tokens = new Map<string, Entry>(), uses = new Map<s
       }
       return { checked: live.length + dead.length + used().length, lost, resurrected, doubled };
     },
-    snapshot: () =>
-      createLedger(
-        new Map([...tokens].map(([token, entry]) => [token, { ...entry }])),
-        new Map([...uses].map(([thing, use]) => [thing, { ...use, gains: new Set(use.gains) }])),
-      ),
+    snapshot: () => copy(() => true),
+    heldUntil: (later) => copy((token) => later.stateOf(token) === tokens.get(token)?.state),
+    stateOf: (token) => tokens.get(token)?.state,
   };
 }
 

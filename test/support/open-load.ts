@@ -119,22 +119,32 @@ export async function closedLoad(
 
 const TICK_MS = 5;
 
+export interface Offered {
+  readonly shots: Shot[];
+  /** Requests that were due while every connection waited for an answer: never sent. */
+  readonly unsent: number;
+}
+
 /** `rate` requests a second, whatever becomes of them, over so many connections that are open before. */
 export async function openLoad(
   port: number,
   request: Buffer,
   { rate, forMs, connections }: { rate: number; forMs: number; connections: number },
-): Promise<Shot[]> {
+): Promise<Offered> {
   const lines = Array.from({ length: connections }, () => openLine(port, request));
   for (const line of lines) await line.open();
   const idle = [...lines];
   const began = performance.now();
   const shots: Shot[] = [];
   const flying = new Set<Promise<void>>();
+  let unsent = 0;
 
   async function fire(at: number): Promise<void> {
     const line = idle.shift();
-    if (line === undefined) return;
+    if (line === undefined) {
+      unsent += 1;
+      return;
+    }
     shots.push({ at, ...(await line.send()) });
     idle.push(line);
   }
@@ -149,5 +159,5 @@ export async function openLoad(
   }
   await Promise.all(flying);
   for (const line of lines) line.close();
-  return shots;
+  return { shots, unsent };
 }
