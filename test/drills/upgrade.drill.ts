@@ -144,7 +144,8 @@ test(
     );
     await busy.query(
       `INSERT INTO accounts SELECT filled.* FROM accounts, generate_series(1, ${ROWS}) n, LATERAL jsonb_populate_record(
-         accounts, jsonb_build_object('id', 'row-' || n, 'username', 'row-' || n, 'username_key', 'row-' || n)) filled`,
+         accounts, jsonb_build_object('id', 'row-' || n, 'username', 'row-' || n, 'username_key', 'row-' || n)) filled
+       WHERE accounts.username = 'alice'`,
     );
     await busy.query(
       `INSERT INTO throttle (key, points, expires_at) SELECT 'row-' || n, 1, ${Date.now() + 3_600_000} FROM generate_series(1, ${ROWS}) n`,
