@@ -3,6 +3,7 @@ import { createApp } from '../app.js';
 import { type Container, createContainer } from '../container.js';
 import type { Bootstrapped } from '../accounts/bootstrap-admin.js';
 import { inHashingThreads } from '../accounts/hashing-threads.js';
+import { remindOfHandOver } from '../dserver/hand-over.js';
 import type { ChangeListener } from '../platform/database/change-listener.js';
 import { requireMigrated } from '../platform/database/migrate.js';
 import { placeName } from '../platform/database/place-name.js';
@@ -35,6 +36,7 @@ import {
 import { version } from './version.js';
 
 const MINUTE = 60_000;
+const DAY = 24 * 60 * MINUTE;
 /**
  * Well below the minute within which every node signs with a new key, or drops a withdrawn one. Workers on one SQLite
  * file, whom nobody tells, look every second, so that none signs for long with a key that another does not publish.
@@ -235,6 +237,11 @@ function startJobs(jobs: ReturnType<typeof createJobs>, container: Container): v
       work: (signal) => sync.run(signal).then(() => undefined),
     });
   }
+  jobs.start({
+    name: 'age of the dserver key',
+    everyMs: DAY,
+    work: () => remindOfHandOver({ key, clock: container.clock, log: container.log }),
+  });
   jobs.start({
     name: 'rotate keys',
     everyMs: 10 * MINUTE,

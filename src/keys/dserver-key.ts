@@ -1,10 +1,10 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { type JWK, type JWTPayload, SignJWT } from 'jose';
 import { PosternError } from '../platform/errors/errors.js';
 import { fileVersion } from './file-version.js';
 import { createFormerKeys, type Warns } from './former-keys.js';
-import { generatedDserverKey, generatedPublicFile } from './generated-dserver-key.js';
+import { generatedDserverKey, generatedPrivateFile, generatedPublicFile } from './generated-dserver-key.js';
 import { type PublicHalf, publicHalf } from './public-half.js';
 import { type Expected, verifyBy } from './verify-by.js';
 
@@ -34,6 +34,8 @@ export interface DserverKey {
    * @throws {KeyUnavailable}
    */
   verifiers(kid: string | undefined): Promise<readonly KeyObject[]>;
+  /** When the file of the private half was written (milliseconds); `undefined` where a setting holds it, or it is not there. */
+  since(): Promise<number | undefined>;
   /** Of this key alone: its readers take one key. @throws {KeyUnavailable} */
   publicPem(): Promise<string>;
   /** With `kid`, `alg` and `use`. @throws {KeyUnavailable} */
@@ -155,6 +157,14 @@ export function createDserverKey(source: DserverKeySource, alg: DserverAlg, log 
     },
     verify: (token, expected) => verifyBy({ alg, verifiers }, token, { ...expected, typ: 'JWT' }),
     verifiers,
+    async since() {
+      if (source.privateText !== undefined) return undefined;
+      const file = source.privateFile ?? generatedPrivateFile(source.keysDir, alg);
+      return stat(file).then(
+        ({ mtimeMs }) => mtimeMs,
+        () => undefined,
+      );
+    },
     async publicPem() {
       return (await current()).half.key.export({ type: 'spki', format: 'pem' }).toString();
     },

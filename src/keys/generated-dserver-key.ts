@@ -1,6 +1,7 @@
 import { createPublicKey, generateKeyPair } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { link, mkdir, open, readFile, rename, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { newId } from '../platform/crypto/ids.js';
 import type { DserverAlg } from './dserver-key.js';
@@ -37,6 +38,9 @@ async function writeTemporary(folder: string, text: string, mode: number): Promi
   return path;
 }
 
+export const generatedPrivateFile = (keysDir: string, alg: DserverAlg): string =>
+  join(keysDir, 'dserver', `${kindOf(alg)}.pem`);
+
 export const generatedPublicFile = (keysDir: string, alg: DserverAlg): string =>
   join(keysDir, 'dserver', `${kindOf(alg)}.pub.pem`);
 
@@ -46,16 +50,25 @@ export const generatedPublicFile = (keysDir: string, alg: DserverAlg): string =>
  * From then on the two files are the operator's, who may put former public halves after this one.
  */
 export async function generatedDserverKey(keysDir: string, alg: DserverAlg): Promise<string> {
-  const folder = join(keysDir, 'dserver');
-  const path = join(folder, `${kindOf(alg)}.pem`);
+  const path = generatedPrivateFile(keysDir, alg);
+  const folder = dirname(path);
   const there = await ignoring('ENOENT', readFile(path, 'utf8'));
-  if (there !== undefined) return there;
+  if (there !== undefined) {
+    // Whoever made the key may have been killed before the other half was there.
+    if (!existsSync(generatedPublicFile(keysDir, alg))) await writePublicHalf(there, keysDir, alg);
+    return there;
+  }
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const temporary = await writeTemporary(folder, await makePem(alg), 0o600);
   await ignoring('EEXIST', link(temporary, path));
   await unlink(temporary);
   const pem = await readFile(path, 'utf8');
-  const half = createPublicKey(pem).export({ type: 'spki', format: 'pem' }).toString();
-  await rename(await writeTemporary(folder, half, 0o644), generatedPublicFile(keysDir, alg));
+  await writePublicHalf(pem, keysDir, alg);
   return pem;
+}
+
+async function writePublicHalf(pem: string, keysDir: string, alg: DserverAlg): Promise<void> {
+  const path = generatedPublicFile(keysDir, alg);
+  const half = createPublicKey(pem).export({ type: 'spki', format: 'pem' }).toString();
+  await rename(await writeTemporary(dirname(path), half, 0o644), path);
 }

@@ -47,6 +47,18 @@ describe('a key that nobody named', () => {
   );
 });
 
+test('a public half that is missing is written again beside its key, and one that is there stays', async () => {
+  await createDserverKey({ keysDir: folder }, 'ES256').publicPem();
+  const file = join(folder, 'dserver', 'p-256.pub.pem');
+  const half = readFileSync(file, 'utf8');
+  unlinkSync(file);
+  await createDserverKey({ keysDir: folder }, 'ES256').publicPem();
+  expect(readFileSync(file, 'utf8')).toBe(half);
+  writeFileSync(file, `${half}# with former ones\n`);
+  await createDserverKey({ keysDir: folder }, 'ES256').publicPem();
+  expect(readFileSync(file, 'utf8')).toMatch(/former ones/);
+});
+
 describe('among nodes whose clocks differ', () => {
   const now = expected.now / 1000;
 
