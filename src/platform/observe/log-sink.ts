@@ -2,9 +2,9 @@ import type { LogStream } from './logger.js';
 
 /** What a stream of Node's tells beside; a file or a test's list tells nothing and is never full. */
 export interface SinkStream extends LogStream {
+  write(lines: string, taken?: () => void): unknown;
   /** Bytes that wait to be taken. */
   readonly writableLength?: number;
-  once?(event: 'drain', listener: () => void): unknown;
 }
 
 /** The log's way out. Where its reader stands still, lines are dropped and counted instead of kept for ever. */
@@ -19,8 +19,11 @@ export interface LogSink extends LogStream {
 
 /** Some thousands of lines: a reader that pauses for seconds misses nothing. */
 const MOST_WAITING = 1024 * 1024;
-/** Characters handed on at once, before their time. */
-const BATCH = 32 * 1024;
+/**
+ * Bytes handed on at once. A pipe takes so many whole or not at all (`PIPE_BUF`), and one write waits for the other: so
+ * the lines of several workers, which share one, never stand inside one another, however slow its reader is.
+ */
+const BATCH = 4096;
 const KEPT_BACK_MS = 5;
 
 /**
@@ -31,22 +34,47 @@ export function createLogSink(stream: SinkStream, mostWaiting = MOST_WAITING): L
   let total = 0;
   let untold = 0;
   let batch = '';
+  let bytes = 0;
   let scheduled = false;
+  /** What waits for the write that is under way. */
+  const queue: string[] = [];
+  let queued = 0;
+  let writing = false;
+  const tells = stream.writableLength !== undefined;
   let listener = (_dropped: number): void => {};
 
   function flush(): void {
-    const lines = batch;
+    if (batch === '') return;
+    queue.push(batch);
+    queued += batch.length;
     batch = '';
-    if (lines !== '') stream.write(lines);
+    bytes = 0;
+    next();
+  }
+
+  function next(): void {
+    const lines = writing ? undefined : queue.shift();
+    if (lines === undefined) return;
+    queued -= lines.length;
+    writing = tells;
+    if (tells) stream.write(lines, taken);
+    else stream.write(lines);
+  }
+
+  function taken(): void {
+    writing = false;
+    if (queue.length === 0 && untold > 0) caughtUp();
+    next();
   }
 
   function keep(line: string): void {
+    const length = Buffer.byteLength(line);
+    if (bytes + length > BATCH) flush();
     batch += line;
-    if (batch.length >= BATCH) flush();
-    else if (!scheduled) {
-      scheduled = true;
-      setTimeout(onTime, KEPT_BACK_MS);
-    }
+    bytes += length;
+    if (scheduled) return;
+    scheduled = true;
+    setTimeout(onTime, KEPT_BACK_MS);
   }
 
   function onTime(): void {
@@ -56,7 +84,7 @@ export function createLogSink(stream: SinkStream, mostWaiting = MOST_WAITING): L
 
   /** A file, or a test's list, takes at once whatever it is given. */
   const waiting = (): number =>
-    stream.writableLength === undefined ? 0 : stream.writableLength + batch.length;
+    stream.writableLength === undefined ? 0 : stream.writableLength + queued + batch.length;
 
   function caughtUp(): void {
     const dropped = untold;
@@ -73,10 +101,7 @@ export function createLogSink(stream: SinkStream, mostWaiting = MOST_WAITING): L
       }
       total += 1;
       untold += 1;
-      if (untold === 1) {
-        stream.once?.('drain', caughtUp);
-        flush();
-      }
+      if (untold === 1) flush();
       return false;
     },
     dropped: () => total,

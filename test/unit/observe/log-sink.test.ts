@@ -57,7 +57,13 @@ test('a stream that tells nothing of what waits, such as a file, is never full',
 test('the lines of some milliseconds are written at once', async () => {
   jest.useFakeTimers();
   const written: string[] = [];
-  const sink = createLogSink({ write: (lines) => written.push(lines), writableLength: 0 });
+  const sink = createLogSink({
+    write(lines, taken) {
+      written.push(lines);
+      taken?.();
+    },
+    writableLength: 0,
+  });
   sink.write('one\n');
   sink.write('two\n');
   expect(written).toEqual([]);
@@ -87,9 +93,20 @@ test('a warning takes with it what was said before, at once: a process may end w
   ).toEqual(['before', 'now', '']);
 });
 
+test('what shares a pipe with others hands on whole lines, as many as a pipe takes at once, one write at a time', async () => {
+  const { stream, taken, readAll } = pipe();
+  const sink = createLogSink(stream);
+  const line = `${'é'.repeat(500)}\n`;
+  for (let count = 0; count < 9; count += 1) sink.write(line);
+  sink.flush();
+  expect(stream.writableLength).toBe(4 * Buffer.byteLength(line));
+  await readAll();
+  expect(taken.map((lines) => lines.length / line.length)).toEqual([4, 4, 1]);
+});
+
 test('a turn that writes very much does not keep it all', () => {
   const written: string[] = [];
   const sink = createLogSink({ write: (lines) => written.push(lines) });
   for (let line = 0; line < 3; line += 1) sink.write('x'.repeat(20_000));
-  expect(written.map((lines) => lines.length)).toEqual([40_000]);
+  expect(written.map((lines) => lines.length)).toEqual([20_000, 20_000]);
 });
