@@ -8,6 +8,7 @@ import type { Clock } from '../platform/crypto/clock.js';
 import type { SealedPlace, SealedRows } from '../platform/crypto/rekey.js';
 import { createSecretBox, type SecretBox } from '../platform/crypto/secret-box.js';
 import { UniqueViolation } from '../platform/database/database.js';
+import { Unavailable } from '../platform/errors/errors.js';
 import type { KeyRecord, SigningKeyStore } from '../stores/signing-key-store.js';
 import { makeKey, readKey, UnusableKey, writeKey } from './key-text.js';
 import { isDue, published, ANNOUNCED_MS, useOf } from './key-uses.js';
@@ -143,6 +144,12 @@ export function createStoredKeys(deps: StoredKeysDeps): StoredKeys {
     return made && facts(made, [...all, made]);
   }
 
+  /** A key that signs at once. Another node may announce the same generation just now, and then the next one is ours. */
+  async function succeed(alg: SigningAlg, actorId: string): Promise<void> {
+    for (let tries = 0; tries < 5; tries += 1) if (await rotate(alg, actorId, 0)) return;
+    throw new Unavailable('other nodes keep making keys');
+  }
+
   async function ensure(): Promise<number> {
     const now = clock.now();
     let made = 0;
@@ -218,7 +225,7 @@ export function createStoredKeys(deps: StoredKeysDeps): StoredKeys {
       const doomed = all.find((key) => key.kid === kid);
       if (doomed === undefined || doomed.revokedAt !== null || !isKnownAlg(doomed.alg)) return false;
       // The successor first: there is no moment in which nothing signs.
-      if (useOf(doomed, all, now) === 'signs') await rotate(doomed.alg, actorId, 0);
+      if (useOf(doomed, all, now) === 'signs') await succeed(doomed.alg, actorId);
       const detail = { alg: doomed.alg, kid };
       return store.revoke(kid, now, [
         audit.step({ event: 'keys.revoked', outcome: 'success', actorId, detail }),

@@ -70,6 +70,16 @@ describeOnBothDatabases('stored signing keys', (open) => {
     expect(await both.load()).toEqual(keys);
   });
 
+  test('a key that is withdrawn while another node announces the next one has a successor that signs', async () => {
+    const [database, clock] = [await open(), createClock()];
+    const [node, other] = [createNode(database, clock), createNode(database, clock)];
+    await node.ensure();
+    const [signer] = (await node.list()).filter(({ alg }) => alg === 'ES256');
+    await Promise.all([other.rotate('ES256', 'cli'), node.revoke(signer?.kid ?? '', 'cli')]);
+    const states = (await node.list()).filter(({ alg }) => alg === 'ES256').map(({ state }) => state);
+    expect(states.toSorted()).toEqual(['announced', 'revoked', 'signs']);
+  });
+
   test('the schedule: announced a day before, signs, retires, is deleted', async () => {
     const [database, clock] = [await open(), createClock()];
     const node = createNode(database, clock);
