@@ -2,7 +2,7 @@
 import { expect, test } from '@jest/globals';
 import { makeKey } from '../../src/keys/key-text.js';
 import { ANNOUNCED_MS, RETIRED_MS } from '../../src/keys/key-uses.js';
-import { type PrivateSigningKey, SIGNING_ALGS } from '../../src/keys/signing-keys.js';
+import { type PrivateSigningKey, SIGNING_ALGS, type SigningAlg } from '../../src/keys/signing-keys.js';
 import { createStoredKeys } from '../../src/keys/stored-keys.js';
 import { createAudit } from '../../src/platform/audit/audit.js';
 import { createSecretBox } from '../../src/platform/crypto/secret-box.js';
@@ -74,10 +74,12 @@ describeOnBothDatabases('stored signing keys', (open) => {
     const [database, clock] = [await open(), createClock()];
     const [node, other] = [createNode(database, clock), createNode(database, clock)];
     await node.ensure();
-    const [signer] = (await node.list()).filter(({ alg }) => alg === 'ES256');
-    await Promise.all([other.rotate('ES256', 'cli'), node.revoke(signer?.kid ?? '', 'cli')]);
-    const states = (await node.list()).filter(({ alg }) => alg === 'ES256').map(({ state }) => state);
-    expect(states.toSorted()).toEqual(['announced', 'revoked', 'signs']);
+    for (const { kid, alg } of await node.list()) {
+      await Promise.all([other.rotate(alg as SigningAlg, 'cli'), node.revoke(kid, 'cli')]);
+      // Whoever was first.
+      const states = (await node.list()).filter((key) => key.alg === alg).map(({ state }) => state);
+      expect(states).toContain('signs');
+    }
   });
 
   test('the schedule: announced a day before, signs, retires, is deleted', async () => {
