@@ -104,11 +104,14 @@ async function beside(url, name, keyOf, work) {
   const reading = (async () => {
     while (on) longest = Math.max(longest, await timed(() => read(reader, name, keyOf())));
   })();
-  const took = await work();
-  on = false;
-  await reading;
-  await reader.end();
-  return { took, longest };
+  try {
+    const took = await work();
+    return { took, longest };
+  } finally {
+    on = false;
+    await reading;
+    await reader.end();
+  }
 }
 
 async function pruneInBatches(client) {

@@ -16,7 +16,7 @@ export interface SignInAttempt {
 }
 
 export type SignInResult =
-  | { readonly outcome: 'ok'; readonly account: Account }
+  | { readonly outcome: 'ok'; readonly account: Account; readonly passwordSetAt: number }
   /** Unknown name, wrong or expired password, disabled account: one answer for all. */
   | { readonly outcome: 'wrong' }
   /** Right, but good for choosing another password only; see `SetPasswordOptions.formerSetAt`. */
@@ -60,7 +60,7 @@ interface AuthenticateDeps {
 
 export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
   const { store, passwords, throttles, audit, clock } = deps;
-  // An attempt holds a point while it is checked. Few at once, and one per account: of many right passwords
+  // An attempt counts while it is checked. Few at once, and one per account: of many right passwords
   // at the same moment most find one free.
   const attempts = createQueue({ running: 4, waiting: 100 });
 
@@ -89,8 +89,8 @@ export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
     if (account.deleteAt !== undefined) {
       return { result: { outcome: 'leaving', account, deleteAt: account.deleteAt, passwordSetAt }, account };
     }
-    if (!kept.mustChange) return { result: { outcome: 'ok', account }, account };
-    return { result: { outcome: 'must_change', account, passwordSetAt }, account };
+    const outcome = kept.mustChange ? 'must_change' : 'ok';
+    return { result: { outcome, account, passwordSetAt }, account };
   }
 
   async function reserve({ account, address }: Keys): Promise<number> {
@@ -106,7 +106,7 @@ export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
 
   async function attempt(input: SignInAttempt, info: RequestInfo, keys: Keys): Promise<SignInResult> {
     const wait = await reserve(keys);
-    const judged: Judgement = wait > 0 ? throttled(wait) : await judgeOrGiveBack(input, keys);
+    const judged: Judgement = wait > 0 ? throttled(wait) : await judgeOrRelease(input, keys);
     const { result, account, reason } = judged;
     const right = isRight(result);
     // The name is left out where no account has it: it may be a password typed into the wrong field.
@@ -133,7 +133,7 @@ export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
   }
 
   /** A check that could not be made is no failure of the person. */
-  async function judgeOrGiveBack(input: SignInAttempt, keys: Keys): Promise<Judgement> {
+  async function judgeOrRelease(input: SignInAttempt, keys: Keys): Promise<Judgement> {
     try {
       return await judge(input);
     } catch (error) {

@@ -116,11 +116,18 @@ export function createOwnAccountRoutes(deps: Dependencies): Router {
     return notice ? { notice } : {};
   };
 
-  /** The password again: whoever sits at an open session must not take the account over. */
-  async function provesPassword(ctx: Context, { account }: Visitor, password = ''): Promise<boolean> {
+  /**
+   * The password again: whoever sits at an open session must not take the account over. When the one that was typed
+   * had been set; `undefined` where it is wrong.
+   */
+  async function provenPassword(
+    ctx: Context,
+    { account }: Visitor,
+    password = '',
+  ): Promise<number | undefined> {
     const result = await deps.authenticate({ username: account.username, password }, requestInfo(ctx));
     if (result.outcome === 'throttled') throw new TooManyAttempts(result.retryAfterSeconds);
-    return result.outcome !== 'wrong' && result.account.id === account.id;
+    return result.outcome !== 'wrong' && result.account.id === account.id ? result.passwordSetAt : undefined;
   }
 
   const overview: Handler = async (ctx, visitor) => {
@@ -216,11 +223,13 @@ export function createOwnAccountRoutes(deps: Dependencies): Router {
   const takePassword: FormHandler = async (ctx, visitor, form) => {
     const endOthers = form.end_others === 'yes';
     const info = requestInfo(ctx);
-    if (!(await provesPassword(ctx, visitor, form.password))) {
+    const formerSetAt = await provenPassword(ctx, visitor, form.password);
+    if (formerSetAt === undefined) {
       return showPassword(ctx, visitor, endOthers, [WRONG_PASSWORD]);
     }
     try {
-      await deps.setPassword(visitor.account.id, form.new_password ?? '', info);
+      // That one and no other: somebody else may just have set one against whoever sits here.
+      await deps.setPassword(visitor.account.id, form.new_password ?? '', info, { formerSetAt });
     } catch (error) {
       if (!(error instanceof InvalidInput)) throw error;
       const faults = error.faults.map(({ message }) => ({ field: 'new_password', message }));
@@ -305,7 +314,7 @@ export function createOwnAccountRoutes(deps: Dependencies): Router {
   }
 
   const takeDelete: FormHandler = async (ctx, visitor, form) => {
-    if (!(await provesPassword(ctx, visitor, form.password)))
+    if ((await provenPassword(ctx, visitor, form.password)) === undefined)
       return showDelete(ctx, visitor, [WRONG_PASSWORD]);
     const at = await deps.leaving.ask(visitor.account.id, requestInfo(ctx));
     if (at === undefined) return showDelete(ctx, visitor, [{ field: '', message: ONLY_ADMINISTRATOR }]);

@@ -6,8 +6,9 @@ import { PageError } from '../platform/errors/errors.js';
 export type HoldsStill = (proven: Proven) => Promise<boolean>;
 
 /**
- * Whoever ends all access begins an epoch first, and ends sessions and grants then. So what a proof gives is safe
- * where this is asked once it is *written*: either the new epoch is seen here, or what was written is seen there.
+ * Whoever ends all access begins an epoch first, and ends sessions and grants then. So who writes what a proof gives
+ * asks this once it is *written*, and takes all of it back where the answer is no: either the new epoch is seen here,
+ * or what was written is seen there.
  */
 export const createHoldsStill =
   (findAccount: (id: string) => MaybeLater<Account | undefined>): HoldsStill =>

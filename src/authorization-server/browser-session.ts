@@ -16,7 +16,8 @@ export interface BrowserSessions {
   /**
    * Signs in. The session id is renewed; a session of another account ends first, with its tokens.
    * Resolves to the uid, by which the session is known inside.
-   * @throws {PageError} where the proof holds no more; the browser stays who it was
+   * @throws {PageError} where the proof holds no more. The browser stays who it was, unless access ended in the very
+   * moment in which this was written.
    */
   signIn(ctx: ParameterizedContext, proven: Proven, way?: SignInWay): Promise<string>;
   /** Ends the session and whatever is bound to it. Harmless when nobody is signed in. */
@@ -108,6 +109,7 @@ export function createBrowserSessions(current: () => Provider, options: Options)
     },
     async signIn(ctx, proven, { amr, upstream, authTime, transient = false } = BY_PASSWORD) {
       const accountId = proven.id;
+      if (!(await options.holdsStill(proven))) throw accessEnded();
       let session = await sessionOf(ctx);
       if (session.accountId && session.accountId !== accountId) {
         await end(session);
@@ -121,7 +123,7 @@ export function createBrowserSessions(current: () => Provider, options: Options)
         transient,
         loginTs: authTime ?? Math.floor(options.clock.now() / 1000),
       });
-      // First, since a session that is written ends the browser's former one.
+      // First: the save renews the session's id, and what fails before it costs the browser nothing.
       await options.signedIn({ accountId, uid: session.uid }, upstream);
       await session.save(options.ttl);
       if (!(await options.holdsStill(proven))) {

@@ -43,14 +43,14 @@ export function issuedRow(audit: AuditNotes) {
   };
 }
 
-/** The row written when a used code or refresh token comes back and ends its grant. */
-export function replayRow(audit: AuditNotes) {
+/** The row written when a grant is ended at the token endpoint: a used code or refresh token came back, say. */
+export function endedRow(audit: AuditNotes, reason: 'replay' | 'access_ended') {
   return (ctx: TokenEndpointGrantContext): AuditRecord =>
     audit.row({
       event: 'grant.revoked',
       outcome: 'success',
       ...about(ctx, audit),
-      detail: { reason: 'replay' },
+      detail: { reason },
     });
 }
 

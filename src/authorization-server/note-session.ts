@@ -3,14 +3,15 @@ import type { KoaContextWithOIDC } from 'oidc-provider';
 import type { PayloadStore } from '../stores/payload-store.js';
 import { accessEnded, type HoldsStill } from './access-ended.js';
 import type { SeenSession, SignedIn } from './browser-session.js';
-import type { UnitsOfWork } from './unit-of-work.js';
+import { newUnit, type UnitsOfWork } from './unit-of-work.js';
 
 interface Told {
   readonly units: UnitsOfWork;
-  readonly payloads: Pick<PayloadStore, 'endSessions'>;
+  readonly payloads: Pick<PayloadStore, 'apply' | 'findSessionByUid'>;
   readonly holdsStill: HoldsStill;
   readonly sessionSeen: (ctx: ParameterizedContext, session: SeenSession) => Promise<void>;
   readonly signedIn: SignedIn;
+  readonly sessionEnded: (session: SeenSession) => Promise<void>;
 }
 
 /** What the pages left in a pending request for when the browser comes back (`interactions.ts`). */
@@ -21,22 +22,29 @@ interface ProvenLogin {
 }
 
 /** Browsers that come to the library's own endpoints are seen there, and so are sign-ins that end there. */
-export function noteSession({ units, payloads, holdsStill, sessionSeen, signedIn }: Told) {
+export function noteSession(told: Told) {
+  const { units, payloads, sessionSeen, signedIn } = told;
+
+  /** A pending request waits up to an hour with the proof in it, which a new password ends like all else. */
+  const isGood = ({ accountId, epoch = 0 }: ProvenLogin) =>
+    told.holdsStill({ id: accountId, accessEpoch: epoch });
+
   /**
-   * A pending request waits up to an hour with the proof in it, which a new password ends like all else.
+   * All access may end while the answer is written. What ends it sees no Grant that is not there yet, so this request
+   * looks again once it is, and takes back all that it wrote.
    * @throws {PageError}
    */
-  async function requireProof({ accountId, epoch = 0 }: ProvenLogin): Promise<void> {
-    if (!(await holdsStill({ id: accountId, accessEpoch: epoch }))) throw accessEnded();
-  }
-
-  async function requireProofOnceWritten(login: ProvenLogin, uid: string): Promise<void> {
-    try {
-      await requireProof(login);
-    } catch (error) {
-      await payloads.endSessions(login.accountId, { only: uid });
-      throw error;
-    }
+  async function takeBackWhatIsLate(
+    session: SeenSession,
+    grants: readonly string[],
+    login: ProvenLogin | undefined,
+  ): Promise<void> {
+    const proven = login === undefined || (await isGood(login));
+    const found = proven && grants.length > 0 ? await payloads.findSessionByUid(session.uid) : undefined;
+    if (proven && (grants.length === 0 || found?.revokedAt === null)) return;
+    await payloads.apply({ ...newUnit(), end: new Set([session.uid]), kill: new Set(grants) });
+    await told.sessionEnded(session);
+    throw accessEnded();
   }
 
   return async (ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> => {
@@ -46,12 +54,15 @@ export function noteSession({ units, payloads, holdsStill, sessionSeen, signedIn
     if (!accountId || !uid) return;
     const { login } = (oidc?.result ?? {}) as { login?: ProvenLogin };
     try {
-      if (login?.accountId === accountId) {
-        // Now, so that nothing is written; and once it is written, since access may end meanwhile.
-        await requireProof(login);
-        units.of(ctx)?.afterwards.push(() => requireProofOnceWritten(login, uid));
-        await signedIn({ accountId, uid }, login.upstream);
+      const own = login?.accountId === accountId ? login : undefined;
+      // Now, so that nothing is written.
+      if (own !== undefined && !(await isGood(own))) throw accessEnded();
+      const writes = units.of(ctx);
+      const grants = writes?.grantsPut ?? [];
+      if (own !== undefined || grants.length > 0) {
+        writes?.afterwards(() => takeBackWhatIsLate({ accountId, uid }, grants, own));
       }
+      if (own !== undefined) await signedIn({ accountId, uid }, own.upstream);
       await sessionSeen(ctx as unknown as ParameterizedContext, { accountId, uid });
     } catch (error) {
       // The library has set a cookie for a session that is not saved now: it would cost the browser the one it has.

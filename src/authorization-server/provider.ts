@@ -53,7 +53,7 @@ import {
 import { corsForBrowserClients, createAllowOrigin } from './cors.js';
 import { takeNoncesOfAll } from './dpop-nonces.js';
 import { createDocuments, type Documents } from './documents.js';
-import { type AuditNotes, issuedRow, replayRow, watchEvents } from './events.js';
+import { type AuditNotes, endedRow, issuedRow, watchEvents } from './events.js';
 import { createFindAccount } from './find-account.js';
 import { dressLibraryForms, formPostMode } from './form-post.js';
 import { createGrantUnits } from './grant-unit.js';
@@ -156,6 +156,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
 
   const units = createUnitsOfWork(payloads);
   const holdsStill = createHoldsStill(deps.findAccount);
+  const proofs = { units, payloads, holdsStill, noteEnded: endedRow(deps.audit, 'access_ended') };
   const testRunner = createTestRunner({
     issuer: config.issuer,
     box: createSecretBox(secrets, 'client-test'),
@@ -205,7 +206,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     grace,
     note: issuedRow(deps.audit),
     issued: deps.tokensIssued,
-    noteReplay: replayRow(deps.audit),
+    noteReplay: endedRow(deps.audit, 'replay'),
   });
   /** False once the client of a token was deleted, or the person it stands for deleted or disabled. */
   const hasParties = async (token: { clientId?: string | undefined }, asking: string): Promise<boolean> => {
@@ -302,7 +303,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
     if (config.legacyFlows.includes('password')) {
       provider.registerGrantType(
         GRANT_TYPE,
-        createPasswordGrant(provider, { ...deps.password, units, payloads, holdsStill }),
+        createPasswordGrant(provider, { ...deps.password, ...proofs }),
         PARAMETERS,
         ['resource'],
       );
@@ -354,7 +355,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
       alsoPublished(deps.otherPublicKeys),
     ],
     documents: documents.middleware,
-    noteSession: noteSession({ ...deps, units, holdsStill }),
+    noteSession: noteSession({ ...deps, ...proofs }),
     library,
   });
 

@@ -51,7 +51,7 @@ export function installSessionRules(provider: Provider, rules: Rules): void {
     const tell = () => rules.ended({ accountId, uid });
     await tell();
     // Within a request of the library the end is written with all else: until then the session still gave.
-    rules.units.current()?.afterwards.push(tell);
+    rules.units.current()?.afterwards(tell);
   }
 
   /**

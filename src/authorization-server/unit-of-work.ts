@@ -26,7 +26,7 @@ export class RequestWrites {
   session: ReadSession | undefined;
   /** A row that may be there once only: where another request was first, nothing of this one is written. */
   once: { readonly row: PayloadRow; readonly refusal: () => PosternError } | undefined;
-  /** Made when it is wanted: most requests of programs write nothing here, and nobody is told. */
+  /** Made when they are wanted: most requests of programs write nothing here, and nobody is told. */
   #afterwards: (() => Promise<void>)[] | undefined;
   /** Read with the token this request is about, and not asked for yet. */
   company: Partial<Company> = {};
@@ -41,10 +41,20 @@ export class RequestWrites {
     return this.#plain !== undefined && !isEmpty(this.#plain);
   }
 
-  /** Done once what the request wrote is there. */
-  get afterwards(): (() => Promise<void>)[] {
+  /** The keys of the Grants that are to be written. */
+  get grantsPut(): string[] {
+    const put = this.#plain === undefined ? [] : [...this.#plain.put];
+    return put.flatMap(([key, row]) => (row?.kind === 'Grant' ? [key] : []));
+  }
+
+  /** Done once what the request writes is there. */
+  afterwards(work: () => Promise<void>): void {
     this.#afterwards ??= [];
-    return this.#afterwards;
+    this.#afterwards.push(work);
+  }
+
+  async tellAfterwards(): Promise<void> {
+    for (const work of this.#afterwards ?? []) await work();
   }
 
   /** Whether anything is to be done before the answer leaves. */
@@ -107,7 +117,7 @@ export function createUnitsOfWork(store: PayloadStore): UnitsOfWork {
       if (once && !(await store.once(once.row))) throw once.refusal();
       // A plain unit has no guards, so it cannot be refused, only fail.
       if (writes.hasPlain) await store.apply(writes.plain);
-      for (const work of writes.afterwards) await work();
+      await writes.tellAfterwards();
     } catch (error) {
       // A renewed session id that was not saved would cost the browser the session it has.
       ctx.remove('Set-Cookie');

@@ -95,7 +95,7 @@ function settingsFor(cli: Cli, { host, port, debug }: Options, tls: TlsFiles | u
 async function runServer(cli: Cli, { config, warnings }: ParsedConfig, tls?: TlsFiles): Promise<number> {
   // With --json standard output is for the one document.
   const sink = createLogSink(cli.json ? cli.terminal.stderr : cli.terminal.stdout);
-  process.once('exit', sink.flush);
+  process.once('exit', sink.end);
   const log = createLogger({ level: config.log.level, stream: sink });
   sink.onCaughtUp((dropped) => log.warn({ dropped }, 'log lines are missing here: nobody took them'));
   keepTimeSteady((byMs) => {

@@ -189,7 +189,8 @@ export function createIssue(deps: IssueDeps): Issue {
   return {
     async forBrowser({ account, sessionUid, self }, reason, info) {
       const facts = self ? {} : { provider: LOCAL };
-      const asked: Asked = { accountId: account.id, self, reason, facts, order: { sessionUid } };
+      const { id: accountId, accessEpoch } = account;
+      const asked: Asked = { accountId, self, reason, facts, order: { sessionUid, accessEpoch } };
       const former = reason === 'session' && sessionUid ? await again(asked, sessionUid) : undefined;
       return former ?? issue(asked, info);
     },

@@ -46,7 +46,7 @@ export function createServerKey(deps: {
   }
 
   /** A check that could not be made is nobody's failure. */
-  async function judgeOrGiveBack(secret: string, address: string): Promise<KeyProof> {
+  async function judgeOrRelease(secret: string, address: string): Promise<KeyProof> {
     try {
       return await judge(secret);
     } catch (error) {
@@ -59,7 +59,7 @@ export function createServerKey(deps: {
     const address = addressKey(info.ip);
     const wait = await throttle.hold(address);
     if (wait > 0) return { outcome: 'throttled', retryAfterSeconds: wait };
-    const proof = await judgeOrGiveBack(secret, address);
+    const proof = await judgeOrRelease(secret, address);
     if (proof.outcome !== 'wrong') {
       await throttle.release(address);
       return proof;

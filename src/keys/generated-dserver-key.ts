@@ -54,8 +54,10 @@ export async function generatedDserverKey(keysDir: string, alg: DserverAlg): Pro
   const folder = dirname(path);
   const there = await ignoring('ENOENT', readFile(path, 'utf8'));
   if (there !== undefined) {
-    // Whoever made the key may have been killed before the other half was there.
-    if (!existsSync(generatedPublicFile(keysDir, alg))) await writePublicHalf(there, keysDir, alg);
+    // Whoever made the key may have been killed before the other half was there. Nothing here needs it, so a folder
+    // that cannot be written to is no hindrance.
+    if (!existsSync(generatedPublicFile(keysDir, alg)))
+      await writePublicHalf(there, keysDir, alg).catch(() => {});
     return there;
   }
   await mkdir(folder, { recursive: true, mode: 0o700 });

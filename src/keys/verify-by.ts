@@ -18,7 +18,7 @@ export const EXACT: Tolerance = { early: 0, late: 0 };
 
 /**
  * Clocks of our own nodes may differ by a minute: what one that is ahead has just signed is dated back ten seconds
- * already. That says nothing for a token that has ended, whose end is dated back alike.
+ * already. An end is dated back too, so it gets ten seconds and no more.
  */
 export const AMONG_NODES: Tolerance = { early: 50, late: 10 };
 

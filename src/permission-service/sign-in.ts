@@ -33,6 +33,6 @@ export function createSignIn(deps: {
       profile = await profiles.change(profile, fresh, await extensions.newUser(fresh));
     }
     await extensions.userLogin(toServiceUser(profile, account));
-    return tokens.mint({ accountId: account.id, userId: profile.userId }, info, { upstream: upstream.id });
+    return tokens.mint({ account, userId: profile.userId }, info, { upstream: upstream.id });
   };
 }

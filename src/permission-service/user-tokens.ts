@@ -1,4 +1,5 @@
 import { BACKDATED_SECONDS } from '../keys/dserver-key.js';
+import type { Proven } from '../accounts/account.js';
 import type { Audit, AuditDetail, RequestInfo } from '../platform/audit/audit.js';
 import type { Clock } from '../platform/crypto/clock.js';
 import { newId } from '../platform/crypto/ids.js';
@@ -24,7 +25,7 @@ export interface Bearer {
 export interface UserTokens {
   /** `undefined`: the account has been shut meanwhile. @throws when the key is gone */
   mint(
-    of: { readonly accountId: string; readonly userId: string },
+    of: { readonly account: Proven; readonly userId: string },
     info: RequestInfo,
     detail: AuditDetail,
   ): Promise<string | undefined>;
@@ -45,7 +46,8 @@ export function createUserTokens(deps: {
 }): UserTokens {
   const { key, verify, store, issuer, audit, clock } = deps;
   return {
-    async mint({ accountId, userId }, info, detail) {
+    async mint({ account, userId }, info, detail) {
+      const accountId = account.id;
       const now = clock.now();
       const row = { jti: newId(), accountId, createdAt: now, expiresAt: now + LIFETIME_SECONDS * 1000 };
       const iat = Math.floor(now / 1000) - BACKDATED_SECONDS;
@@ -61,7 +63,7 @@ export function createUserTokens(deps: {
         },
         USER_TOKEN_TYP,
       );
-      const noted = await store.insert(row, [
+      const noted = await store.insert(row, account.accessEpoch, [
         audit.step({
           event: 'permission.signed_in',
           accountId,

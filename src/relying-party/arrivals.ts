@@ -86,12 +86,12 @@ export function createArrivals(deps: Dependencies): Arrivals {
       ...info,
       detail: { method: 'upstream', upstream: upstream.id, door: transaction.door },
     });
-    // Groups and name may have changed what the account is.
+    // Groups and name may have changed what the account is, but not as of when somebody proved to be its owner.
     const fresh = (await deps.findAccount(account.id)) ?? account;
     const { sid, tokens, identity, provedAt } = proven;
     const { idToken } = tokens;
     const arrival: Arrival = {
-      account: fresh,
+      account: { ...fresh, accessEpoch: account.accessEpoch },
       upstream,
       identity,
       identityId,

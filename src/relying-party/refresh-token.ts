@@ -8,10 +8,10 @@ import type { Connector, UpstreamTokens } from './connector.js';
 import type { TokenSeal } from './token-seal.js';
 import type { Upstream } from './upstream.js';
 
-/** Longer than a request to an upstream may take, discovery before it included. */
-export const LEASE_MS = 30_000;
+/** Longer than a request to an upstream may take, discovery before it and keeping the answer after it included. */
+export const LEASE_MS = 60_000;
 
-/** Milliseconds between attempts to keep a new pair: with what the database may take, shorter than the lease. */
+/** Milliseconds between attempts to keep a new pair. */
 const PATIENTLY_MS = [200, 1_000, 2_000];
 
 /** The refresh token is good no more (RFC 6749 §5.2; the second is GitHub's). Other errors speak of us, or of now. */

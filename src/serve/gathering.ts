@@ -75,14 +75,17 @@ export function createGathering(): Gathering {
   return {
     scrape,
     watch(worker) {
+      let here = true;
       worker.onExit(() => {
+        here = false;
         serving.delete(worker);
         keep(last.get(worker) ?? []);
         last.delete(worker);
       });
       worker.onMessage((message) => {
         if (message.postern === 'ready') serving.add(worker);
-        if (message.postern === 'measured') {
+        // What comes later than its exit is counted already, or lost.
+        if (message.postern === 'measured' && here) {
           last.set(worker, message.metrics);
           asked.answered(message.id, message.metrics);
         }

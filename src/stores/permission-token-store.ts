@@ -10,8 +10,8 @@ export interface PermissionTokenRow {
 }
 
 export interface PermissionTokenStore {
-  /** `false`: the account has been shut. */
-  insert(row: PermissionTokenRow, also: readonly Step[]): Promise<boolean>;
+  /** `false`: the account has been shut, or all access to it ended since this epoch. */
+  insert(row: PermissionTokenRow, accessEpoch: number, also: readonly Step[]): Promise<boolean>;
   /** The account whose live token this is. */
   findOwner(jti: string, now: number): Promise<string | undefined>;
   /** `false`: it had ended already. */
@@ -24,10 +24,10 @@ export interface PermissionTokenStore {
 export function createPermissionTokenStore(database: Database): PermissionTokenStore {
   const table = () => database.sql('permission_tokens');
   return {
-    insert({ jti, accountId, createdAt, expiresAt }, also) {
+    insert({ jti, accountId, createdAt, expiresAt }, accessEpoch, also) {
       const row = { jti, account_id: accountId, created_at: createdAt, expires_at: expiresAt };
       return database.write([
-        livingAccountStep(database.sql, accountId),
+        livingAccountStep(database.sql, accountId, accessEpoch),
         { query: table().insert(row) },
         ...also,
       ]);

@@ -92,7 +92,7 @@ const ENDS = 'CASE WHEN throttle.expires_at > :now THEN throttle.expires_at ELSE
 /** One row holds both, so that the two are compared with the limit, and one becomes the other, in one statement. */
 const HOLD = `INSERT INTO throttle (key, points, expires_at, held, held_until) VALUES (:key, 0, :expiresAt, 1, :heldUntil)
   ON CONFLICT (key) DO UPDATE SET points = ${POINTS}, expires_at = ${ENDS}, held = 1 + ${HELD},
-    held_until = CASE WHEN throttle.held_until > :now THEN throttle.held_until ELSE excluded.held_until END
+    held_until = CASE WHEN ${HELD} > 0 THEN throttle.held_until ELSE excluded.held_until END
   WHERE ${POINTS} + ${HELD} < :most`;
 
 const CONFIRM = `INSERT INTO throttle (key, points, expires_at) VALUES (:key, :points, :expiresAt)

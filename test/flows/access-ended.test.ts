@@ -1,7 +1,7 @@
 /** What was proven before all access to an account was ended, and is not a session yet, becomes none. */
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { createBrowser, formOf } from '../support/browser.js';
-import { authorizeUrl, newPkce, post, signIn } from '../support/flow.js';
+import { authorizeUrl, getCode, newPkce, post, signIn } from '../support/flow.js';
 import { postJson } from '../support/json-calls.js';
 import type { AuditEvent } from '../../src/platform/audit/audit.js';
 import { Unavailable } from '../../src/platform/errors/errors.js';
@@ -221,10 +221,58 @@ describe('a password that is exchanged while somebody signs in with the former o
     expect(await payloads.revokeGrants({ accountId: id }, server.clock.now())).toBe(1);
   });
 
+  test('sets no password of its own: the owner’s stays', async () => {
+    const { id, username } = await newcomer();
+    const browser = createBrowser();
+    await signIn(server, browser, username);
+    const page = await browser.get(server.url('/account/password'));
+    exchangeOnceCompared(id);
+    const typed = { password: PASSWORD, new_password: 'what a thief would choose instead' };
+    expect((await browser.submit(page, '/account/password', typed)).status).toBe(409);
+    jest.restoreAllMocks();
+    const { authenticate } = server.container;
+    const tried = (password: string) => authenticate({ username, password }, INFO);
+    expect((await tried(typed.new_password)).outcome).toBe('wrong');
+    expect((await tried('another pine wood hut by the sea')).outcome).toBe('ok');
+  });
+
   test('gives no dserver token', async () => {
     const { id, username } = await newcomer();
     exchangeOnceCompared(id);
     const answer = await postJson(server, '/token', { username, password: PASSWORD });
     expect([answer.status, answer.body.code]).toEqual([403, 'not_allowed']);
+  });
+});
+
+describe('all access that ends while a request of a live session is answered', () => {
+  afterEach(() => void jest.restoreAllMocks());
+
+  /** Whole, just before what the request gives is written: whoever ends it cannot see that yet. */
+  function endBeforeWritten(id: string, kind: string): void {
+    const { payloads, endAccess } = server.container;
+    const apply = payloads.apply.bind(payloads);
+    let done = false;
+    jest.spyOn(payloads, 'apply').mockImplementation(async (unit) => {
+      if (!done && [...unit.put.values()].some((row) => row?.kind === kind && row.accountId === id)) {
+        done = true;
+        await endAccess(id);
+      }
+      return apply(unit);
+    });
+  }
+
+  test('leaves nothing behind that outlives a session', async () => {
+    people += 1;
+    const username = `ended-${people}`;
+    const { id } = await server.createAccount(username);
+    const browser = createBrowser();
+    await signIn(server, browser, username);
+    const scope = 'openid profile offline_access';
+    await getCode(server, client, { scope }, { browser, username });
+    endBeforeWritten(id, 'Grant');
+    const challenge = { code_challenge: newPkce().challenge, code_challenge_method: 'S256' };
+    const page = await browser.get(authorizeUrl(server, client, { scope, ...challenge }));
+    expect([page.status, page.location]).toEqual([403, undefined]);
+    expect(await server.container.payloads.revokeGrants({ accountId: id }, server.clock.now())).toBe(0);
   });
 });

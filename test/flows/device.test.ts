@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { type Browser, createBrowser, formOf, type Page } from '../support/browser.js';
 import { getWith, introspect, post, refresh } from '../support/flow.js';
 import { startServer, type TestClient, type TestServer } from '../support/server.js';
@@ -71,6 +71,29 @@ async function approvedPage(user_code: string, browser: Browser, username = 'ali
 }
 
 const refusal = (error: string) => ({ status: 400, body: { error } });
+
+test('a device that is approved while all access to the account ends gets nothing', async () => {
+  const { container } = server;
+  const { id } = await server.createAccount('device-owner');
+  const box = await server.createClient({ ...METADATA, token_endpoint_auth_method: 'client_secret_basic' });
+  const browser = createBrowser();
+  const scope = 'openid profile offline_access';
+  await approvedPage((await start(box, { scope })).user_code, browser, 'device-owner');
+  const started = await start(box, { scope });
+  const apply = container.payloads.apply.bind(container.payloads);
+  let ended = 0;
+  const applied = jest.spyOn(container.payloads, 'apply').mockImplementation(async (unit) => {
+    const approves = [...unit.put.values()].some((row) => row?.kind === 'DeviceCode' && row.accountId === id);
+    if (approves) await container.endAccess(id);
+    ended += Number(approves);
+    return apply(unit);
+  });
+  await approvedPage(started.user_code, browser, 'device-owner');
+  applied.mockRestore();
+  expect(ended).toBe(1);
+  expect((await poll(started.device_code, box)).status).toBe(400);
+  expect(await container.payloads.revokeGrants({ accountId: id }, server.clock.now())).toBe(0);
+});
 
 describe('starting (RFC 8628 §3.1, §3.2)', () => {
   test('refused: an unknown client, one without the grant, a wrong secret', async () => {

@@ -1,5 +1,5 @@
 /** Signing in through an upstream: the buttons of our own pages and of a pending request, and what goes wrong. */
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { type Browser, createBrowser } from '../support/browser.js';
 import { answerOf, authorizeUrl, newPkce, redeem, walk } from '../support/flow.js';
 import { PASSWORD } from '../support/server.js';
@@ -41,6 +41,11 @@ beforeEach(() => {
 
 const start = (app = 'other', next = '/account') => `/login/upstream/${app}?${new URLSearchParams({ next })}`;
 const accountOf = (username: string) => world.server.container.accounts.findByUsernameKey(username);
+/** The person's first, which makes the account. */
+const upstreamSignIn = async () => {
+  const { browser, callback } = await begun();
+  expect((await browser.get(callback)).status).toBe(303);
+};
 const signedInAs = async (browser: Browser): Promise<string | undefined> =>
   /Signed in as <strong><bdi>([^<]*)</.exec(
     (await browser.get(world.server.url('/login?local=1'))).text,
@@ -54,6 +59,22 @@ async function begun(
   const page = await browser.get(world.server.url(path));
   return { browser, callback: await upstreamOf(browser, page, world.server.issuer) };
 }
+
+test('a link that is undone while its login is being completed opens nothing', async () => {
+  const { container } = world.server;
+  await upstreamSignIn();
+  const account = await accountOf(`ada${count}x`);
+  const { browser, callback } = await begun();
+  const record = container.audit.record.bind(container.audit);
+  const audited = jest.spyOn(container.audit, 'record').mockImplementation(async (event) => {
+    await record(event);
+    if (event.event === 'account.sign_in') await container.endAccess(account?.id ?? '');
+  });
+  const page = await browser.get(callback);
+  audited.mockRestore();
+  expect([page.status, page.text]).toEqual([403, expect.stringContaining('Please sign in again')]);
+  expect(await signedInAs(browser)).toBeUndefined();
+});
 
 describe('A80: a callback that does not belong to a login of this browser', () => {
   test('another browser is refused, and does not use the login up', async () => {

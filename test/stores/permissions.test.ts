@@ -219,18 +219,28 @@ describeOnBothDatabases('the permission service', (open) => {
     test('are for an account that is there and not shut', async () => {
       const tokens = createPermissionTokenStore(database);
       const { id } = await account('a');
-      await createAccountStore(database).setDisabled(id, true, NOW, []);
+      const accounts = createAccountStore(database);
+      await accounts.setDisabled(id, true, NOW, []);
+      const epoch = (await accounts.findById(id))?.accessEpoch ?? -1;
       for (const shut of [row(id), row(newId())]) {
-        expect(await tokens.insert(shut, [])).toBe(false);
+        expect(await tokens.insert(shut, epoch, [])).toBe(false);
         expect(await tokens.findOwner(shut.jti, NOW)).toBeUndefined();
       }
+    });
+
+    test('are for nobody who proved who they are before all access was ended', async () => {
+      const [tokens, accounts] = [createPermissionTokenStore(database), createAccountStore(database)];
+      const { id } = await account('a');
+      await accounts.beginAccessEpoch(id);
+      expect(await tokens.insert(row(id), 0, [])).toBe(false);
+      expect(await tokens.insert(row(id), 1, [])).toBe(true);
     });
 
     test('have an owner until they end or are ended', async () => {
       const tokens = createPermissionTokenStore(database);
       const [{ id: a }, { id: b }] = [await account('a'), await account('b')];
       const [one, two, other] = [row(a), row(a), row(b)];
-      for (const each of [one, two, other]) expect(await tokens.insert(each, [])).toBe(true);
+      for (const each of [one, two, other]) expect(await tokens.insert(each, 0, [])).toBe(true);
       expect(await tokens.findOwner(one.jti, NOW)).toBe(a);
       expect(await tokens.findOwner(one.jti, NOW + 1000)).toBeUndefined();
       expect(await tokens.findOwner(newId(), NOW)).toBeUndefined();

@@ -164,6 +164,15 @@ describeOnBothDatabases('throttle', (open) => {
     expect(await holds(1)).toEqual(['busy']);
   });
 
+  test('what is under way counts for its own half minute, whoever was before', async () => {
+    await holds(1);
+    await throttle.release('anna');
+    clock.forward(29);
+    await holds(3);
+    clock.forward(2);
+    expect(await holds(1)).toEqual(['busy']);
+  });
+
   test('a point that was taken by `fail` can be given back, and a block stays', async () => {
     await throttle.giveBack('anna');
     await fails(3);

@@ -3,6 +3,7 @@ import * as grantHelpers from 'oidc-provider/lib/helpers/grants.js';
 import { issueTokens } from 'oidc-provider/lib/helpers/grant_common.js';
 import type { Proven } from '../../accounts/account.js';
 import type { Authenticate } from '../../accounts/authenticate.js';
+import type { AuditRecord } from '../../platform/audit/audit.js';
 import { sha256 } from '../../platform/crypto/ids.js';
 import { OAuthError, TooManyAttempts } from '../../platform/errors/errors.js';
 import { UPSTREAM_TOKEN_SCOPE } from '../../platform/web/scope-texts.js';
@@ -35,6 +36,8 @@ interface Dependencies extends PasswordGrantDependencies {
   readonly units: UnitsOfWork;
   readonly payloads: Pick<PayloadStore, 'apply'>;
   readonly holdsStill: HoldsStill;
+  /** The audit row of a grant that ends as soon as it was given. */
+  readonly noteEnded: (ctx: TokenEndpointGrantContext) => AuditRecord;
 }
 
 const WRONG = 'the username or the password is wrong';
@@ -65,9 +68,14 @@ export function createPasswordGrant(provider: Provider, deps: Dependencies): Gra
   ) as unknown as grantHelpers.BoundGrantHelpers;
 
   /** Once the tokens are written: the password may have been changed since it was compared. */
-  async function requireProof(proven: Proven, grantId: string): Promise<void> {
+  async function requireProof(
+    ctx: TokenEndpointGrantContext,
+    proven: Proven,
+    grantId: string,
+  ): Promise<void> {
     if (await deps.holdsStill(proven)) return;
-    await deps.payloads.apply({ ...newUnit(), kill: new Set([sha256(grantId)]) });
+    const kill = new Set([sha256(grantId)]);
+    await deps.payloads.apply({ ...newUnit(), kill, notes: [deps.noteEnded(ctx)] });
     throw new OAuthError(400, 'invalid_grant', WRONG);
   }
 
@@ -106,6 +114,6 @@ export function createPasswordGrant(provider: Provider, deps: Dependencies): Gra
       cert: undefined,
       dPoP,
     });
-    deps.units.of(ctx)?.afterwards.push(() => requireProof(proven, grantId));
+    deps.units.of(ctx)?.afterwards(() => requireProof(ctx, proven, grantId));
   };
 }

@@ -101,7 +101,7 @@ const notSent = (cause: unknown): PosternError =>
 interface Work {
   readonly begin: () => Promise<void>;
   /** What to tell the trail where it comes to nothing. */
-  readonly mail?: Undelivered;
+  readonly mail?: Omit<Undelivered, 'reason'>;
 }
 
 export function createPostman({ transport, renderMail, log, undelivered, pause }: PostmanDeps): Postman {
@@ -232,8 +232,7 @@ export function createPostman({ transport, renderMail, log, undelivered, pause }
       try {
         require();
         const mail = renderMail(name, to, model);
-        const nothingYet = { ...about, mail: name, attempts: 0, reason: 'never tried' };
-        enqueue({ begin: () => attempt(mail, about, 1), mail: nothingYet });
+        enqueue({ begin: () => attempt(mail, about, 1), mail: { ...about, mail: name, attempts: 0 } });
       } catch (err) {
         log.error({ err }, 'a mail was not sent');
         tell({ ...about, mail: name, attempts: 0, reason: reasonOf(err) });

@@ -1,6 +1,6 @@
 import type { LogStream } from './logger.js';
 
-/** What a stream of Node's tells beside; a file or a test's list tells nothing and is never full. */
+/** What a stream of Node's tells beside; a test's list tells nothing and is never full. */
 export interface SinkStream extends LogStream {
   write(lines: string, taken?: () => void): unknown;
   /** Bytes that wait to be taken. */
@@ -13,6 +13,8 @@ export interface LogSink extends LogStream {
   dropped(): number;
   /** Hands on what was written; milliseconds later that is done anyway. */
   flush(): void;
+  /** The process ends now: everything goes, whether it is taken or not. */
+  end(): void;
   /** Told how many lines are missing, once the reader has caught up. */
   onCaughtUp(listener: (dropped: number) => void): void;
 }
@@ -21,7 +23,8 @@ export interface LogSink extends LogStream {
 const MOST_WAITING = 1024 * 1024;
 /**
  * Bytes handed on at once. A pipe takes so many whole or not at all (`PIPE_BUF`), and one write waits for the other: so
- * the lines of several workers, which share one, never stand inside one another, however slow its reader is.
+ * the lines of several workers, which share one, do not stand inside one another, however slow its reader is. (A line
+ * that is longer by itself may.)
  */
 const BATCH = 4096;
 const KEPT_BACK_MS = 5;
@@ -106,6 +109,11 @@ export function createLogSink(stream: SinkStream, mostWaiting = MOST_WAITING): L
     },
     dropped: () => total,
     flush,
+    end() {
+      const rest = queue.splice(0).join('') + batch;
+      batch = '';
+      if (rest !== '') stream.write(rest);
+    },
     onCaughtUp(told) {
       listener = told;
     },

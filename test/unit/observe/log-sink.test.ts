@@ -104,6 +104,19 @@ test('what shares a pipe with others hands on whole lines, as many as a pipe tak
   expect(taken.map((lines) => lines.length / line.length)).toEqual([4, 4, 1]);
 });
 
+test('at the end everything is handed on, whether or not a write is under way', () => {
+  const written: string[] = [];
+  const sink = createLogSink({ write: (lines) => written.push(lines), writableLength: 0 });
+  for (const line of ['one\n', 'two\n']) {
+    sink.write(line);
+    sink.flush();
+  }
+  sink.write('three\n');
+  expect(written).toEqual(['one\n']);
+  sink.end();
+  expect(written).toEqual(['one\n', 'two\nthree\n']);
+});
+
 test('a turn that writes very much does not keep it all', () => {
   const written: string[] = [];
   const sink = createLogSink({ write: (lines) => written.push(lines) });

@@ -337,18 +337,18 @@ describe('the example', () => {
     const link = { upstream: sampleUpstream(), accountId: 'account-1', subject: 's', extra: {} };
     const path = '/applications/our-client/grant';
     const good = await example({ [path]: [204, undefined] });
+    const bad = await example({});
     const ours = { UPSTREAM_GITHUB_CLIENT_ID: 'our-client', UPSTREAM_GITHUB_CLIENT_SECRET: 'secret' };
-    const before = { ...process.env };
     Object.assign(process.env, ours);
     try {
       await good.handlers.disconnect(link);
+      await bad.handlers.disconnect(link);
     } finally {
-      process.env = before;
+      for (const name of Object.keys(ours)) delete process.env[name];
     }
     expect(good.asked).toEqual([`DELETE ${path} {"access_token":"account-1 at lab"}`]);
     expect(good.logs).toEqual([]);
-    const bad = await example({});
-    await bad.handlers.disconnect(link);
+    expect(bad.asked).toEqual(good.asked);
     expect(bad.logs).toMatchObject([{ handler: 'disconnect' }]);
   });
 });

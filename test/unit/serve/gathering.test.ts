@@ -115,7 +115,7 @@ test('counts do not fall when workers are exchanged or crash, and what is of a m
   third.say({ postern: 'ready', port: 1 });
   const after = await gathering.scrape();
   expect(countsIn(after)).toEqual([14, 14]);
-  // An active handle is of a process that is there.
+  // What says something of a process that is there.
   expect(after).toMatch(/^postern_build_info\{.*\} 1$/m);
   third.exit();
   expect(countsIn(await gathering.scrape())).toEqual([14, 14]);
