@@ -6,11 +6,14 @@ import { freePort } from './free-port.js';
 
 const inRoot = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 
+/** Characters of its output: hours of it fit into no string. */
+const KEPT = 16 * 1024 * 1024;
+
 export interface Program {
   readonly child: ChildProcess;
   readonly port: number;
   readonly issuer: string;
-  /** Standard output and error so far. */
+  /** Standard output and error so far, or the last of it. */
   said(): string;
   /** Resolves when what it said has this; rejects when it ends before. */
   until(pattern: RegExp): Promise<void>;
@@ -44,6 +47,7 @@ export async function startProgram(
   for (const stream of [child.stdout, child.stderr]) {
     stream?.on('data', (chunk) => {
       text += chunk;
+      if (text.length > 2 * KEPT) text = text.slice(-KEPT);
       for (const look of watchers) look();
     });
   }
