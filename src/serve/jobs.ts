@@ -27,6 +27,8 @@ interface JobsDeps {
 
 /** Before the first run: who does this work may change more often than it comes round. */
 const FIRST_MS = 60_000;
+/** Between two runs, however long they take. */
+const LEAST_MS = 1_000;
 /** The wait before a run lies between 90 and 110 per cent of the period. */
 const JITTER = 0.1;
 /** Together with the last mails (`postman.ts`) below what closing may take (`serve.ts`). */
@@ -44,9 +46,11 @@ export function createJobs({ log, random }: JobsDeps): Jobs {
   }
 
   function begin(job: Job): void {
+    const began = performance.now();
     const run = once(job).finally(() => {
       running.delete(run);
-      schedule(job);
+      // From beginning to beginning: what took long has the more to do the longer it waits.
+      schedule(job, Math.max(LEAST_MS, job.everyMs - (performance.now() - began)));
     });
     running.add(run);
   }

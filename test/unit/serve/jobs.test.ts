@@ -46,6 +46,18 @@ describe('background jobs', () => {
     expect(begun).toBe(2);
   });
 
+  test('a run that takes part of the period does not put the next one off', async () => {
+    const begun: number[] = [];
+    const start = performance.now();
+    const work = async () => {
+      begun.push(Math.round(performance.now() - start));
+      await new Promise((resolve) => setTimeout(resolve, 40_000));
+    };
+    jobsWith().start({ name: 'prune', everyMs: 60_000, work });
+    await jest.advanceTimersByTimeAsync(200_000);
+    expect(begun).toEqual([60_000, 120_000, 180_000]);
+  });
+
   test('stop waits for a running job, tells it, and begins none any more', async () => {
     let told = false;
     let begun = 0;
