@@ -44,8 +44,10 @@ export interface Traffic {
 export interface Lanes {
   readonly machines?: number;
   readonly people?: number;
-  /** A pause between two requests of a lane, milliseconds. Of failures, so that a dead server is not hammered. */
+  /** A pause after each failure, milliseconds, so that a dead server is not hammered. */
   readonly pauseMs?: number;
+  /** A rest after each good answer, milliseconds: none unless told otherwise. */
+  readonly restMs?: number;
 }
 
 export const MACHINE = {
@@ -93,7 +95,7 @@ export function startTraffic(
   target: Target,
   { machine, web }: Clients,
   ledger: Ledger,
-  { machines = 4, people = 2, pauseMs = 20 }: Lanes = {},
+  { machines = 4, people = 2, pauseMs = 20, restMs = 0 }: Lanes = {},
 ): Traffic {
   const server = target as TestServer;
   const failures: Failure[] = [];
@@ -107,6 +109,7 @@ export function startTraffic(
       const answer = await work();
       last = performance.now();
       times.push(last - from);
+      if (restMs > 0) await new Promise((resolve) => setTimeout(resolve, restMs));
       return answer;
     } catch (error) {
       const retryAfter = !(error instanceof Refused) || error.retryAfter;
