@@ -40,6 +40,9 @@ const MAX_STATEMENTS = 500;
 /** Waiting inside SQLite blocks the event loop; what takes longer is retried by timer. */
 const BUSY_TIMEOUT_MS = 20;
 
+/** What a reader that stood still for long, such as a backup, let the log grow to beyond this is given back, bytes. */
+const LARGEST_LOG = 64 * 1024 * 1024;
+
 /** Makes the data directory and the file, for the owner alone, where they are missing. */
 export function makeDatabaseFile(file: string): void {
   if (file === ':memory:') return;
@@ -58,6 +61,7 @@ export function openSqliteFile(file: string, timeoutMs: number): BetterSqlite3.D
     handle.pragma('synchronous = FULL');
     handle.pragma('trusted_schema = OFF');
     handle.pragma('temp_store = MEMORY');
+    handle.pragma(`journal_size_limit = ${LARGEST_LOG}`);
     handle.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
     return handle;
   } catch (error) {

@@ -74,6 +74,21 @@ test('a database that is written to all the time keeps its log short', async () 
   expect(existsSync(`${file}-wal`)).toBe(false);
 });
 
+test('what the log grew to beside a reader that stood still is given back', () => {
+  const handle = open();
+  const reader = openSqliteFile(file, 1000);
+  reader.exec('BEGIN');
+  reader.prepare('SELECT * FROM things').all();
+  handle.transaction(() => put(handle, 17_000))();
+  const largest = sizes().log;
+  expect(largest).toBeGreaterThan(64 * 1024 * 1024);
+  reader.close();
+  handle.pragma('wal_checkpoint(PASSIVE)');
+  put(handle, 1);
+  expect(sizes().log).toBe(64 * 1024 * 1024);
+  handle.close();
+});
+
 test('without a thread SQLite does it with a commit', async () => {
   const handle = open();
   handle.pragma('wal_autocheckpoint = 20');
