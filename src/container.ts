@@ -1,6 +1,6 @@
 /**
  * The composition root: every object that lives as long as the process is made here, once, in reading
- * order. Two containers can live in one process; `close()` undoes what this one opened.
+ * order; closures that name a later one run only once requests arrive. Two containers can live in one process; `close()` undoes what this one opened.
  */
 import type { Context } from 'koa';
 import {
@@ -143,7 +143,7 @@ export interface ContainerOptions {
 }
 
 export async function createContainer(given: Config, options: ContainerOptions): Promise<Container> {
-  // First of all: neither upstreams nor a database this program cannot use leave anything behind.
+  // First, so that a start that is refused here leaves nothing behind.
   const upstreams = createUpstreams(given);
   const migrated = await prepareSchema(given.database, options.report);
   const config = withSecretKey(given);

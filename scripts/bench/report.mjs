@@ -135,7 +135,7 @@ export function toMarkdown(summary) {
   );
   const twins = [...new Set(summary.targets.flatMap(({ twin }) => twin ?? []))];
   const asides = twins.flatMap((twin) => [ratioTable(summary, twin), rateTable(summary, twin)]);
-  const asideSaid = 'Questions of their own: each beside a twin that was asked the same, and no more.';
+  const asideSaid = 'Separate comparisons: each variant next to a reference server under the same load.';
   return [
     said,
     ratioTable(summary),

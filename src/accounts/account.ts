@@ -22,7 +22,7 @@ export interface Account {
   readonly updatedAt: number;
   /** Asked to be deleted then; until then the person may change their mind. */
   readonly deleteAt?: number | undefined;
-  /** Another one since somebody proved to be this person: then that proof is worth nothing any more. */
+  /** Rises whenever all access ends or the password is set: a proof made under a former one is void. */
   readonly accessEpoch: number;
 }
 

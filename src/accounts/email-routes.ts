@@ -6,6 +6,7 @@ import { readForm } from '../platform/web/body.js';
 import type { Csrf } from '../platform/web/csrf.js';
 import type { Flash } from '../platform/web/flash.js';
 import type { RenderView } from '../platform/web/render-view.js';
+import { seeOther } from '../platform/web/see-other.js';
 import type { Account } from './account.js';
 import type { Authenticate } from './authenticate.js';
 import type { EmailAddress } from './email-address.js';
@@ -69,7 +70,7 @@ const LINK_PAGES: Readonly<Record<AddressPurpose, LinkPage>> = {
     note: NOT_YOU,
     done: {
       title: 'The address was changed',
-      text: 'Mails about your account come here from now on. An address that was confirmed before was told.',
+      text: 'Mails about your account come here from now on. If your former address was confirmed, it has been told of the change.',
       waysOn: [ACCOUNT],
     },
   },
@@ -90,11 +91,6 @@ const LINK_PAGES: Readonly<Record<AddressPurpose, LinkPage>> = {
 export function createEmailRoutes(deps: Dependencies): Router {
   const { emailAddress, csrf, renderView, requestInfo } = deps;
   const router = new Router();
-
-  function seeOther(ctx: Context, path: string): void {
-    ctx.status = 303;
-    ctx.redirect(path);
-  }
 
   const toSignIn = (ctx: Context): void => seeOther(ctx, `/login?next=${PAGE}`);
 
@@ -173,7 +169,7 @@ export function createEmailRoutes(deps: Dependencies): Router {
       {
         title: 'Look into your mailbox',
         text: `A mail with a link is on its way to ${email}.`,
-        note: 'No mail? Look among unwanted mail, and check the spelling of the address.',
+        note: 'No mail? Look in your spam folder, and check the spelling of the address.',
         waysOn: [ACCOUNT, { label: 'Another address', href: PAGE }],
       },
       { account: { name: account.username } },

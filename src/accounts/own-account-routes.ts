@@ -7,6 +7,7 @@ import type { Csrf } from '../platform/web/csrf.js';
 import type { Flash } from '../platform/web/flash.js';
 import { noticeText } from '../platform/web/notice-text.js';
 import type { RenderView } from '../platform/web/render-view.js';
+import { seeOther } from '../platform/web/see-other.js';
 import { dayText, momentText } from '../platform/web/time-texts.js';
 import type { AccountStore } from '../stores/account-store.js';
 import type { Account } from './account.js';
@@ -79,11 +80,6 @@ const parameter = (ctx: Context, name: string): string =>
 
 export function createOwnAccountRoutes(deps: Dependencies): Router {
   const { csrf, renderView, requestInfo } = deps;
-
-  function seeOther(ctx: Context, path: string): void {
-    ctx.status = 303;
-    ctx.redirect(path);
-  }
 
   async function visitorOf(ctx: Context): Promise<Visitor | undefined> {
     const session = await deps.currentSession(ctx);

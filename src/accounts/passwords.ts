@@ -71,7 +71,7 @@ export function passwordFault(password: string, username: string): string | unde
   if (!fits(password)) return `Use at most ${MAX_BYTES} bytes (about as many plain letters).`;
   if (usernameKey(password) === usernameKey(username)) return 'The password cannot be the username.';
   if (isContext(password, username)) return 'The password is too close to a name anybody would try first.';
-  if (isCommon(password.toLowerCase())) return 'This password is one of the first that are guessed.';
+  if (isCommon(password.toLowerCase())) return 'This password is among the first that attackers try.';
   return undefined;
 }
 

@@ -5,6 +5,7 @@ import { type FieldFault, InvalidInput } from '../platform/errors/errors.js';
 import { readForm } from '../platform/web/body.js';
 import type { Csrf } from '../platform/web/csrf.js';
 import type { RenderView } from '../platform/web/render-view.js';
+import { seeOther } from '../platform/web/see-other.js';
 import { LOOK_AROUND } from './look-around.js';
 import { MINIMUM_LENGTH } from './passwords.js';
 import type { Recovery } from './recovery.js';
@@ -31,11 +32,6 @@ export const tokenOf = (ctx: Context): string | undefined => {
 export function createRecoveryRoutes(deps: Dependencies): Router {
   const { recovery, csrf, renderView, requestInfo } = deps;
   const router = new Router();
-
-  function seeOther(ctx: Context, path: string): void {
-    ctx.status = 303;
-    ctx.redirect(path);
-  }
 
   function showForgot(ctx: Context, identifier = '', faults: readonly FieldFault[] = []): void {
     renderView(
@@ -88,7 +84,7 @@ export function createRecoveryRoutes(deps: Dependencies): Router {
     renderView(ctx, 'told', {
       title: 'Look into your mailbox',
       text: 'If there is such an account and its e-mail address was confirmed, a mail with a link is on its way.',
-      note: 'The link works for 30 minutes. No mail? Look among unwanted mail, or ask the people who run this server.',
+      note: 'The link works for 30 minutes. No mail? Look in your spam folder, or ask the people who run this server.',
       waysOn: [LOGIN, { label: 'Try again', href: '/forgot-password' }],
     }),
   );

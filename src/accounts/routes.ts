@@ -8,6 +8,7 @@ import type { Flash } from '../platform/web/flash.js';
 import { noticeText } from '../platform/web/notice-text.js';
 import type { RenderView } from '../platform/web/render-view.js';
 import { localPath } from '../platform/web/return-to.js';
+import { seeOther } from '../platform/web/see-other.js';
 import type { UpstreamLink } from '../platform/web/upstream-views.js';
 import type { Account } from './account.js';
 import type { SignInPages, SignInPlace } from './sign-in-pages.js';
@@ -82,11 +83,6 @@ export function createAccountPages(deps: Dependencies): AccountPages {
     upstreams: deps.upstreams.links(next),
     formTargets: deps.leadsTo(next),
   });
-
-  function seeOther(ctx: Context, path: string): void {
-    ctx.status = 303;
-    ctx.redirect(path);
-  }
 
   async function takeSignIn(ctx: Context): Promise<void> {
     const form = await readForm(ctx);

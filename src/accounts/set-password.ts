@@ -63,7 +63,9 @@ export function createSetPassword(deps: SetPasswordDeps): SetPassword {
     const message = passwordFault(password, found.account.username);
     if (message !== undefined) throw new InvalidInput([{ field: 'password', message }]);
     if (await passwords.verify(former?.hash, password)) {
-      throw new InvalidInput([{ field: 'password', message: 'Choose another one than you have now.' }]);
+      throw new InvalidInput([
+        { field: 'password', message: 'Choose a password that differs from the present one.' },
+      ]);
     }
 
     const fresh = {

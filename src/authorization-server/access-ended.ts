@@ -20,6 +20,6 @@ export const accessEnded = (): PageError =>
     403,
     'access_ended',
     'Please sign in again',
-    'Meanwhile you signed out, the password was changed, or everybody was signed out of the account. ' +
-      'Go back to where you came from and sign in again.',
+    'Since then you have signed out, the password has changed, or everybody was signed out of the account. ' +
+      'Return to where you came from and sign in again.',
   );

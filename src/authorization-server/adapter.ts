@@ -161,8 +161,7 @@ export function createAdapterFactory(deps: Dependencies): (kind: string) => Adap
   }
 
   /**
-   * What a grant handler found or makes is good for as long as its Grant lives, also where nothing is stored of what it
-   * gives.
+   * Makes the unit conditional on a living Grant, also where the tokens themselves are not stored (JWTs).
    */
   function requireLife(grantKey: string): void {
     const grant = units.current()?.grant;

@@ -74,8 +74,7 @@ export function createTestRunner({ issuer, box, payloads, clock }: Dependencies)
     payloads.once({
       key: sha256(`${CONTEXT} ${state}`),
       kind: 'ClientTest',
-      ...{ grantKey: null, sessionUid: null, userCode: null, sealed: null },
-      ...{ accountId, clientId, expiresAt, payload: '{}' },
+      ...{ accountId, clientId, expiresAt },
     });
 
   const answers = (test: Test, query: Context['query']): boolean =>

@@ -56,7 +56,7 @@ export function cookieNames(secure: boolean) {
     session: `${host}postern_session`,
     interaction: `${other}postern_interaction`,
     resume: `${other}postern_resume`,
-    /** Ours: what this browser last began; see `restart.ts`. */
+    /** Ours: what this browser last began; see `attempts.ts`. */
     attempt: `${host}postern_attempt`,
   };
 }

@@ -6,9 +6,9 @@ import type { Clock } from '../platform/crypto/clock.js';
 import { ROUTES } from './configuration.js';
 
 /**
- * Which pages may call us from a browser: those at an origin that a browser client
- * registered a redirect URI at, or named among its allowed origins. Where a request names its client, the library asks about that client;
- * discovery, keys, preflights and refusals name none, and there the library would let every origin in.
+ * Which pages may call us from a browser: those at an origin that a browser client registered a redirect URI at, or
+ * named among its allowed origins. Where a request names its client, the library asks about that client; discovery,
+ * keys, preflights and refusals name none, and there the library would let every origin in.
  */
 
 /** Milliseconds for which the registered origins are not looked up again. */
@@ -19,7 +19,7 @@ const ANSWERS = ['Allow-Origin', 'Allow-Methods', 'Allow-Headers', 'Expose-Heade
   (name) => `Access-Control-${name}`,
 );
 
-/** A program names no origin, and does not ask beforehand. The library says nothing to it (`light-routes.ts`). */
+/** A program names no origin, and does not ask beforehand. The library says nothing to it (`cheap-routes.ts`). */
 export const isProgram = ({ req }: Pick<Context, 'req'>): boolean =>
   req.headers.origin === undefined && req.method !== 'OPTIONS';
 

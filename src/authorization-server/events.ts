@@ -4,7 +4,7 @@ import { PosternError } from '../platform/errors/errors.js';
 import { createLoginCookie } from '../platform/web/login-cookie.js';
 import type { GrantLoader } from './load-grant.js';
 import type { Nonces } from './nonces.js';
-import type { Restarts } from './restart.js';
+import type { Attempts } from './attempts.js';
 import type { UnitsOfWork } from './unit-of-work.js';
 
 /**
@@ -21,7 +21,7 @@ interface Dependencies {
   readonly audit: AuditNotes;
   readonly grants: GrantLoader;
   readonly nonces: Pick<Nonces, 'spend'>;
-  readonly restarts: Restarts;
+  readonly attempts: Attempts;
   /** Whether the issuer is https. */
   readonly secure: boolean;
   readonly log: { error(fields: object, message: string): void };
@@ -59,7 +59,7 @@ const refused = (event: string, { error }: { error: string }) =>
 
 export function watchEvents(
   provider: Provider,
-  { units, audit, grants, restarts, log, secure, nonces }: Dependencies,
+  { units, audit, grants, attempts, log, secure, nonces }: Dependencies,
 ): void {
   const loginCookie = createLoginCookie(secure);
   function note(ctx: KoaContextWithOIDC, event: Omit<AuditEvent, 'ip' | 'requestId'>): void {
@@ -70,7 +70,7 @@ export function watchEvents(
 
   provider.on('interaction.started', (ctx) => {
     grants.abandon(ctx);
-    restarts.remember(ctx);
+    attempts.remember(ctx);
   });
   provider.on('authorization.success', (ctx) => {
     grants.restorePointer(ctx);
@@ -95,7 +95,8 @@ export function watchEvents(
     // Absent where the person chose to stay.
     if (!ctx.oidc.params?.logout) return;
     loginCookie.forget(ctx);
-    note(ctx, { event: 'account.sign_out', outcome: 'success' });
+    // Who was not signed in is a stranger.
+    if (ctx.oidc.session?.accountId) note(ctx, { event: 'account.sign_out', outcome: 'success' });
   });
   provider.on('server_error', (ctx, error) => {
     grants.abandon(ctx);

@@ -62,7 +62,7 @@ export function createGrantUnits(deps: Dependencies) {
   const endGrant = (ctx: TokenEndpointGrantContext, key: string) =>
     store.apply({ ...newUnit(), kill: new Set([key]), notes: [deps.noteReplay(ctx)] });
 
-  /** @param met this request saw the token unused: the uses met, whatever the nodes' clocks say of their age */
+  /** @param met this request had read the token as unused: both uses coincided, whatever the nodes' clocks say */
   async function answerAgain(ctx: TokenEndpointGrantContext, met = false): Promise<void> {
     const token = String((ctx.oidc.params as Record<string, unknown>).refresh_token);
     const row = await store.find(sha256(token));

@@ -9,7 +9,7 @@ import type { Agreed, ConsentStore } from '../stores/consent-store.js';
 import type { ResourceStore } from '../stores/resource-store.js';
 import { BY_PASSWORD, type SignInWay } from './browser-session.js';
 import type { GrantLoader } from './load-grant.js';
-import type { Restarts } from './restart.js';
+import type { Attempts } from './attempts.js';
 
 /**
  * What the pages under `/interaction/:uid` may know of a pending request, and the three ways to end it.
@@ -54,7 +54,7 @@ interface Dependencies {
   readonly findResource: ResourceStore['find'];
   readonly consents: ConsentStore;
   readonly fromConsent: GrantLoader['fromConsent'];
-  readonly restarts: Restarts;
+  readonly attempts: Attempts;
   readonly clock: Clock;
 }
 
@@ -95,7 +95,7 @@ function settleScopes(grant: Grant, agreed: readonly string[], unticked: readonl
 }
 
 export function createInteractions(deps: Dependencies): Interactions {
-  const { current, findClient, findResource, consents, fromConsent, restarts } = deps;
+  const { current, findClient, findResource, consents, fromConsent, attempts } = deps;
 
   async function details(ctx: ParameterizedContext): Promise<Interaction> {
     try {
@@ -107,7 +107,7 @@ export function createInteractions(deps: Dependencies): Interactions {
   }
 
   async function expired(ctx: ParameterizedContext, cause?: unknown): Promise<PageError> {
-    const { title, message, waysOn } = explain({ error: 'interaction_expired' }, await restarts.context(ctx));
+    const { title, message, waysOn } = explain({ error: 'interaction_expired' }, await attempts.context(ctx));
     return new PageError(400, 'interaction_expired', title, message, { cause, waysOn });
   }
 

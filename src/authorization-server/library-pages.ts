@@ -1,6 +1,7 @@
 import type { Context } from 'koa';
 import { type Configuration, errors, type KoaContextWithOIDC } from 'oidc-provider';
 import type { Account } from '../accounts/account.js';
+import { ADMIN } from '../accounts/role-names.js';
 import type { ClientRecord } from '../clients/client.js';
 import { Unavailable } from '../platform/errors/errors.js';
 import type { MaybeLater } from '../platform/database/maybe-later.js';
@@ -11,7 +12,7 @@ import type { OriginRule } from '../platform/web/origin.js';
 import type { RenderError } from '../platform/web/render-error.js';
 import type { RenderView } from '../platform/web/render-view.js';
 import { isStaleForm } from './library-forms.js';
-import { aboutClient, homeOf, type Restarts } from './restart.js';
+import { aboutClient, homeOf, type Attempts } from './attempts.js';
 
 /** The library's pages, in our clothes: errors, signing out, devices, and the forms that post themselves. */
 export interface Pages {
@@ -26,7 +27,7 @@ type Hooks = Required<Pick<Configuration, 'renderError'>> & {
 };
 
 interface Dependencies extends Omit<Pages, 'origin'> {
-  readonly restarts: Restarts;
+  readonly attempts: Attempts;
   readonly findClient: (clientId: string) => Promise<ClientRecord | undefined>;
   readonly findAccount: (id: string) => MaybeLater<Account | undefined>;
   /** Called for each user code that matched nothing. */
@@ -35,8 +36,6 @@ interface Dependencies extends Omit<Pages, 'origin'> {
 
 /** Koa's context as our renderers take it; the library adds `oidc` to the same object. */
 const plain = (ctx: KoaContextWithOIDC): Context => ctx as unknown as Context;
-
-const ADMIN = 'admin';
 
 const card = (record: ClientRecord) => {
   const uri = homeOf(record);
@@ -57,7 +56,7 @@ const DEVICE_FAULTS: Readonly<Record<string, string>> = {
 const STALE = 'This page was open for too long or came from another browser. Please send the code once more.';
 
 export function createLibraryPages(deps: Dependencies): Hooks {
-  const { renderView, renderError, restarts, findClient } = deps;
+  const { renderView, renderError, attempts, findClient } = deps;
 
   const recordOf = (ctx: KoaContextWithOIDC) =>
     ctx.oidc.client ? findClient(ctx.oidc.client.clientId) : Promise.resolve(undefined);
@@ -81,7 +80,7 @@ export function createLibraryPages(deps: Dependencies): Hooks {
       const lost = error instanceof errors.SessionNotFound;
       const record = await recordOf(ctx);
       renderError(plain(ctx), error, {
-        ...(lost ? await restarts.context(ctx) : aboutClient(record)),
+        ...(lost ? await attempts.context(ctx) : aboutClient(record)),
         ...(record && error instanceof errors.InvalidRedirectUri ? await forOperator(ctx, record) : {}),
         ...(typeof params.redirect_uri === 'string' ? { redirectUri: params.redirect_uri } : {}),
       });

@@ -65,15 +65,8 @@ export function createNonces({ payloads, units, recordOf, clock }: Dependencies)
       const row = {
         key: keyOf(ctx, nonce),
         kind: 'ReplayDetection',
-        grantKey: null,
-        sessionUid: null,
-        userCode: null,
-        accountId: null,
-        clientId: null,
         expiresAt: clock.now() + REMEMBERED_MS,
-        payload: '{}',
-        sealed: null,
-      } as const;
+      };
       writes.once = { row, refusal: () => new PageError(400, 'invalid_request', 'Asked twice', MET) };
     },
   };

@@ -1,7 +1,8 @@
 /**
  * The files of the library that are imported past its entry: the password grant issues its tokens as the
- * built-in grants do; `cheap-checks.ts`, `cheap-body.ts`, `light-params.ts` and `light-routes.ts` put cheaper steps in
- * the place of its own, and end the start where they no longer find those; so does `dpop-nonces.ts`. The library's version is pinned in package.json.
+ * built-in grants do; `cheap-checks.ts`, `cheap-body.ts`, `cheap-models.ts`, `cheap-params.ts` and `cheap-routes.ts` put
+ * cheaper steps in the place of its own; `dpop-nonces.ts` reads a private member. All but the password grant refuse to
+ * start where what they rely on is gone. The library's version is pinned in package.json.
  */
 declare module 'oidc-provider/lib/helpers/grants.js' {
   import type { Provider, TokenEndpointGrantContext } from 'oidc-provider';

@@ -5,8 +5,8 @@ import {
   type TokenEndpointGrantContext,
 } from 'oidc-provider';
 import type { GrantHandler } from './grant-unit.js';
-import { useLightModels } from './light-models.js';
-import { withLightRoutes } from './light-routes.js';
+import { useCheapModels } from './cheap-models.js';
+import { withCheapRoutes } from './cheap-routes.js';
 
 /**
  * The library registers its own grants and response modes through the methods it offers to us, so
@@ -44,12 +44,12 @@ export function createPosternProvider(issuer: string, configuration: Configurati
     }
   }
 
-  const provider = withLightRoutes(() => new PosternProvider(issuer, configuration));
+  const provider = withCheapRoutes(() => new PosternProvider(issuer, configuration));
   pinUrls(provider);
   hashAccessTokens(provider);
   if (configuration.extraTokenClaims)
-    throw new Error('light-models.ts saves opaque tokens without extra claims');
-  useLightModels(provider);
+    throw new Error('cheap-models.ts saves opaque tokens without extra claims');
+  useCheapModels(provider);
   return provider;
 }
 

@@ -36,7 +36,7 @@ import {
   type SignedIn,
 } from './browser-session.js';
 import './cheap-body.js';
-import './light-params.js';
+import './cheap-params.js';
 import { useCheapChecks } from './cheap-checks.js';
 import { createClientCache } from './client-cache.js';
 import { createClientGuesses } from './client-guesses.js';
@@ -78,7 +78,7 @@ import { createPosternProvider } from './postern-provider.js';
 import { noteSession } from './note-session.js';
 import { installReplayDetection } from './replay-detection.js';
 import { resourceIndicators } from './resources.js';
-import { createRestarts } from './restart.js';
+import { createAttempts } from './attempts.js';
 import { deviceResumeOnly, PROTOCOL_POSTS, resumable } from './route-guards.js';
 import { installOfflineAccess, installScopeNarrowing } from './scopes.js';
 import { createQuietCookie, installSessionRules } from './session-rules.js';
@@ -178,7 +178,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
   });
   const findClient = (clientId: string) => deps.clients.find(clientId);
   const guesses = createClientGuesses({ ...deps, times: config.operation.rateLimits, paths: PROTOCOL_POSTS });
-  const restarts = createRestarts({
+  const attempts = createAttempts({
     cookieName: cookieNames(secure).attempt,
     secure,
     // It is needed just when the request has expired.
@@ -219,7 +219,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
   };
   const libraryPages = createLibraryPages({
     ...pages,
-    restarts,
+    attempts,
     findClient,
     findAccount: deps.findAccount,
     wrongUserCode: (ctx) => deps.deviceLimits.wrongCode(ctx),
@@ -308,7 +308,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
         ['resource'],
       );
     }
-    watchEvents(provider, { units, nonces, audit: deps.audit, grants, restarts, secure, log: deps.log });
+    watchEvents(provider, { units, nonces, audit: deps.audit, grants, attempts, secure, log: deps.log });
     return { provider, library: compose(provider.middleware as never) };
   }
 
@@ -382,7 +382,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDependencies)
       findResource: deps.resources.find,
       consents,
       fromConsent: grants.fromConsent,
-      restarts,
+      attempts,
       clock,
     }),
     tokens: createTokens(current),

@@ -12,15 +12,8 @@ export function installReplayDetection(provider: Provider, store: PayloadStore):
     return store.once({
       key: sha256(JSON.stringify([iss, jti])),
       kind: 'ReplayDetection',
-      grantKey: null,
-      sessionUid: null,
-      userCode: null,
-      accountId: null,
-      clientId: null,
       // RFC 7519 §2 allows fractions of a second, and no largest number.
       expiresAt: Math.min(Math.ceil(exp * 1000), Number.MAX_SAFE_INTEGER),
-      payload: '{}',
-      sealed: null,
     });
   }
   Object.assign(provider.ReplayDetection, { unique });

@@ -50,7 +50,8 @@ export function installSessionRules(provider: Provider, rules: Rules): void {
     if (!accountId) return;
     const tell = () => rules.ended({ accountId, uid });
     await tell();
-    // Within a request of the library the end is written with all else: until then the session still gave.
+    // Told twice: within a request of the library the end is written with all else, and until then the session could
+    // still give tokens.
     rules.units.current()?.afterwards(tell);
   }
 

@@ -2,7 +2,7 @@ import type { ParameterizedContext } from 'koa';
 import { Provider } from 'oidc-provider';
 import { type PosternError, Unavailable } from '../platform/errors/errors.js';
 import type { MaybeLater } from '../platform/database/maybe-later.js';
-import type { Company, PayloadRow, PayloadStore, PayloadUnit } from '../stores/payload-store.js';
+import type { Company, OnceRow, PayloadStore, PayloadUnit } from '../stores/payload-store.js';
 import type { Attendant } from './lanes.js';
 
 /**
@@ -25,7 +25,7 @@ export class RequestWrites {
   failure: PosternError | undefined;
   session: ReadSession | undefined;
   /** A row that may be there once only: where another request was first, nothing of this one is written. */
-  once: { readonly row: PayloadRow; readonly refusal: () => PosternError } | undefined;
+  once: { readonly row: OnceRow; readonly refusal: () => PosternError } | undefined;
   /** Made when they are wanted: most requests of programs write nothing here, and nobody is told. */
   #afterwards: (() => Promise<void>)[] | undefined;
   /** Read with the token this request is about, and not asked for yet. */

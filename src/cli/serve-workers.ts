@@ -6,7 +6,7 @@ import type { Config } from '../platform/config/config.js';
 import type { Logger } from '../platform/observe/logger.js';
 import { createMetrics, type Metrics, noMetrics } from '../platform/observe/metrics.js';
 import { forkWorker, linkToPrimary } from '../serve/cluster.js';
-import { createGathering, gatherThrough } from '../serve/gathering.js';
+import { createWorkerMetrics, gatherThrough } from '../serve/worker-metrics.js';
 import { openMetricsPort, type Scrape } from '../serve/metrics.js';
 import type { Serving, SignalSource } from '../serve/serve.js';
 import { createSupervisor } from '../serve/supervisor.js';
@@ -55,12 +55,12 @@ interface PrimaryDeps {
  */
 export async function runPrimary(container: Container, { count, tell }: PrimaryDeps): Promise<number> {
   const { log } = container;
-  const gathering = createGathering();
-  const fork = () => gathering.watch(forkWorker(log));
+  const workerMetrics = createWorkerMetrics();
+  const fork = () => workerMetrics.watch(forkWorker(log));
   const supervisor = createSupervisor({ fork, count, log, signals: process });
   let closeMetrics = () => {};
   try {
-    closeMetrics = await openMetrics(container, gathering.scrape);
+    closeMetrics = await openMetrics(container, workerMetrics.scrape);
     const port = await supervisor.start();
     // After the port is ours: a password that is shown once must not be made by a start that then fails.
     if (port !== undefined) tell(await container.bootstrap(), port);

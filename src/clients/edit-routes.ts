@@ -28,10 +28,10 @@ const CHANGED_MEANWHILE = {
 function consequences({ grants, consents }: ClientUsage, hasSecret: boolean): string[] {
   return [
     grants === 0
-      ? 'No live grant is lost: nobody has a token of it now.'
+      ? 'It has no live grants, so no tokens end.'
       : `${counted(grants, 'live grant ends, with its tokens', 'live grants end, with their tokens')}.`,
     consents === 0
-      ? 'Nobody’s consent is forgotten: nobody has given it yet.'
+      ? 'Nobody has consented to it yet.'
       : `${counted(consents, 'person’s consent is', 'people’s consents are')} forgotten.`,
     hasSecret
       ? 'Its id and its secrets are refused; the application can sign nobody in.'

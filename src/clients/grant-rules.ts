@@ -114,23 +114,3 @@ function legacyFaults(metadata: ClientMetadata, rules: ServerRules): FieldFault[
   }
   return faults;
 }
-
-/**
- * What of a stored client is on today. A client made while a flow was on would otherwise make the library
- * refuse every request of it.
- */
-export function allowedNow(metadata: ClientMetadata, rules: ServerRules): ClientMetadata {
-  const legacy = (name: 'password' | 'implicit') => rules.legacyFlows.includes(name);
-  const responseTypes = metadata.response_types.filter(
-    (type) => legacy('implicit') || !words(type).includes('token'),
-  );
-  const frontChannel = responseTypes.some(
-    (type) => words(type).includes('id_token') || words(type).includes('token'),
-  );
-  const grantTypes = metadata.grant_types.filter((type) => {
-    if (type === 'password') return legacy('password');
-    if (type === 'implicit') return frontChannel;
-    return rules.grantTypes.includes(type);
-  });
-  return { ...metadata, grant_types: grantTypes, response_types: responseTypes };
-}

@@ -3,10 +3,8 @@ import { GRANT_TYPES } from './client.js';
 /** What this server offers, as far as a client can ask for it. */
 export interface ServerRules {
   readonly legacyFlows: readonly ('password' | 'implicit')[];
-  /** The grant types that exist here, whatever `LEGACY_FLOWS` says. */
+  /** Those offered: without `password` where `LEGACY_FLOWS` does not name it. */
   readonly grantTypes: readonly string[];
-  /** The scopes that exist; absent: any well-formed one. */
-  readonly scopes?: readonly string[];
   readonly idTokenAlgs: readonly string[];
   /** A loopback issuer may fetch keys from loopback over http. */
   readonly loopbackIssuer: boolean;

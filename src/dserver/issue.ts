@@ -29,7 +29,7 @@ export interface SessionName {
 export interface Issued extends Minted {
   /** The dserver name. */
   readonly username: string;
-  /** The upstream's id, or `local`. */
+  /** `Upstream.providerName`, or `local`. */
   readonly provider: string;
 }
 
@@ -135,7 +135,9 @@ export function createIssue(deps: IssueDeps): Issue {
     if (asked.username !== undefined && usernameKey(asked.username) !== usernameKey(name)) {
       throw new MintRefused('other_name', 'This account has another name at dserver.');
     }
-    const facts = self ? upstreamFacts(account, self.identity, self.upstream.id) : accountFacts(account);
+    const facts = self
+      ? upstreamFacts(account, self.identity, self.upstream.providerName)
+      : accountFacts(account);
     return {
       subject: name,
       accountId: account.id,
@@ -147,7 +149,7 @@ export function createIssue(deps: IssueDeps): Issue {
   }
 
   async function issue(asked: Asked, info: RequestInfo | undefined): Promise<Issued> {
-    const provider = asked.self?.upstream.id ?? LOCAL;
+    const provider = asked.self?.upstream.providerName ?? LOCAL;
     const order = await prepare(asked);
     try {
       return { ...(await mint(order, info)), username: order.subject, provider };

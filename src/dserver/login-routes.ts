@@ -63,14 +63,13 @@ export function createLoginRoutes(deps: LoginRoutesDeps): { router: Router; end:
     ctx.redirect(`/login?${new URLSearchParams({ local: '1', next: here(LOCAL, next) })}`);
   }
 
-  /** Why is for the log, except where the person can do something about it and we show the page. */
-  async function failed(ctx: Context, error: PosternError): Promise<void> {
-    await audit.record({
-      event: 'dserver.login',
-      outcome: 'failure',
-      ...requestInfo(ctx),
-      detail: { reason: error.code },
-    });
+  async function note(ctx: Context, error: PosternError): Promise<void> {
+    const event = { event: 'dserver.login', outcome: 'failure', ...requestInfo(ctx) } as const;
+    await audit.record({ ...event, detail: { reason: error.code } });
+  }
+
+  /** Why is for the trail, except where the person can do something about it and we show the page. */
+  function failed(ctx: Context, error: PosternError): void {
     const ours = deps.errorRedirect.startsWith('/');
     if (error instanceof MintRefused && error.code !== 'nameless' && ours) {
       throw new PageError(403, error.code, 'No dserver token for this account', error.message, {
@@ -89,7 +88,8 @@ export function createLoginRoutes(deps: LoginRoutesDeps): { router: Router; end:
       await work();
     } catch (error) {
       if (!(error instanceof PosternError)) throw error;
-      await failed(ctx, error);
+      await note(ctx, error);
+      failed(ctx, error);
     }
   }
 
@@ -127,7 +127,10 @@ export function createLoginRoutes(deps: LoginRoutesDeps): { router: Router; end:
     ctx.set('Cache-Control', 'no-store');
     if (asked === LOCAL) return giveToSignedIn(ctx, returnTo);
     const choices = upstreams.visible().filter(isConfigured);
-    const upstream = asked === undefined ? choices[0] : choices.find(({ id }) => id === asked);
+    const upstream =
+      asked === undefined
+        ? choices[0]
+        : choices.find(({ id, providerName }) => id === asked || providerName === asked);
     if (asked === undefined && choices.length > 1) return choose(ctx, returnTo);
     if (upstream) {
       return orFail(ctx, () =>
@@ -147,7 +150,7 @@ export function createLoginRoutes(deps: LoginRoutesDeps): { router: Router; end:
     const first = visible.find(({ id }) => id === deps.pluginId) ?? visible[0];
     ctx.set('Cache-Control', 'no-store');
     ctx.body = {
-      provider: first?.id ?? deps.providerName,
+      provider: first?.providerName ?? deps.providerName,
       login_url: `${deps.baseUrl}/auth/login`,
       configured: first !== undefined && isConfigured(first),
     };
@@ -202,13 +205,19 @@ export function createLoginRoutes(deps: LoginRoutesDeps): { router: Router; end:
         delivery.send(ctx, issued, transaction.returnTo);
       });
     },
-    failed: (ctx, error) => failed(ctx, error),
+    async failed(ctx, error, transaction) {
+      // Strangers, who may come with any state, must not fill the trail.
+      if (transaction !== undefined) await note(ctx, error);
+      failed(ctx, error);
+    },
   };
 
   const router = new Router();
   const { middleware: cors } = deps.cors;
   router.get('/auth/login', login);
-  router.get('/auth/callback', (ctx) => deps.doors().callback(ctx, 'dserver'));
+  for (const path of ['/auth/callback', '/auth/callback/:app']) {
+    router.get(path, (ctx) => deps.doors().callback(ctx, 'dserver'));
+  }
   router.get('/auth/info', cors, info);
   router.get('/auth/logout', cors, getLogout);
   router.post('/auth/logout', cors, postLogout);

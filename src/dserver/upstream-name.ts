@@ -37,6 +37,18 @@ const ORCID_ID = /^(\d{4}-?){3}\d{3}[\dXx]$/;
 const isOrcid = ({ issuer }: { issuer: string }): boolean =>
   canParse(issuer) && /(^|\.)orcid\.org$/.test(new URL(issuer).hostname);
 
+const isOwnAddress = (name: string, { email, emailVerified }: NamedIdentity): boolean =>
+  emailVerified && email?.toLowerCase() === name.toLowerCase();
+
+/** Another upstream calls its people by their addresses. */
+const namesByEmail =
+  ({ id }: Upstream) =>
+  ({ id: other, mappings: { dserver } }: Upstream): boolean =>
+    other !== id &&
+    dserver.attributes.some(
+      ([claim, attribute]) => claim === 'email' && attribute === (dserver.usernameField ?? 'user_id'),
+    );
+
 /**
  * What the upstream calls the person, by the configured field. Never numbered and never made up: dserver knows
  * nothing but this name.
@@ -77,6 +89,12 @@ export function upstreamName(
     throw new MintRefused(
       'name_taken',
       'A name like an ORCID iD is given to whoever signs in through ORCID.',
+    );
+  }
+  if (name.includes('@') && !isOwnAddress(name, identity) && others.some(namesByEmail(upstream))) {
+    throw new MintRefused(
+      'name_taken',
+      'A name like an e-mail address is given to whoever signs in with that address.',
     );
   }
   return { name, source: `upstream:${upstream.id}`, sourceKey: identityKey(identity) };

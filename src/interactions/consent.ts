@@ -1,4 +1,5 @@
 import { type Account, toClaims } from '../accounts/account.js';
+import { ADMIN } from '../accounts/role-names.js';
 import type { PendingInteraction } from '../authorization-server/interactions.js';
 import type { ClientRecord } from '../clients/client.js';
 import { DEMO_CLIENT_ID } from '../clients/demo-client.js';
@@ -23,7 +24,6 @@ export function redirectHost(redirectUri: string | undefined): string {
 
 /** Without it there is no sign-in to allow. */
 const REQUIRED = 'openid';
-const ADMIN = 'admin';
 
 /** The claims behind a scope, with their names for people. */
 const SHOWN: ReadonlyMap<string, readonly (readonly [claim: string, label: string])[]> = new Map([

@@ -12,6 +12,7 @@ import type { Audit, RequestInfo } from '../platform/audit/audit.js';
 import { readForm } from '../platform/web/body.js';
 import type { Csrf } from '../platform/web/csrf.js';
 import type { RenderView } from '../platform/web/render-view.js';
+import { seeOther } from '../platform/web/see-other.js';
 import type { UpstreamLink } from '../platform/web/upstream-views.js';
 import { clientCard, consentModel, untickedOf } from './consent.js';
 
@@ -53,11 +54,6 @@ export function createInteractionRoutes(deps: Dependencies): Router {
 
   const pendingOf = (ctx: Context): Promise<PendingInteraction> =>
     interactions.get(ctx, String((ctx as Context & { params: { uid: string } }).params.uid));
-
-  function seeOther(ctx: Context, address: string): void {
-    ctx.status = 303;
-    ctx.redirect(address);
-  }
 
   async function show(ctx: Context): Promise<void> {
     const pending = await pendingOf(ctx);

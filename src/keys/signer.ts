@@ -37,7 +37,7 @@ const LARGE = 2048;
 /**
  * It signs here, at the end of the turn. Handing a signature to a thread and fetching it back costs more than an ES256
  * signature itself, and a fifth of an RS256 one. The price is that nothing else goes on meanwhile, for up to a millisecond
- * a signature with RSA of 2048 bits; with larger keys (from `KEYS_DIR`) a thread signs.
+ * a signature with RSA of 2048 bits; with larger keys, as `KEYS_DIR` may hold, a thread signs.
  */
 export function createSigner({ kid, alg, jwk }: PrivateSigningKey): Signer {
   const key = createPrivateKey({ key: jwk as JsonWebKey, format: 'jwk' });

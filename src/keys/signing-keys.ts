@@ -17,6 +17,7 @@ export interface PrivateSigningKey {
   readonly use: 'sig';
   /** With the private members, and `kid`, `alg` and `use`. */
   readonly jwk: JWK;
+  /** Milliseconds since the epoch. */
   readonly createdAt: number;
 }
 

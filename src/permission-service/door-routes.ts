@@ -80,6 +80,8 @@ export function createPermissionDoorRoutes(deps: {
     const returnTo = approvedReturn(typeof next === 'string' ? next : undefined, deps.returns);
     await deps.doors().begin(ctx, { door: 'permission', upstream, returnTo, purpose: 'token' });
   });
-  router.get('/auth/oauth_callback', (ctx) => deps.doors().callback(ctx, 'permission'));
+  for (const path of ['/auth/oauth_callback', '/auth/oauth_callback/:app']) {
+    router.get(path, (ctx) => deps.doors().callback(ctx, 'permission'));
+  }
   return router;
 }

@@ -44,7 +44,7 @@ export interface Tie {
 }
 
 /** For how long a link can be undone by the mail that told of it. */
-export const UNDO_DAYS = 30;
+const UNDO_DAYS = 30;
 const DAY_MS = 24 * 60 * 60_000;
 
 interface Dependencies {

@@ -62,19 +62,8 @@ export function createBackchannelLogout(deps: Dependencies): BackchannelLogout {
     const key = noticeKey(notice);
     if ((await payloads.find(key)) !== undefined) throw invalid(upstream, 'it came before');
     const count = await work();
-    const row = {
-      key,
-      kind: 'LogoutToken',
-      grantKey: null,
-      sessionUid: null,
-      userCode: null,
-      accountId: null,
-      clientId: null,
-      expiresAt: notice.expiresAt,
-      payload: '{}',
-      sealed: null,
-    };
-    if (!(await payloads.once(row))) throw invalid(upstream, 'it came before');
+    if (!(await payloads.once({ key, kind: 'LogoutToken', expiresAt: notice.expiresAt })))
+      throw invalid(upstream, 'it came before');
     return count;
   }
 

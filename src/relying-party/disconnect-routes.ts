@@ -5,6 +5,7 @@ import { type FieldFault, PosternError } from '../platform/errors/errors.js';
 import { readForm } from '../platform/web/body.js';
 import type { Csrf } from '../platform/web/csrf.js';
 import type { RenderView } from '../platform/web/render-view.js';
+import { seeOther } from '../platform/web/see-other.js';
 import type { LinkedAccount, LinkedAccounts } from './linked-accounts.js';
 import { LINKED_ACCOUNTS } from './linked-routes.js';
 import { parameter } from './page-routes.js';
@@ -24,11 +25,6 @@ const pathOf = (app: string): string => `/oauth/disconnect/${encodeURIComponent(
 
 export function createDisconnectRoutes(deps: Dependencies): Router {
   const { linkedAccounts, proveAgain, csrf, renderView, requestInfo } = deps;
-
-  function seeOther(ctx: Context, path: string): void {
-    ctx.status = 303;
-    ctx.redirect(path);
-  }
 
   /** @throws {PosternError} 404, or 400 with the reason where it is the last way in */
   async function requireRemovable(accountId: string, app: string): Promise<LinkedAccount> {

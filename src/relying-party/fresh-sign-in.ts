@@ -8,7 +8,7 @@ import { isConfigured, type Upstream } from './upstream.js';
 import type { UpstreamSessions } from './upstream-sessions.js';
 
 /** Seconds since the sign-in for which it counts as just made. */
-export const FRESH_SECONDS = 600;
+const FRESH_SECONDS = 600;
 
 /** Whether whoever sits at an open session has just shown who they are. */
 export interface FreshSignIn {

@@ -15,7 +15,7 @@ export interface HandlerTools {
 export type HandlerFunction = (data: unknown, tools: HandlerTools) => unknown;
 
 /** Every function a file may export, by the name it is logged under. */
-export const HANDLER_NAMES = [
+const HANDLER_NAMES = [
   'authorized',
   'disconnect',
   'groups',

@@ -43,7 +43,7 @@ export function createLinkedEnd({ sessions, upstreamSessions }: EndDependencies)
         return ctx.redirect(`${LINKED_ACCOUNTS}?error=elsewhere`);
       }
       // Somebody who is signed in needs no sign-in form.
-      throw transaction?.purpose === 'link' ? loginFailure(error, [BACK]) : loginFailure(error);
+      throw transaction?.purpose === 'link' ? loginFailure(error, { waysOn: [BACK] }) : loginFailure(error);
     },
   };
 }

@@ -15,12 +15,18 @@ const TITLES: Readonly<Record<UpstreamFault, string>> = {
 /** The local form, which is there whatever becomes of an upstream. */
 export const LOCAL_FORM: WayOn = { label: 'Sign in here', href: '/login?local=1' };
 
-/** A failed login as a page of ours; it leads on to the local form in any case. */
+interface FailurePage {
+  readonly waysOn?: readonly WayOn[];
+  /** Of a state that is not known here, at doors whose original said something else than 403. */
+  readonly stateStatus?: number;
+}
+
+/** A failed login as a page of ours; it leads on to the local form unless told otherwise. */
 export const loginFailure = (
   { fault, status, code, message, detail, headers }: UpstreamError,
-  waysOn: readonly WayOn[] = [LOCAL_FORM],
+  { waysOn = [LOCAL_FORM], stateStatus = status }: FailurePage = {},
 ): PageError =>
-  new PageError(status, code, TITLES[fault], message, {
+  new PageError(fault === 'state' ? stateStatus : status, code, TITLES[fault], message, {
     waysOn,
     headers,
     ...(detail === undefined ? {} : { detail }),

@@ -20,7 +20,7 @@ export const createOneProviderEnd = ({ sessions, upstreamSessions }: EndDependen
     ctx.redirect(localPath(arrival.transaction.returnTo));
   },
   async failed(_ctx, error) {
-    throw loginFailure(error);
+    throw loginFailure(error, { stateStatus: 400 });
   },
 });
 

@@ -4,6 +4,7 @@ import type { BrowserSessions, SignInWay } from '../authorization-server/browser
 import type { Interactions } from '../authorization-server/interactions.js';
 import { PosternError } from '../platform/errors/errors.js';
 import { localPath } from '../platform/web/return-to.js';
+import { seeOther } from '../platform/web/see-other.js';
 import type { UpstreamLink } from '../platform/web/upstream-views.js';
 import type { AccountStore } from '../stores/account-store.js';
 import type { DoorEnd, LoginDoors, Upstreams } from './doors.js';
@@ -39,11 +40,6 @@ export const JUST_NOW_SECONDS = 300;
 /** The page of a pending request. */
 export const interactionPath = (uid: string): string => `/interaction/${encodeURIComponent(uid)}`;
 
-function seeOther(ctx: Context, address: string): void {
-  ctx.status = 303;
-  ctx.redirect(address);
-}
-
 export function createPageEnd(deps: EndDependencies): DoorEnd {
   async function toInteraction(ctx: Context, uid: string, arrival: Arrival): Promise<void> {
     const stored = {
@@ -67,7 +63,7 @@ export function createPageEnd(deps: EndDependencies): DoorEnd {
     async failed(ctx, error, transaction) {
       if (transaction?.interactionUid !== undefined) {
         const back = { label: 'Back to the sign-in page', href: interactionPath(transaction.interactionUid) };
-        throw loginFailure(error, [back]);
+        throw loginFailure(error, { waysOn: [back] });
       }
       if (error.fault !== 'denied' || transaction === undefined) throw loginFailure(error);
       const query = new URLSearchParams({ error: 'denied', next: localPath(transaction.returnTo) });
@@ -139,10 +135,8 @@ export function createPageRoutes(deps: Dependencies): Router {
     const arrival = await transactions.takeArrival(queryText(ctx, 'ticket') ?? '', doors.browserOf(ctx));
     const account = arrival && (await deps.accounts.findById(arrival.accountId));
     if (arrival?.interactionUid !== uid || account?.accessEpoch !== arrival.accessEpoch) {
-      throw loginFailure(unknownLogin('no arrival for this request'), [
-        { label: 'Back to the sign-in page', href: interactionPath(uid) },
-        LOCAL_FORM,
-      ]);
+      const back = { label: 'Back to the sign-in page', href: interactionPath(uid) };
+      throw loginFailure(unknownLogin('no arrival for this request'), { waysOn: [back, LOCAL_FORM] });
     }
     seeOther(ctx, await interactions.login(ctx, account, arrival.way));
   });

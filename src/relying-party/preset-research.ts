@@ -2,12 +2,12 @@
 import { discovered, keycloak, linkedOnly, MAILED, map, type Preset, speaking } from './preset.js';
 import type { Mapping } from './upstream.js';
 
-export const openaireMapping = (scope: string): Mapping =>
+const openaireMapping = (scope: string): Mapping =>
   speaking(scope, map(['sub', 'user_id'], ['name', 'display_name'], ['email', 'email']), {
     extra: map(['sub', 'id']),
   });
 
-export const OPENAIRE_SCOPE = 'openid profile email orcid';
+const OPENAIRE_SCOPE = 'openid profile email orcid';
 
 export const openaire: Preset = {
   ...discovered('OpenAIRE', 'https://aai.openaire.eu/oidc/', linkedOnly(openaireMapping(OPENAIRE_SCOPE))),

@@ -39,7 +39,7 @@ export const PLUGIN_ATTRIBUTES = map(
 );
 
 /** OpenID Connect as everybody speaks it. */
-export const STANDARD_ATTRIBUTES = map(
+const STANDARD_ATTRIBUTES = map(
   ...PLUGIN_ATTRIBUTES,
   ['preferred_username', 'username'],
   ['picture', 'avatar_url'],
@@ -71,8 +71,7 @@ export const STANDARD_MAPPINGS = linkedOnly(standard);
 
 export const MAILED = { autoConfirm: false, sendRegisterMessage: true };
 
-export const wellKnown = (issuer: string): string =>
-  `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
+const wellKnown = (issuer: string): string => `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
 
 /** Upstreams found by discovery alone. */
 export const discovered = (title: string, issuer: string, mappings: Preset['mappings']): Preset => ({

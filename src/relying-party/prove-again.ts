@@ -56,10 +56,10 @@ export function createProveAgain(deps: {
     async fault({ session, account }, { password }, info) {
       if (await fresh.isFresh(session)) return undefined;
       if (!(await deps.hasPassword(account.id)))
-        return { field: '', message: 'Your sign-in was too long ago: sign in once more.' };
+        return { field: '', message: 'You signed in too long ago: sign in again.' };
       // The form was made when the sign-in was still fresh.
       if (password === undefined)
-        return { field: 'password', message: 'Your sign-in was too long ago: write your password.' };
+        return { field: 'password', message: 'You signed in too long ago: enter your password.' };
       if (password !== '' && (await fresh.provesPassword(account, password, info))) return undefined;
       return { field: 'password', message: 'This is not your password.' };
     },

@@ -27,6 +27,8 @@ export interface Mapping {
   readonly scope: string;
   /** Claim of the upstream → attribute of ours, in order; an absent claim is passed over. */
   readonly attributes: readonly MappedClaim[];
+  /** The claim that tells people apart, for an upstream that knows neither `sub` nor `id`. */
+  readonly subject?: string | undefined;
   /** The attribute that gives the dserver name. */
   readonly usernameField?: string | undefined;
   /** Further parameters of the authorization request. */
@@ -53,6 +55,8 @@ export interface UpstreamEndpoints {
 export interface Upstream {
   /** Names it in addresses and settings: letters, digits, `-` and `_`. */
   readonly id: string;
+  /** What dserver's tokens and answers call it: the id, or `OAUTH2_PROVIDER_NAME` letter by letter. */
+  readonly providerName: string;
   readonly protocol: Protocol;
   readonly title: string;
   readonly description?: string | undefined;

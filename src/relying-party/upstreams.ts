@@ -71,6 +71,10 @@ function protocolOf(
 }
 
 /** The dialect's own word, else the entry's, else the preset's. */
+/** An address tells nobody apart: tomorrow it may be another's. */
+const subjectOf = ({ attribute_map: pairs = [] }: Entry): string | undefined =>
+  pairs.find(([claim, attribute]) => attribute === 'user_id' && claim !== 'email')?.[0];
+
 function mappingOf(entry: Entry, dialect: Dialect, base: Mapping): Mapping {
   const own = entry[dialect] ?? {};
   const { scope: asked, ...params } = { ...entry.request_token_params, ...own.request_token_params };
@@ -80,6 +84,7 @@ function mappingOf(entry: Entry, dialect: Dialect, base: Mapping): Mapping {
     ...base,
     scope: own.scope ?? entry.scope ?? asked ?? base.scope,
     attributes: attributes ?? base.attributes,
+    subject: subjectOf(entry),
     usernameField: field ?? base.usernameField,
     params: { ...base.params, ...params },
   };
@@ -107,12 +112,17 @@ function metadataUrlOf({ issuer, metadata_url }: Entry, preset: Preset | undefin
   return metadata_url ?? derived ?? preset?.metadataUrl;
 }
 
-function toUpstream(entry: Entry, preset: Preset | undefined, autoProvision: boolean): Upstream {
+function toUpstream(
+  entry: Entry,
+  preset: Preset | undefined,
+  { pluginId, pluginName, autoProvision }: Settings['upstreams'],
+): Upstream {
   const { id, client_secret: clientSecret } = entry;
   const base = preset?.mappings ?? STANDARD_MAPPINGS;
   const protocol = protocolOf(entry, preset);
   return {
     id,
+    providerName: (id === pluginId ? pluginName : undefined) ?? id,
     protocol,
     title: entry.title ?? preset?.title ?? id,
     description: entry.description,
@@ -208,7 +218,7 @@ export function createUpstreams({ upstreams, loopback, upstreamAllowPrivate }: S
     };
     const preset = presetOf(entry, refuse);
     if (entry.preset !== undefined && preset === undefined) return [];
-    const upstream = toUpstream(entry, preset, upstreams.autoProvision);
+    const upstream = toUpstream(entry, preset, upstreams);
     for (const message of contradictions(entry, upstream, plainHttp)) refuse(message);
     if (upstream.issuer !== '' && toldIssuer(entry, preset) === undefined) {
       const message = mixedUp(upstream, guessed);

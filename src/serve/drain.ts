@@ -1,6 +1,6 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import net from 'node:net';
-import { createCrowd } from './crowd.js';
+import { createOpenSet } from './open-set.js';
 import { whenOver } from './when-over.js';
 
 /** The requests being answered, so that stopping can wait for them and for nothing else. */
@@ -18,7 +18,7 @@ export interface Traffic {
 const SWEEP_MS = 50;
 
 export function createTraffic(handler: RequestListener): Traffic {
-  const open = createCrowd<ServerResponse>();
+  const open = createOpenSet<ServerResponse>();
   const held: [IncomingMessage, ServerResponse][] = [];
   let draining = false;
   let takingIn = false;

@@ -35,7 +35,7 @@ type WaitingRequest = Arrived & Waiting;
  * sign in (102) and those who wait for an upstream that stalls (256) can hold together.
  */
 const MOST_AT_WORK = 400;
-/** With so many of a kind and turns that take so long, it is the event loop they wait for: one begins in each turn. */
+/** With so many of a kind and turns that take so long the event loop is what they wait for: one begins in each turn. */
 const MANY_AT_WORK = 100;
 const LONG_TURN_MS = 30;
 const MOST_WAITING = 1000;
@@ -72,10 +72,7 @@ export function createGate({ https, refused, log }: GateOptions): Gate {
   const allAtWork = (): number => atWork.known + atWork.new;
   /** When this turn of the event loop came to us first. */
   let began: number | undefined;
-  /** Whether a connection came in this turn, and how many turns have begun nothing because of that. */
-  let connections = false;
-  let empty = 0;
-  let enteringSince = 0;
+  const entrance = createEntrance();
   /** When the turn before ended, where this one follows without a pause. */
   let turnedAt: number | undefined;
   /** On reading and turning away, since requests were begun. */
@@ -96,10 +93,7 @@ export function createGate({ https, refused, log }: GateOptions): Gate {
     const now = performance.now();
     spent += now - (began ?? now);
     began = undefined;
-    if (empty === 0) enteringSince = now;
-    empty = connections && empty < EMPTY_TURNS && now - enteringSince < EMPTY_MS ? empty + 1 : 0;
-    connections = false;
-    const entering = empty > 0;
+    const entering = entrance.turned(now);
     const most = turnedAt !== undefined && now - turnedAt > LONG_TURN_MS ? MANY_AT_WORK : MOST_AT_WORK;
     const end = now + sliceOf(entering);
     // Those who were here before do not wait until a whole crowd is inside.
@@ -108,7 +102,7 @@ export function createGate({ https, refused, log }: GateOptions): Gate {
     if (!entering) startNext();
     while (performance.now() < end && startNext(may));
     if (!entering) spent = 0;
-    const more = waiting.length > 0 || empty > 0;
+    const more = waiting.length > 0 || entering;
     turnedAt = more ? performance.now() : undefined;
     if (more) turn();
   }
@@ -175,14 +169,36 @@ export function createGate({ https, refused, log }: GateOptions): Gate {
       const now = turn();
       const kind = kindOf(request);
       if (isFull(kind, now)) return turnAway(request, response);
-      const nobody = kind === 'known' ? waiting.lengthOf(kind) === 0 : waiting.length === 0 && empty === 0;
+      const nobody =
+        kind === 'known' ? waiting.lengthOf(kind) === 0 : waiting.length === 0 && !entrance.isOpen();
       const free = nobody && atWork[kind] < MANY_AT_WORK;
       if (free && now - (began ?? now) < SLICE_MS) return start({ request, response, handler, kind });
       waiting.join({ request, response, handler, kind, since: now });
     },
     connected() {
-      connections = true;
+      entrance.came();
       turn();
+    },
+  };
+}
+
+/** While connections keep coming, turns begin none of a crowd, within bounds. */
+function createEntrance() {
+  let came = false;
+  let emptyTurns = 0;
+  let since = 0;
+  return {
+    came() {
+      came = true;
+    },
+    isOpen: () => emptyTurns > 0,
+    /** At the end of a turn. `true`: the crowd is still coming in. */
+    turned(now: number): boolean {
+      if (emptyTurns === 0) since = now;
+      const goesOn = came && emptyTurns < EMPTY_TURNS && now - since < EMPTY_MS;
+      emptyTurns = goesOn ? emptyTurns + 1 : 0;
+      came = false;
+      return goesOn;
     },
   };
 }

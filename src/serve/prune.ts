@@ -15,7 +15,7 @@ const KEPT_MS = 10 * 60_000;
  * measured there against batches and lost (README, "Several machines").
  */
 const BATCH = { sqlite: 20, postgres: 1000 } as const;
-/** Of who has swept for so long and is not through: more is let expire than small batches remove. */
+/** A sweep that takes so long falls behind what expires, and takes larger batches. */
 const BEHIND_MS = 5 * 60_000;
 const BATCH_BEHIND = { sqlite: 100, postgres: 1000 } as const;
 

@@ -171,8 +171,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   }
 
   /**
-   * One that died during the exchange was not replaced while those that were about to go stood in its place, or was
-   * before the exchange made another.
+   * A worker that died during the exchange may have been replaced not at all, or twice: restores the wanted number.
    */
   function settleNumber(): void {
     while (isShort()) void startOne(false);

@@ -42,7 +42,6 @@ export interface FederatedIdentityStore {
       readonly at: number;
     },
   ): Step;
-  setExtraStep(id: string, extra: FederatedIdentity['extra'], at: number): Step;
   /** A guard: the account has it. */
   removeStep(id: string, accountId: string): Step;
   /**
@@ -99,11 +98,6 @@ export function createFederatedIdentityStore(database: Database): FederatedIdent
       };
       return { query: table().where({ id, account_id: accountId }).update(row), guard: true };
     },
-    setExtraStep: (id, extra, at) => ({
-      query: table()
-        .where({ id })
-        .update({ extra: JSON.stringify(extra), updated_at: at }),
-    }),
     removeStep: (id, accountId) => ({
       query: table().where({ id, account_id: accountId }).delete(),
       guard: true,

@@ -1,4 +1,4 @@
-import type { PayloadRow, StoredPayload } from './payload-store.js';
+import type { OnceRow, PayloadRow, StoredPayload } from './payload-store.js';
 
 /** What a put writes, in this order. The marks (`consumed_at`, `answer`, `revoked_at`) are never among them. */
 export const PUT_COLUMNS = [
@@ -15,6 +15,12 @@ export const PUT_COLUMNS = [
 ] as const;
 
 export const ALL_COLUMNS = [...PUT_COLUMNS, 'consumed_at', 'revoked_at', 'answer'] as const;
+
+export const rowOfOnce = (row: OnceRow): PayloadRow => ({
+  ...{ grantKey: null, sessionUid: null, userCode: null, accountId: null, clientId: null },
+  ...{ payload: '{}', sealed: null },
+  ...row,
+});
 
 /** The values of `PUT_COLUMNS`. */
 export const putValues = (row: PayloadRow): (string | number | null)[] => [

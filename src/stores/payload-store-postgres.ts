@@ -1,6 +1,6 @@
 import type { Clock } from '../platform/crypto/clock.js';
 import type { PostgresDatabase } from '../platform/database/postgres.js';
-import { ALL_COLUMNS, type RawPayload, requirePair, toStoredPayload } from './payload-columns.js';
+import { ALL_COLUMNS, type RawPayload, requirePair, rowOfOnce, toStoredPayload } from './payload-columns.js';
 import type { PayloadStore, PayloadUnit, StoredPayload, UnitOutcome } from './payload-store.js';
 import {
   aliveStatement,
@@ -84,7 +84,7 @@ export function createPostgresPayloadStore(db: PostgresDatabase, clock: Clock): 
       ),
     findByUserCode: (names) => one(`${SELECT} WHERE user_code = ANY($1::text[]) LIMIT 1`, names),
     apply,
-    once: async (row) => (await db.change(onceStatement(row))) === 1,
+    once: async (row) => (await db.change(onceStatement(rowOfOnce(row)))) === 1,
     async revokeGrants(of, at) {
       const pair = requirePair(of);
       const text = `UPDATE oidc_payloads SET revoked_at = $1 WHERE kind = 'Grant' AND revoked_at IS NULL

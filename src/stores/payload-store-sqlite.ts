@@ -8,6 +8,7 @@ import {
   putValues,
   type RawPayload,
   requirePair,
+  rowOfOnce,
   toStoredPayload,
 } from './payload-columns.js';
 import { hasKin, isRetired, RETIRED_MS, unitedEntries, withEntries } from './payload-sessions.js';
@@ -122,7 +123,7 @@ export function createSqlitePayloadStore(db: SqliteDatabase, clock: Clock): Payl
       );
     },
     apply: (unit) => db.submit(() => execute(unit, clock.now())),
-    once: (row) => db.submit(() => putOnce.run(...putValues(row)).changes === 1),
+    once: (row) => db.submit(() => putOnce.run(...putValues(rowOfOnce(row))).changes === 1),
     async revokeGrants(of, at) {
       const pair = requirePair(of);
       const revoke = db.prepare(

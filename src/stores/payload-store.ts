@@ -28,6 +28,10 @@ export interface PayloadRow {
   readonly sealed: string | null;
 }
 
+/** What is used up by being there: only that it is there counts. */
+export type OnceRow = Pick<PayloadRow, 'key' | 'kind' | 'expiresAt'> &
+  Partial<Pick<PayloadRow, 'accountId' | 'clientId'>>;
+
 /** A row as read back, with the marks that only guarded statements set. */
 export interface StoredPayload extends PayloadRow {
   /** One-time objects: used. Sessions: retired. */
@@ -84,7 +88,7 @@ export interface PayloadStore {
   /** @throws {Unavailable} */
   apply(unit: PayloadUnit): Promise<UnitOutcome>;
   /** Inserts a row unless its key exists (even expired); `false`: it did. Never waits for a unit. */
-  once(row: PayloadRow): Promise<boolean>;
+  once(row: OnceRow): Promise<boolean>;
   /** Tombstones every live Grant of the pair; resolves to how many. `clientId` absent: of the account; `accountId` absent: of the client. */
   revokeGrants(of: { accountId?: string; clientId?: string }, at: number): Promise<number>;
   /** Which clients hold live Grants of the account, remembered consents or not. */

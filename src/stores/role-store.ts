@@ -31,7 +31,6 @@ export interface RoleStore {
   ): Promise<boolean>;
   /** Takes it from everybody, with what services grant to it. `false`: there is no such role. */
   remove(role: string, also: readonly Step[]): Promise<boolean>;
-  isHeld(role: string): Promise<boolean>;
   /** Makes the role where it is missing. `false`: the account has it already; nothing is written. */
   grant(grant: RoleGrant, also: readonly Step[]): Promise<boolean>;
   /** `false`: the account does not have it; nothing is written. */
@@ -73,10 +72,6 @@ export function createRoleStore(database: Database): RoleStore {
         { query: sql('service_permissions').where({ grantee_kind: 'role', grantee: role }).delete() },
         ...also,
       ]),
-    async isHeld(role) {
-      const query = sql('account_roles').select('account_id').where({ role }).limit(1);
-      return (await database.first(query)) !== undefined;
-    },
     grant(grant, also) {
       const [insert, make] = grantSteps(sql, grant);
       return database.write([{ ...insert, guard: true }, make, ...also]);

@@ -44,7 +44,7 @@ beforeAll(async () => {
   const port = await freePort();
   const issuer = `http://localhost:${port}`;
   upstream = await startOidcUpstream({
-    redirectUris: ['/oauth/authorized/google/', '/auth/callback', '/auth/oauth_callback'].map(
+    redirectUris: ['/oauth/authorized/google/', '/auth/callback/google', '/auth/oauth_callback'].map(
       (path) => issuer + path,
     ),
   });

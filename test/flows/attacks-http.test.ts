@@ -191,6 +191,14 @@ describe('A116 host poisoning', () => {
       const [, location = `${server.issuer}/`] = /^location: (.*)\r$/im.exec(answer.text) ?? [];
       expect(new URL(location, server.issuer).origin).toBe(server.issuer);
     }
+    for (const path of ['/auth/check', '/auth/authorize', '/auth/resolve?username=a']) {
+      const answer = await wire(path, { host: `127.0.0.1:${port}`, accept: '*/*' });
+      expect(`${path} ${answer.status}`).not.toMatch(/ 30\d$/);
+    }
+    // A login begins there, with a cookie.
+    expect(
+      (await wire('/api/oauth/login/other/', { host: `127.0.0.1:${port}`, accept: 'text/html' })).text,
+    ).toContain('308');
     expect((await wire('/login', { host: `127.0.0.1:${port}`, accept: 'text/html' })).text).toContain(
       `${server.issuer}/login`,
     );
@@ -735,6 +743,26 @@ describe('A123 CORS', () => {
 });
 
 describe('methods', () => {
+  test.each([
+    ['GET', '/auth/refresh', 'POST'],
+    ['GET', '/token', 'POST'],
+    ['PUT', '/auth/verify', 'POST'],
+    ['DELETE', '/create_client', 'GET'],
+    ['POST', '/api/me', 'GET'],
+    ['PATCH', '/account', 'GET'],
+  ])('%s %s is 405 and says what there is', async (method, path, allowed) => {
+    const answer = await wire(path, { accept: 'application/json' }, { method });
+    expect(answer.status).toBe(405);
+    expect(/^allow: (.*)\r$/im.exec(answer.text)?.[1]?.split(', ')).toContain(allowed);
+    expect(answer.text).toContain('method_not_allowed');
+  });
+
+  test('an address that nothing stands at stays 404 for every method', async () => {
+    for (const method of ['GET', 'POST', 'PUT', 'DELETE', 'PROPFIND']) {
+      expect((await wire('/nothing-here', {}, { method })).status).toBe(404);
+    }
+  });
+
   test.each([
     '/oauth/token',
     '/oauth/revoke',

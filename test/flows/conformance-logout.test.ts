@@ -223,6 +223,20 @@ describe('signing out', () => {
     expect(await signOuts()).toHaveLength(before.length + 1);
   });
 
+  test('a stranger’s sign-out leaves nothing in the audit trail', async () => {
+    const { database } = server.container;
+    const signOuts = () =>
+      database.all(database.sql('audit_events').select('event').where('event', 'account.sign_out'));
+    const before = await signOuts();
+    const stranger = createBrowser();
+    const page = await endSession({}, stranger);
+    const xsrf = /name="xsrf" value="([^"]+)"/.exec(page.text)?.[1] ?? '';
+    expect(xsrf).not.toBe('');
+    const done = await stranger.post(server.url('/oauth/end_session/confirm'), { xsrf, logout: 'yes' });
+    expect(done.status).toBe(303);
+    expect(await signOuts()).toEqual(before);
+  });
+
   test('somebody else is signed in than the hint names: asked, not signed out', async () => {
     const other = createBrowser();
     await signIn(server, other, 'bob');

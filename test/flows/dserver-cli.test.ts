@@ -47,6 +47,12 @@ describe('row 39: oauth2 show-config', () => {
     expect(stdout).not.toContain('a-client-id');
   });
 
+  test('with the name as it was written', async () => {
+    const env = { ...PLUGIN, OAUTH2_PROVIDER_NAME: 'My Institute' };
+    const { stdout } = await place.run('oauth2 show-config', { env });
+    expect(stdout.split('\n')).toContain('Provider Name: My Institute');
+  });
+
   test('and says what is not configured', async () => {
     const { stdout } = await place.run('oauth2 show-config');
     expect(stdout).toContain('Authorization URL: Not configured');
@@ -89,6 +95,15 @@ describe('row 41: oauth2 validate-config', () => {
     expect(code).toBe(0);
     expect(stdout).toContain('[OK] Configuration is valid!');
     expect(stdout).toContain('  ! OAUTH2_USERINFO_URL not configured (may be OK for some providers)');
+  });
+
+  test('a secret that is merely missing is an error; a public client says that it is one', async () => {
+    const { OAUTH2_CLIENT_SECRET: _, ...env } = PLUGIN;
+    const missing = await place.run('oauth2 validate-config', { env });
+    expect(missing.code).toBe(1);
+    expect(missing.stdout).toContain('  x OAUTH2_CLIENT_SECRET not configured');
+    const open = { ...env, UPSTREAM_INSTITUTE_CLIENT_AUTH: 'none' };
+    expect((await place.run('oauth2 validate-config', { env: open })).code).toBe(0);
   });
 
   test('row 29: what is missing is listed, and the exit code is 1', async () => {

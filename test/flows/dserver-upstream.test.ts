@@ -2,11 +2,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { decodeJwt } from 'jose';
 import { createBrowser, type Page } from '../support/browser.js';
+import { freePort } from '../support/free-port.js';
 import { acceptedByDserver } from '../support/flask-jwt.js';
 import { getJson, postJson } from '../support/json-calls.js';
 import { PASSWORD, startServer } from '../support/server.js';
 import { ADA, loginThrough, startWorld, upstreamOf, type World } from '../support/login-world.js';
-import type { OidcUpstream, Person } from '../support/upstreams.js';
+import { type OidcUpstream, type Person, startOidcUpstream } from '../support/upstreams.js';
 
 const FRONTEND = 'https://lookup.example';
 const ERROR = `${FRONTEND}/login?error=auth_failed`;
@@ -50,7 +51,7 @@ describe('the login of the plugin', () => {
     const query = new URL(answer.headers.get('location') ?? '').searchParams;
     expect(query.get('response_type')).toBe('code');
     expect(query.get('client_id')).toBe(there.clientId);
-    expect(query.get('redirect_uri')).toBe(`${world.server.issuer}/auth/callback`);
+    expect(query.get('redirect_uri')).toBe(`${world.server.issuer}/auth/callback/other`);
     expect(query.get('code_challenge_method')).toBe('S256');
     for (const name of ['state', 'nonce', 'code_challenge', 'scope']) expect(query.get(name)).toBeTruthy();
   });
@@ -146,10 +147,16 @@ describe('row 5, 6: what goes wrong is the error redirect', () => {
     expect(await browser.get(callback)).toMatchObject(failed);
   });
 
-  test('a callback out of nowhere', async () => {
+  test('a callback out of nowhere, which leaves no trace in the audit trail', async () => {
+    const { database } = world.server.container;
+    const failedLogins = async () =>
+      (await database.all(database.sql('audit_events').where({ event: 'dserver.login', outcome: 'failure' })))
+        .length;
+    const before = await failedLogins();
     const browser = createBrowser();
     expect(await browser.get(world.server.url('/auth/callback'))).toMatchObject(failed);
     expect(await browser.get(world.server.url('/auth/callback?error=access_denied'))).toMatchObject(failed);
+    expect(await failedLogins()).toBe(before);
   });
 });
 
@@ -251,6 +258,40 @@ describe('an e-mail address as the name', () => {
   });
 });
 
+test('rows 1, 10, 19, 24: the plugin by its own settings, at its own address, under its name', async () => {
+  const port = await freePort();
+  const issuer = `http://localhost:${port}`;
+  const lab = await startOidcUpstream({
+    redirectUris: [`${issuer}/auth/callback`],
+    person: personOf('ada-in-the-lab'),
+  });
+  const plugin = {
+    OAUTH2_PROVIDER_NAME: 'My Lab',
+    OAUTH2_AUTHORIZATION_URL: `${lab.issuer}/auth`,
+    OAUTH2_TOKEN_URL: `${lab.issuer}/token`,
+    OAUTH2_USERINFO_URL: `${lab.issuer}/me`,
+    OAUTH2_CLIENT_ID: lab.clientId,
+    OAUTH2_CLIENT_SECRET: lab.clientSecret,
+    OAUTH2_SCOPE: 'openid profile email',
+  };
+  const server = await startServer({ ...ENV, ...plugin }, port);
+  const one = { ...world, server };
+  expect((await getJson(server, '/auth/info')).body).toEqual({
+    provider: 'My Lab',
+    login_url: `${issuer}/auth/login`,
+    configured: true,
+  });
+  for (const path of ['/auth/login', '/auth/login?provider=my-lab', '/auth/login?provider=My%20Lab']) {
+    const page = await loginThrough(one, path);
+    expect(new URL(page.callback).pathname).toBe('/auth/callback');
+    expect(claimsIn(page)).toMatchObject({ sub: 'ada-in-the-lab', provider: 'My Lab' });
+    const session = JSON.parse((await page.browser.get(server.url('/auth/token'))).text);
+    expect(session).toMatchObject({ username: 'ada-in-the-lab', provider: 'My Lab' });
+  }
+  await server.close();
+  await lab.close();
+});
+
 describe('several upstreams', () => {
   test('a person chooses, a program is told, and an unknown one is nowhere', async () => {
     const many = await startWorld({ env: ENV, upstreams: { one: {}, two: {}, hidden: { HIDE: 'true' } } });
@@ -270,6 +311,20 @@ describe('several upstreams', () => {
     expect((await browser.get(many.server.url('/auth/login?provider=nobody'))).status).toBe(404);
     const done = await loginThrough(many, '/auth/login?provider=two&next=%2Fdatasets');
     expect(done.location).toContain('/datasets#token=');
+    await many.close();
+  });
+
+  test('mix-up: an answer at another one’s address, or at the plugin’s, is nobody’s (RFC 9700 §4.4)', async () => {
+    const many = await startWorld({ env: ENV, upstreams: { one: {}, two: {} } });
+    for (const path of ['/auth/callback/two', '/auth/callback']) {
+      const browser = createBrowser();
+      const begun = await browser.get(many.server.url('/auth/login?provider=one'));
+      const callback = new URL(await upstreamOf(browser, begun, many.server.issuer));
+      expect(callback.pathname).toBe('/auth/callback/one');
+      callback.pathname = path;
+      expect((await browser.get(callback.href)).location).toBe(ERROR);
+      expect((await browser.get(many.server.url('/auth/token'))).status).toBe(401);
+    }
     await many.close();
   });
 });

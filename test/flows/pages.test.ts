@@ -233,8 +233,8 @@ describe('signing up', () => {
   test.each([
     ['seven77', 'at least 8'],
     ['🔑🔑🔑🔑🔑🔑🔑', 'at least 8'],
-    ['password', 'first that are guessed'],
-    ['Iloveyou1', 'first that are guessed'],
+    ['password', 'first that attackers try'],
+    ['Iloveyou1', 'first that attackers try'],
     ['somebody-new', 'cannot be the username'],
     ['x'.repeat(1100), 'at most 1024'],
   ])('the password %.20s is refused (A110)', async (password, message) => {

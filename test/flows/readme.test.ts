@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { renderSettingsTable } from '../../src/platform/config/render-settings.js';
+import { renderSettingsTable } from '../support/render-settings.js';
 import { createBrowser } from '../support/browser.js';
 import { freePort } from '../support/free-port.js';
 

@@ -97,7 +97,7 @@ describe.each([
     await page.getByLabel('New password', { exact: true }).fill('password1');
     await press(page, 'Save the password');
     expect(await heading(page)).toBe('Choose a new password');
-    expect(await page.locator('.summary').innerText()).toContain('one of the first that are guessed');
+    expect(await page.locator('.summary').innerText()).toContain('among the first that attackers try');
     await photograph(page, 'set-password-refused');
     person.forget();
 

@@ -41,7 +41,8 @@ export async function startWorld({
       redirectUris: [
         `${issuer}/oauth/authorized/${id}/`,
         `${issuer}/api/oauth/authorized/${id}/`,
-        `${issuer}/auth/callback`,
+        `${issuer}/auth/callback/${id}`,
+        `${issuer}/auth/oauth_callback/${id}`,
         `${issuer}/login/authorize`,
       ],
       person,

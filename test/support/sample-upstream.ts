@@ -5,6 +5,7 @@ const MAPPING = { scope: 'openid', attributes: [], params: {} };
 /** An upstream with nothing but what it must have. */
 export const sampleUpstream = (more: Partial<Upstream> = {}): Upstream => ({
   id: 'lab',
+  providerName: 'lab',
   protocol: 'oidc',
   title: 'The Lab',
   hide: false,

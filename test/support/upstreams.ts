@@ -216,6 +216,7 @@ const mapping: Mapping = {
 /** An upstream as the settings would give it, for tests of what comes after them. */
 export const upstreamEntry = (more: Partial<Upstream>): Upstream => ({
   id: 'other',
+  providerName: 'other',
   protocol: 'oidc',
   title: 'The other server',
   hide: false,

@@ -134,7 +134,8 @@ const excepted = (from: string, { target, typeOnly }: Import): boolean =>
 
 function mayImport(from: string, it: Import): boolean {
   const room = roomOf(from);
-  if (!it.own || room === 'app.ts' || room === 'container.ts' || roomOf(it.target) === room) return true;
+  if (!it.own || ['app.ts', 'routers.ts', 'container.ts'].includes(room) || roomOf(it.target) === room)
+    return true;
   const { values, types = [] } = TABLE[room] ?? { values: [] };
   return isIn(it.target, values) || (it.typeOnly && isIn(it.target, types)) || excepted(from, it);
 }
@@ -191,6 +192,7 @@ const HANDED_KEYS = ['keys', 'container.ts', 'authorization-server/provider.ts']
 const KOA = /^(?:koa|koa-compose|@koa\/.+)$/;
 const KOA_PLACES = [
   'app.ts',
+  'routers.ts',
   'container.ts',
   'platform/web',
   'authorization-server',
@@ -209,8 +211,8 @@ const RULES: Readonly<Record<string, Rule>> = {
   'imports go in the directions of the table': perImport((file, it) => !mayImport(file.path, it)),
   'nobody imports app, container or main but those who start them': perImport(
     ({ path }, { target }) =>
-      ['app.ts', 'container.ts', 'main.ts'].includes(target) &&
-      !isIn(path, ['cli', 'serve', 'app.ts', 'main.ts']),
+      ['app.ts', 'routers.ts', 'container.ts', 'main.ts'].includes(target) &&
+      !isIn(path, ['cli', 'serve', 'app.ts', 'routers.ts', 'main.ts']),
   ),
   'values are not imported in a circle': (files) => circles(files),
   'SQL stands in stores, platform/database and migrations': perFile(

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { createRedirectUris } from '../../relying-party/redirect-uris.js';
 import type { Cli } from '../desk.js';
 import { PROVIDER_OPTION, type ProviderOption, providerOf } from './provider.js';
 
@@ -21,11 +22,11 @@ function show(cli: Cli, { provider: id }: ProviderOption): void {
   const mapping = mappings?.dserver;
   const byDiscovery = metadataUrl === undefined ? NOT : `by discovery: ${metadataUrl}`;
   const shown = {
-    name: provider?.id ?? dserver.providerName,
+    name: provider?.providerName ?? dserver.providerName,
     authorization_url: endpoints?.authorization ?? byDiscovery,
     token_url: endpoints?.token ?? byDiscovery,
     userinfo_url: endpoints?.userinfo ?? byDiscovery,
-    redirect_uri: config.callbacks.dserver,
+    redirect_uri: createRedirectUris(config)('dserver', provider?.id ?? ''),
     scope: mapping?.scope ?? NOT,
     client_id: clientId === undefined ? NOT : `${clientId.slice(0, 8)}...`,
     client_secret: clientSecret === undefined ? NOT : 'Configured',

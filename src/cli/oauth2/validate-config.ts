@@ -25,13 +25,17 @@ function keyErrors({ key }: Config['dserver']): string[] {
   ];
 }
 
-function providerErrors(provider: Upstream | undefined): string[] {
-  const { endpoints, metadataUrl, clientId, clientSecret, clientAuth } = provider ?? {};
+/** A public client is one whose operator says so: a secret that is merely missing is an oversight. */
+const isPublic = ({ upstreams }: Config, id: string | undefined): boolean =>
+  upstreams.entries.some((entry) => entry.id === id && entry.client_auth === 'none');
+
+function providerErrors(config: Config, provider: Upstream | undefined): string[] {
+  const { endpoints, metadataUrl, clientId, clientSecret } = provider ?? {};
   const needed: readonly (readonly [string, string | undefined])[] = [
     ['OAUTH2_AUTHORIZATION_URL', endpoints?.authorization ?? metadataUrl],
     ['OAUTH2_TOKEN_URL', endpoints?.token ?? metadataUrl],
     ['OAUTH2_CLIENT_ID', clientId],
-    ['OAUTH2_CLIENT_SECRET', clientAuth === 'none' ? 'none' : clientSecret],
+    ['OAUTH2_CLIENT_SECRET', isPublic(config, provider?.id) ? 'none' : clientSecret],
   ];
   return needed.flatMap(([name, value]) => (value === undefined ? [`${name} not configured`] : []));
 }
@@ -39,7 +43,7 @@ function providerErrors(provider: Upstream | undefined): string[] {
 function validate(cli: Cli, { provider: id }: ProviderOption): void {
   const parsed = cli.settings();
   const provider = providerOf(parsed.config, id);
-  const errors = [...keyErrors(parsed.config.dserver), ...providerErrors(provider)];
+  const errors = [...keyErrors(parsed.config.dserver), ...providerErrors(parsed.config, provider)];
   const userinfo = provider?.endpoints.userinfo ?? provider?.metadataUrl;
   const warnings = [
     ...(userinfo === undefined ? ['OAUTH2_USERINFO_URL not configured (may be OK for some providers)'] : []),

@@ -8,7 +8,7 @@ import { dserverAdvice, dserverOf } from './dserver-settings.js';
 import { judgeNamedKeys } from './named-keys.js';
 import { operationOf } from './operation.js';
 import { permissionAdvice, permissionSettings } from './permission-settings.js';
-import { productionFaults } from './production-rules.js';
+import { productionFaults, secretAdvice } from './production-rules.js';
 import { type Environment, gatherTexts, type ReadFile, type SettingSource } from './sources.js';
 import { type SettingValues, settingRows, settingsSchema } from './settings.js';
 import { readUpstreams } from './upstream-settings.js';
@@ -78,6 +78,7 @@ function group(values: SettingValues, { upstreams, linked }: ReturnType<typeof r
   const loopback = isLoopback(issuer);
   const production = values.NODE_ENV === 'production' || !loopback;
   const permissions = permissionSettings(values, issuer);
+  const dserver = dserverOf(values, issuer);
   return {
     production,
     development: !production,
@@ -108,7 +109,7 @@ function group(values: SettingValues, { upstreams, linked }: ReturnType<typeof r
     requirePkce: values.REQUIRE_PKCE,
     allowedOrigins: values.ALLOWED_ORIGINS ?? [],
     upstreamAllowPrivate: values.UPSTREAM_ALLOW_PRIVATE ?? [],
-    dserver: dserverOf(values, issuer),
+    dserver,
     permissions,
     /** Seconds. */
     ttl: lifetimesOf(values),
@@ -118,8 +119,10 @@ function group(values: SettingValues, { upstreams, linked }: ReturnType<typeof r
     linked,
     /** Of the doors that stand elsewhere than under the issuer. */
     callbacks: {
-      dserver:
-        values.OAUTH2_REDIRECT_URI ?? new URL('/auth/callback', values.OAUTH2_BASE_URL ?? issuer.origin).href,
+      /** Of the plugin's upstream. */
+      dserver: values.OAUTH2_REDIRECT_URI ?? `${dserver.baseUrl}/auth/callback`,
+      /** Of the others, each with its id below it. */
+      dserverOthers: `${dserver.baseUrl}/auth/callback`,
       permission: permissions.base,
     },
     handlersDir: values.HANDLERS_DIR,
@@ -158,7 +161,11 @@ function contradictions(values: SettingValues, sources: ReadonlyMap<string, Sett
 }
 
 function advice(values: SettingValues, config: Config): string[] {
-  const warnings = [...permissionAdvice(values), ...dserverAdvice(values, config.production)];
+  const warnings = [
+    ...secretAdvice(config),
+    ...permissionAdvice(values),
+    ...dserverAdvice(values, config.production),
+  ];
   const port = new URL(config.issuer).port || (config.issuer.startsWith('https:') ? '443' : '80');
   if (config.loopback && values.ISSUER !== undefined && values.PORT !== 0 && port !== String(values.PORT)) {
     warnings.push(

@@ -49,5 +49,3 @@ export function dserverOf(values: SettingValues, issuer: URL) {
     sync: { url: values.DSERVER_SYNC_URL, admin: values.DSERVER_SYNC_ADMIN },
   };
 }
-
-export type DserverSettings = ReturnType<typeof dserverOf>;

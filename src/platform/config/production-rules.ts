@@ -66,6 +66,12 @@ function secretFault(secrets: readonly string[]): string | undefined {
   return undefined;
 }
 
+/** A secret that everybody knows is told in development too: what is tried there is copied. */
+export const secretAdvice = ({ production, secretKeys }: Config): string[] =>
+  !production && secretKeys.some(isKnown)
+    ? [`SECRET_KEY is a value everybody knows, and is refused in production; ${MAKE_ONE}.`]
+    : [];
+
 /** The rules that are broken; none in development. */
 export function productionFaults(
   config: Config,

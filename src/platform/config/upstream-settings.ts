@@ -21,6 +21,8 @@ export interface UpstreamSettings {
   readonly entries: readonly UpstreamEntry[];
   /** The upstream of `OAUTH2_*`: where `/auth/login` leads. */
   readonly pluginId: string | undefined;
+  /** `OAUTH2_PROVIDER_NAME` letter by letter, of which the id was made. */
+  readonly pluginName: string | undefined;
   /** The upstream of `CLIENT_ID` and `SERVER_METADATA_URL`: where `/login` leads. */
   readonly oneProviderId: string | undefined;
 }
@@ -100,7 +102,7 @@ const toId = (name: string): string =>
     .slice(0, 63) || 'oauth2';
 
 /** The dserver token plugin: one upstream by `OAUTH2_*`, or by `OAUTH2_PRESET` and a client. */
-function addPlugin(to: Gathering): string | undefined {
+function addPlugin(to: Gathering): { readonly id: string; readonly name: string } | undefined {
   const set = chosen(to);
   const said = (['OAUTH2_PRESET', 'OAUTH2_AUTHORIZATION_URL', 'OAUTH2_CLIENT_ID'] as const).find((name) =>
     set(name),
@@ -129,7 +131,7 @@ function addPlugin(to: Gathering): string | undefined {
       username_field: set('OAUTH2_USERNAME_FIELD') ?? byDefault(values.OAUTH2_USERNAME_FIELD),
     },
   );
-  return id;
+  return { id, name };
 }
 
 /** The OIDC login demo: `/login` leads to one provider once both halves are set. */
@@ -205,13 +207,18 @@ function finished(to: Gathering, draft: Draft): UpstreamEntry[] {
 export function readUpstreams(values: SettingValues, sources: Sources, readFile: ReadFile) {
   const to: Gathering = { values, sources, readFile, faults: [], warnings: [], drafts: new Map() };
   addFile(to);
-  const pluginId = addPlugin(to);
+  const plugin = addPlugin(to);
   const oneProviderId = addOneProvider(to);
   addPair(to, 'google', 'GOOGLE_KEY', 'GOOGLE_SECRET');
   addPair(to, 'github', 'GITHUB_KEY', 'GITHUB_SECRET');
   const linked = readLinkedApps(to);
   addVariables(to);
   const entries = [...to.drafts.values()].flatMap((draft) => finished(to, draft));
-  const upstreams: UpstreamSettings = { entries, pluginId, oneProviderId };
+  const upstreams: UpstreamSettings = {
+    entries,
+    pluginId: plugin?.id,
+    pluginName: plugin?.name,
+    oneProviderId,
+  };
   return { upstreams, linked, faults: to.faults, warnings: to.warnings };
 }

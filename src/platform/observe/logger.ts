@@ -91,6 +91,3 @@ export function createLogger(options: LoggerOptions): Logger {
     fatal: method('fatal'),
   };
 }
-
-/** For tests and for verbs that have nothing to tell. */
-export const silentLogger = (): Logger => createLogger({ level: 'silent', stream: { write: () => true } });

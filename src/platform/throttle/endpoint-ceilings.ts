@@ -8,7 +8,7 @@ export interface EndpointCeiling extends Ceiling {
   /** In lower case, without a slash at the end. */
   readonly paths: readonly (string | RegExp)[];
   /** Counts these alone; absent: every method. */
-  readonly method?: 'POST';
+  readonly method?: 'GET' | 'POST';
   /** Refused in the words of OAuth (RFC 6749 §5.2). */
   readonly oauth?: true;
 }
@@ -44,6 +44,11 @@ export const ENDPOINT_CEILINGS: readonly EndpointCeiling[] = [
   // Each may leave a request and a session behind for an hour.
   { name: 'authorize', paths: ['/oauth/authorize'], points: 3_000, windowSeconds: TEN_MINUTES },
   {
+    name: 'session-pages',
+    paths: ['/oauth/end_session', '/oauth/device'],
+    ...{ points: 3_000, windowSeconds: TEN_MINUTES },
+  },
+  {
     name: 'sign-in',
     paths: ['/', '/login', '/token', /^\/interaction\/[^/]+\/login$/, /^\/oauth\/link\/[^/]+$/],
     ...{ points: 3_000, windowSeconds: TEN_MINUTES, method: 'POST' },
@@ -58,6 +63,12 @@ export const ENDPOINT_CEILINGS: readonly EndpointCeiling[] = [
       /^\/interaction\/[^/]+\/upstream(?:\/[^/]+)?$/,
     ],
     ...{ points: 3_000, windowSeconds: TEN_MINUTES },
+  },
+  // The form; where there is one provider it begins a login there.
+  {
+    name: 'sign-in-page',
+    paths: ['/login'],
+    ...{ points: 3_000, windowSeconds: TEN_MINUTES, method: 'GET' },
   },
   {
     name: 'dserver',

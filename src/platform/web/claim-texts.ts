@@ -17,7 +17,7 @@ const MEANINGS: ReadonlyMap<string, string> = new Map(
     c_hash: 'A fingerprint of the code that came along.',
     s_hash: 'A fingerprint of the state that came along.',
     sid: 'The sign-in in this browser. An application learns by it which sign-in has ended.',
-    jti: 'The number of this token.',
+    jti: 'The identifier of this token.',
     acr: 'How strongly the person proved who they are.',
     amr: 'How the person proved who they are: "pwd" is a password.',
     name: 'The name to show.',

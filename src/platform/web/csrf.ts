@@ -5,7 +5,7 @@ import { PageError } from '../errors/errors.js';
 import type { Form } from './body.js';
 import type { OriginRule } from './origin.js';
 
-/** The name of the hidden field; templates take it from `partials/csrf.ejs`. */
+/** The name of the hidden field; templates take it from `partials/hidden.ejs`. */
 const CSRF_FIELD = 'csrf';
 
 /**

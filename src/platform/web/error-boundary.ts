@@ -21,7 +21,7 @@ export function errorBoundary(deps: {
     try {
       requireReadablePath(ctx);
       await next();
-      if (isBare(ctx)) throw new PosternError(ctx.status, ...wordsOf(ctx.status));
+      if (isBare(ctx)) throw nothingHere(ctx);
     } catch (error) {
       deps.renderError(ctx, error);
     }
@@ -43,6 +43,19 @@ const isBare = (ctx: Context): boolean =>
   !ctx.res.headersSent &&
   ctx.body == null &&
   (ctx.status === 404 || ctx.status === 405);
+
+/** The routes of ours, if any, that stand at this address for other methods; the library answers for its own. */
+function otherMethods(ctx: Context): string[] {
+  const { matched = [] } = ctx as Context & { matched?: readonly { readonly methods: readonly string[] }[] };
+  const methods = new Set(matched.flatMap((route) => route.methods));
+  return methods.has(ctx.method) ? [] : [...methods];
+}
+
+function nothingHere(ctx: Context): PosternError {
+  const others = ctx.status === 404 ? otherMethods(ctx) : [];
+  if (others.length === 0) return new PosternError(ctx.status, ...wordsOf(ctx.status));
+  return new PosternError(405, ...wordsOf(405), { headers: { Allow: others.join(', ') } });
+}
 
 const wordsOf = (status: number): [code: string, message: string] =>
   status === 404

@@ -92,7 +92,7 @@ const BY_CODE: ReadonlyMap<string, Words> = new Map(
     server_error: {
       title: 'Something went wrong on our side',
       message:
-        'The problem has been logged. Please try again; if it stays, tell the operator the reference below.',
+        'The problem has been logged. Please try again; if it persists, give the operator the reference below.',
     },
   }),
 );

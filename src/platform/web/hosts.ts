@@ -36,10 +36,11 @@ const INTERNAL = new Set([
 
 /** What programs call: answered under every loopback name, since no cookie of a page is involved. */
 const PROGRAM_PATHS = [
-  /^\/oauth\/(token|revoke|introspect|userinfo|jwks\.json|par|device_authorization|register|backchannel)$/,
+  /^\/oauth\/(token|revoke|introspect|userinfo|jwks\.json|par|device_authorization)$/,
   /^\/\.well[-_]known\//,
-  /^\/(api|assets)\//,
-  /^\/auth\/(token|refresh|verify|info)$/,
+  // Below /api/oauth/ logins begin, with a cookie.
+  /^\/(api(?!\/oauth\/)|assets)\//,
+  /^\/auth\/(token|refresh|verify|info|check|authorize|resolve|get_profile)$/,
   /^\/(jwks|token|favicon\.ico|robots\.txt)$/,
 ];
 

@@ -199,7 +199,7 @@ const MESSAGES: Readonly<Record<number, string>> = {
   404: 'There is nothing at this address. It may have been mistyped or removed.',
   405: 'This address exists, but not for this kind of request.',
   413: 'What was sent is larger than this server accepts.',
-  500: 'The problem has been logged. Please try again; if it stays, tell the operator the reference below.',
+  500: 'The problem has been logged. Please try again; if it persists, give the operator the reference below.',
 };
 
 const CODES: Readonly<Record<number, string>> = {

@@ -81,12 +81,11 @@ export interface SignupModel extends FormModel {
   readonly loginHref: string;
 }
 
-/** Fields: `new_password`, and `password` where the current one is asked for. */
+/** Field: `new_password`. */
 export interface SetPasswordModel extends FormModel {
   readonly username: string;
   readonly minimumLength: number;
   readonly reason: string;
-  readonly askCurrent?: boolean;
   /** A good password to take over, with the button `use_suggestion`; see `suggest-password.ts`. */
   readonly suggestion?: string;
 }

@@ -56,9 +56,13 @@ function webAddress(value: unknown): string | undefined {
   return url.protocol === 'https:' ? url.href : undefined;
 }
 
-/** `sub`, else `id`, else `orcid`, letter by letter; what is there and cannot be a name is no way to the next. */
-function subjectOf({ sub, id, orcid }: Claims): string | undefined {
-  const said = sub ?? id ?? orcid;
+/**
+ * `sub`, else `id`, else `orcid`, else what the operator mapped to `user_id`, letter by letter; what is there and cannot
+ * be a name is no way to the next.
+ */
+function subjectOf(claims: Claims, { subject = 'sub' }: Mapping): string | undefined {
+  const { sub, id, orcid } = claims;
+  const said = sub ?? id ?? orcid ?? (Object.hasOwn(claims, subject) ? claims[subject] : undefined);
   return nameText(said) === undefined || String(said).length > MAX_NAME ? undefined : String(said);
 }
 
@@ -113,10 +117,10 @@ export function toIdentity(
   { issuer, said }: { readonly issuer: string; readonly said: Claims },
 ): UpstreamIdentity {
   const claims = checkedClaims(upstream, said);
-  const subject = subjectOf(claims);
+  const subject = subjectOf(claims, mapping);
   if (subject === undefined) {
     throw new UpstreamError('nameless', `${upstream.title} did not say who you are.`, {
-      detail: `${upstream.id}: no sub, id or orcid`,
+      detail: `${upstream.id}: no sub, id or orcid, nor what is mapped to user_id`,
     });
   }
   const attributes = mapped(claims, mapping.attributes);

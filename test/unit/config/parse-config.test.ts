@@ -243,6 +243,13 @@ describe('old names', () => {
 });
 
 describe('warnings', () => {
+  test('a secret that everybody knows is told in development too', () => {
+    expect(parse({ SECRET_KEY: 'you-will-never-guess' }).warnings).toEqual([
+      expect.stringContaining('SECRET_KEY is a value everybody knows'),
+    ]);
+    expect(parse({ SECRET_KEY: 'short, but nobody knows it' }).warnings).toEqual([]);
+  });
+
   test.each(Object.keys(droppedNames))('%s: needed no more, with the reason', (name) => {
     expect(parse({ [name]: '1' }).warnings).toEqual([`${name} has no effect: ${droppedNames[name]}.`]);
   });
@@ -336,6 +343,7 @@ describe('what comes out', () => {
       EXTERNAL_ADDRESS: 'perm.example.org',
     });
     expect(config.http.acceptedHosts).toEqual(expect.arrayContaining(['rp.example.org', 'perm.example.org']));
+    expect(config.callbacks.dserver).toBe('https://rp.example.org/x/auth/callback');
   });
 
   test.each([

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { expect, test } from '@jest/globals';
-import { renderEnvExample, renderSettingsTable } from '../../../src/platform/config/render-settings.js';
+import { renderEnvExample, renderSettingsTable } from '../../support/render-settings.js';
 import { settingRows } from '../../../src/platform/config/settings.js';
 
 const names = settingRows().map(([name]) => name);

@@ -93,6 +93,25 @@ describe('what looks like an ORCID iD', () => {
   });
 });
 
+describe('what reads like somebody’s address', () => {
+  const mail = upstream('email', { id: 'mail' });
+  const lab = upstream('username', { id: 'lab' });
+  const claims = (more: object) => ({ sub: '1', preferred_username: 'alice@inst.example', ...more });
+  const nameOf = (said: Record<string, unknown>, others: readonly Upstream[]) =>
+    upstreamName(lab, identity(said), others).name;
+
+  test('is its owner’s where another upstream calls people by their addresses', () => {
+    expect(() => nameOf(claims({}), [mail, lab])).toThrow(expect.objectContaining({ code: 'name_taken' }));
+    const own = { email: 'Alice@inst.example', email_verified: true };
+    expect(nameOf(claims(own), [mail, lab])).toBe('alice@inst.example');
+    expect(upstreamName(mail, identity({ sub: '1', ...own }), [mail, lab]).name).toBe('Alice@inst.example');
+  });
+
+  test('and a name like any other where none does', () => {
+    expect(nameOf(claims({}), [lab, upstream('user_id', { id: 'third' })])).toBe('alice@inst.example');
+  });
+});
+
 test.each(['', ' ', ' a', 'a ', 'x'.repeat(65), 'a\u0000', 'a\u200b', 'a\u202e', 'a\nb', 'a\u00a0b\u00ad'])(
   '%j is no dserver name',
   (name) => expect(nameFault(name)).toBeDefined(),

@@ -16,6 +16,15 @@ describe('who it is', () => {
     expect(subjectOf(said)).toBe(subject);
   });
 
+  test('the claim that the operator mapped to user_id, where there is nothing else', () => {
+    const mapping = { ...STANDARD_MAPPINGS.linked, subject: 'uid' };
+    const by = (said: Record<string, unknown>) =>
+      toIdentity(upstream, mapping, { issuer: 'https://x.example', said }).subject;
+    expect(by({ uid: 'ada' })).toBe('ada');
+    expect(by({ uid: 'ada', id: 7 })).toBe('7');
+    expect(() => by({ email: 'ada@x.example' })).toThrow('did not say who you are');
+  });
+
   test.each<[string, Record<string, unknown>]>([
     ['a number that was rounded', JSON.parse('{"id":9007199254740993}')],
     ['a fraction', { id: 1.5 }],

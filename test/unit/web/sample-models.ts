@@ -181,7 +181,6 @@ export const SAMPLES: { readonly [N in ViewName]: ViewModels[N] } = {
     username: HOSTILE,
     minimumLength: 10,
     reason: HOSTILE,
-    askCurrent: true,
     suggestion: HOSTILE,
   },
   consent: {

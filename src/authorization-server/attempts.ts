@@ -33,7 +33,7 @@ export function aboutClient(record: ClientRecord | undefined): FaultContext {
   };
 }
 
-export interface Restarts {
+export interface Attempts {
   remember(ctx: KoaContextWithOIDC): void;
   /** What is known of the attempt this browser last began. */
   context(ctx: ParameterizedContext): Promise<FaultContext>;
@@ -60,7 +60,7 @@ function attemptOf(ctx: KoaContextWithOIDC): Attempt {
   return path.length < MAX_COOKIE ? { clientId, path } : { clientId };
 }
 
-export function createRestarts({ cookieName, secure, ttl, findClient }: Options): Restarts {
+export function createAttempts({ cookieName, secure, ttl, findClient }: Options): Attempts {
   const options = {
     signed: true,
     httpOnly: true,

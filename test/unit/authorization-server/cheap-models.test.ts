@@ -1,6 +1,6 @@
 import { beforeEach, expect, jest, test } from '@jest/globals';
 import { Provider } from 'oidc-provider';
-import { useLightModels } from '../../../src/authorization-server/light-models.js';
+import { useCheapModels } from '../../../src/authorization-server/cheap-models.js';
 
 // The library speaks of every default it is left with.
 beforeEach(() => {
@@ -42,7 +42,7 @@ function modelsOf(provider: Provider): Model[] {
 
 test('models are saved as the library saves them, in the same order', async () => {
   const [ours, theirs] = [0, 1].map(() => new Provider('https://id.example', {}));
-  useLightModels(ours as Provider);
+  useCheapModels(ours as Provider);
   const [saved, expected] = await Promise.all(
     [ours, theirs].map((provider) => {
       const models = modelsOf(provider as Provider);
@@ -63,7 +63,7 @@ test('each tells of itself under the same names', () => {
     provider.emit = (name: string | symbol, ...rest: unknown[]) => told.push(name) > 0 && emit(name, ...rest);
     return { provider, told };
   });
-  useLightModels((ours as { provider: Provider }).provider);
+  useCheapModels((ours as { provider: Provider }).provider);
   for (const { provider } of [ours, theirs] as { provider: Provider }[]) {
     for (const model of modelsOf(provider) as unknown as { emit(what: string): void }[]) {
       for (const what of ['saved', 'destroyed', 'saved']) model.emit(what);
@@ -75,5 +75,5 @@ test('each tells of itself under the same names', () => {
 
 test('a library that saves them in another way ends the start', () => {
   const other = { Session: class {} } as unknown as Provider;
-  expect(() => useLightModels(other)).toThrow(/no longer saves/);
+  expect(() => useCheapModels(other)).toThrow(/no longer saves/);
 });

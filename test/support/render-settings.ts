@@ -1,4 +1,4 @@
-import { type Setting, settingRows } from './settings.js';
+import { type Setting, settingRows } from '../../src/platform/config/settings.js';
 
 const HEAD = `# Settings of Postern. None has to be set for a try on your own machine.
 # Copy this file to .env and remove the # before what you change; the real environment wins over .env.

@@ -64,7 +64,7 @@ for (const method of METHODS) {
  * @param make makes a provider, which gets such routes; others of the process keep the library's
  * @throws {Error} as `lighter`, also where the library registers its routes elsewhere
  */
-export function withLightRoutes<P extends Provider>(make: () => P): P {
+export function withCheapRoutes<P extends Provider>(make: () => P): P {
   const of: Slot = { seen: new Set() };
   slot = of;
   try {

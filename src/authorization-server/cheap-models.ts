@@ -56,7 +56,7 @@ function emitter(provider: Provider) {
 }
 
 /** @throws {Error} where the library no longer saves its models so: then this file is to be read again */
-export function useLightModels(provider: Provider): void {
+export function useCheapModels(provider: Provider): void {
   let base: object | null = provider.Session.prototype;
   while (base !== null && !Object.hasOwn(base, 'getValueAndPayload')) base = Object.getPrototypeOf(base);
   if (base?.constructor.name !== 'BaseModel' || !Object.hasOwn(base, 'emit'))

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { createCrowd } from '../../../src/serve/crowd.js';
+import { createOpenSet } from '../../../src/serve/open-set.js';
 
 test('whoever leaves, in whatever order, the others are still here', () => {
   const names = ['a', 'b', 'c', 'd'];
@@ -8,13 +8,13 @@ test('whoever leaves, in whatever order, the others are still here', () => {
   );
   expect(orders).toHaveLength(24);
   for (const order of orders) {
-    const crowd = createCrowd<string>();
-    const leave = new Map(names.map((name) => [name, crowd.join(name)]));
+    const open = createOpenSet<string>();
+    const leave = new Map(names.map((name) => [name, open.join(name)]));
     const here = new Set(names);
     for (const name of order) {
       leave.get(name)?.();
       here.delete(name);
-      expect([...crowd.all].sort()).toEqual([...here].sort());
+      expect([...open.all].sort()).toEqual([...here].sort());
     }
   }
 });

@@ -1,8 +1,8 @@
 /**
- * Who is here now. Not a Set: where all its members change all the time, V8 makes it a new table again and again,
+ * Members that come and go. Not a Set: where all its members change all the time, V8 makes it a new table again and again,
  * and each old one keeps what was in the next alive until a full collection.
  */
-export function createCrowd<T>() {
+export function createOpenSet<T>() {
   const all: T[] = [];
   const places: { at: number }[] = [];
   return {

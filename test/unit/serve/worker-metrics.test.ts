@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import { createMetrics, noMetrics } from '../../../src/platform/observe/metrics.js';
-import { createGathering, gatherThrough } from '../../../src/serve/gathering.js';
+import { createWorkerMetrics, gatherThrough } from '../../../src/serve/worker-metrics.js';
 import type { FromWorker, ToWorker, WorkerProcess } from '../../../src/serve/worker-link.js';
 
 beforeEach(() => {
@@ -31,7 +31,7 @@ test('a worker that cannot be told what it asked for does not take the primary w
     },
     onExit: () => {},
   };
-  createGathering().watch(worker);
+  createWorkerMetrics().watch(worker);
   say({ postern: 'ready', port: 1 });
   say({ postern: 'scrape', id: 1 });
   await settle();
@@ -99,38 +99,38 @@ const countsIn = (text: string) => [
 ];
 
 test('counts do not fall when workers are exchanged or crash, and what is of a moment goes with them', async () => {
-  const gathering = createGathering();
+  const workerMetrics = createWorkerMetrics();
   const [first, second, third] = [actor(1, counting(2)), actor(2, counting(3)), actor(3, counting(4))];
   for (const worker of [first, second]) {
-    gathering.watch(worker);
+    workerMetrics.watch(worker);
     worker.say({ postern: 'ready', port: 1 });
   }
-  const before = await gathering.scrape();
+  const before = await workerMetrics.scrape();
   expect(countsIn(before)).toEqual([5, 5]);
   // One says a last word, the other crashes after it was asked.
   first.say({ postern: 'measured', id: 0, metrics: await counting(7).snapshot() });
   first.exit();
   second.exit();
-  gathering.watch(third);
+  workerMetrics.watch(third);
   third.say({ postern: 'ready', port: 1 });
-  const after = await gathering.scrape();
+  const after = await workerMetrics.scrape();
   expect(countsIn(after)).toEqual([14, 14]);
   // What says something of a process that is there.
   expect(after).toMatch(/^postern_build_info\{.*\} 1$/m);
   third.exit();
-  expect(countsIn(await gathering.scrape())).toEqual([14, 14]);
-  expect(await gathering.scrape()).not.toMatch(/^postern_build_info/m);
+  expect(countsIn(await workerMetrics.scrape())).toEqual([14, 14]);
+  expect(await workerMetrics.scrape()).not.toMatch(/^postern_build_info/m);
 });
 
 test('one that is too busy to answer stands with what it said before', async () => {
-  const gathering = createGathering();
+  const workerMetrics = createWorkerMetrics();
   const [busy, other] = [actor(1), actor(2, counting(1))];
   for (const worker of [busy, other]) {
-    gathering.watch(worker);
+    workerMetrics.watch(worker);
     worker.say({ postern: 'ready', port: 1 });
   }
   busy.say({ postern: 'measured', id: 0, metrics: await counting(5).snapshot() });
-  const scraped = gathering.scrape();
+  const scraped = workerMetrics.scrape();
   await jest.advanceTimersByTimeAsync(2_000);
   expect(countsIn(await scraped)).toEqual([6, 6]);
 });

@@ -43,14 +43,14 @@ function createAsked<T>(patienceMs: number): Asked<T> {
   };
 }
 
-export interface Gathering {
+export interface WorkerMetrics {
   /** Follows a worker from its start to its end. */
   watch(worker: WorkerProcess): WorkerProcess;
   readonly scrape: Scrape;
 }
 
 /** Counts never fall, whoever is busy or has gone: Prometheus would take that for a start from nothing. */
-export function createGathering(): Gathering {
+export function createWorkerMetrics(): WorkerMetrics {
   const serving = new Set<WorkerProcess>();
   /** What each of those that are there said last. */
   const last = new Map<WorkerProcess, Snapshot>();
