@@ -65,7 +65,7 @@ describe.each(PATHS)('%s', (path) => {
     const page = await open(path);
     expect(page.status).toBe(200);
     expect(page.headers.get('cache-control')).toBe('no-store');
-    expect((await admin.post(server.url(path), {})).status).toBe(404);
+    expect((await admin.post(server.url(path), {})).status).toBe(405);
   });
 });
 

@@ -543,7 +543,7 @@ describe('row 51: update', () => {
   });
 
   test('is a POST', async () => {
-    expect((await fetch(server.url('/auth/update'))).status).toBe(404);
+    expect((await fetch(server.url('/auth/update'))).status).toBe(405);
   });
 });
 

@@ -270,7 +270,7 @@ describe('row 110: a notice', () => {
     const token = await world.there.sign(claimsOf(one));
     expect((await notify(token, '/oauth/backchannel_logout/nowhere')).status).toBe(404);
     expect((await fetch(world.server.url('/external-logout'))).status).toBe(400);
-    expect((await fetch(world.server.url(DOOR))).status).toBe(404);
+    expect((await fetch(world.server.url(DOOR))).status).toBe(405);
     expect(await isSignedIn(one)).toBe(true);
   });
 
