@@ -1,6 +1,7 @@
 /**
- * The composition root: every object that lives as long as the process is made here, once, in reading
- * order; closures that name a later one run only once requests arrive. Two containers can live in one process; `close()` undoes what this one opened.
+ * The composition root: every object that lives as long as the process is made here, once, in reading order; closures
+ * that name a later one run only once requests arrive. Two containers can live in one process; `close()` undoes what this
+ * one opened.
  */
 import type { Context } from 'koa';
 import {

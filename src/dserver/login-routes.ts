@@ -110,7 +110,10 @@ export function createLoginRoutes(deps: LoginRoutesDeps): { router: Router; end:
       ctx.status = 400;
       ctx.body = {
         error: 'Several providers',
-        providers: choices.map(({ id }) => ({ provider: id, login_url: `${deps.baseUrl}${here(id, next)}` })),
+        providers: choices.map(({ id, providerName }) => ({
+          provider: providerName,
+          login_url: `${deps.baseUrl}${here(id, next)}`,
+        })),
       };
       return;
     }

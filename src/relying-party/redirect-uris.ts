@@ -12,18 +12,21 @@ import type { DoorName } from './upstream.js';
  */
 export type RedirectUris = (door: DoorName, upstreamId: string) => string;
 
-/** What the permission service's original could sign in through. */
-const PERMISSION_ORIGINALS: readonly (string | undefined)[] = ['google', 'github'];
+/** What the permission service's original could sign in through: those very services, not others of that name. */
+const PERMISSION_ORIGINALS: readonly string[] = ['google', 'github'];
 
 type Settings = Pick<Config, 'issuer' | 'callbacks' | 'upstreams'>;
 
 export function createRedirectUris({ issuer, callbacks, upstreams }: Settings): RedirectUris {
-  const shared = (callback: string, ownBelow: string, originals: readonly (string | undefined)[]) => {
-    return (id: string) => (id === '' || originals.includes(id) ? callback : `${ownBelow}/${id}`);
+  const originals = upstreams.entries
+    .filter(({ id, preset }) => preset === id && PERMISSION_ORIGINALS.includes(id))
+    .map(({ id }) => id);
+  const shared = (callback: string, ownBelow: string, by: readonly (string | undefined)[]) => {
+    return (id: string) => (id === '' || by.includes(id) ? callback : `${ownBelow}/${id}`);
   };
   const permission = `${callbacks.permission}/auth/oauth_callback`;
   const ofDserver = shared(callbacks.dserver, callbacks.dserverOthers, [upstreams.pluginId]);
-  const ofPermission = shared(permission, permission, PERMISSION_ORIGINALS);
+  const ofPermission = shared(permission, permission, originals);
   return (door, upstreamId) => {
     if (door === 'dserver') return ofDserver(upstreamId);
     if (door === 'permission') return ofPermission(upstreamId);

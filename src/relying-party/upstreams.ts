@@ -70,11 +70,11 @@ function protocolOf(
   return issuer !== undefined || metadata_url !== undefined ? 'oidc' : 'oauth2';
 }
 
-/** The dialect's own word, else the entry's, else the preset's. */
 /** An address tells nobody apart: tomorrow it may be another's. */
 const subjectOf = ({ attribute_map: pairs = [] }: Entry): string | undefined =>
   pairs.find(([claim, attribute]) => attribute === 'user_id' && claim !== 'email')?.[0];
 
+/** The dialect's own word, else the entry's, else the preset's. */
 function mappingOf(entry: Entry, dialect: Dialect, base: Mapping): Mapping {
   const own = entry[dialect] ?? {};
   const { scope: asked, ...params } = { ...entry.request_token_params, ...own.request_token_params };

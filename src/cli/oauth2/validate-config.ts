@@ -25,9 +25,10 @@ function keyErrors({ key }: Config['dserver']): string[] {
   ];
 }
 
-/** A public client is one whose operator says so: a secret that is merely missing is an oversight. */
-const isPublic = ({ upstreams }: Config, id: string | undefined): boolean =>
-  upstreams.entries.some((entry) => entry.id === id && entry.client_auth === 'none');
+/** The plugin knew no public clients: there a secret that is merely missing is an oversight. */
+const isPublic = ({ upstreams }: Config, { id, clientAuth }: Partial<Upstream>): boolean =>
+  clientAuth === 'none' &&
+  (id !== upstreams.pluginId || upstreams.entries.some((one) => one.id === id && one.client_auth === 'none'));
 
 function providerErrors(config: Config, provider: Upstream | undefined): string[] {
   const { endpoints, metadataUrl, clientId, clientSecret } = provider ?? {};
@@ -35,7 +36,7 @@ function providerErrors(config: Config, provider: Upstream | undefined): string[
     ['OAUTH2_AUTHORIZATION_URL', endpoints?.authorization ?? metadataUrl],
     ['OAUTH2_TOKEN_URL', endpoints?.token ?? metadataUrl],
     ['OAUTH2_CLIENT_ID', clientId],
-    ['OAUTH2_CLIENT_SECRET', isPublic(config, provider?.id) ? 'none' : clientSecret],
+    ['OAUTH2_CLIENT_SECRET', isPublic(config, provider ?? {}) ? 'none' : clientSecret],
   ];
   return needed.flatMap(([name, value]) => (value === undefined ? [`${name} not configured`] : []));
 }

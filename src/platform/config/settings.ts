@@ -342,7 +342,7 @@ export const settings = {
     ...plugin,
     ...maybe(v.webAddress),
     otherwise: 'OAUTH2_BASE_URL/auth/callback',
-    help: 'Callback registered there.',
+    help: 'Callback registered there, of this one upstream.',
   },
   OAUTH2_ATTRIBUTE_MAP: {
     ...plugin,

@@ -21,7 +21,7 @@ export interface UpstreamSettings {
   readonly entries: readonly UpstreamEntry[];
   /** The upstream of `OAUTH2_*`: where `/auth/login` leads. */
   readonly pluginId: string | undefined;
-  /** `OAUTH2_PROVIDER_NAME` letter by letter, of which the id was made. */
+  /** `OAUTH2_PROVIDER_NAME` letter by letter, or the preset: what the id was made of. */
   readonly pluginName: string | undefined;
   /** The upstream of `CLIENT_ID` and `SERVER_METADATA_URL`: where `/login` leads. */
   readonly oneProviderId: string | undefined;

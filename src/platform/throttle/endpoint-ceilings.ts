@@ -8,7 +8,7 @@ export interface EndpointCeiling extends Ceiling {
   /** In lower case, without a slash at the end. */
   readonly paths: readonly (string | RegExp)[];
   /** Counts these alone; absent: every method. */
-  readonly method?: 'GET' | 'POST';
+  readonly method?: 'POST';
   /** Refused in the words of OAuth (RFC 6749 §5.2). */
   readonly oauth?: true;
 }
@@ -68,7 +68,7 @@ export const ENDPOINT_CEILINGS: readonly EndpointCeiling[] = [
   {
     name: 'sign-in-page',
     paths: ['/login'],
-    ...{ points: 3_000, windowSeconds: TEN_MINUTES, method: 'GET' },
+    ...{ points: 3_000, windowSeconds: TEN_MINUTES },
   },
   {
     name: 'dserver',

@@ -57,7 +57,7 @@ function webAddress(value: unknown): string | undefined {
 }
 
 /**
- * `sub`, else `id`, else `orcid`, else what the operator mapped to `user_id`, letter by letter; what is there and cannot
+ * `sub`, else `id`, else `orcid`, else what the upstream's `attribute_map` makes `user_id`, letter by letter; what is there and cannot
  * be a name is no way to the next.
  */
 function subjectOf(claims: Claims, { subject = 'sub' }: Mapping): string | undefined {
