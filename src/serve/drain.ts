@@ -35,8 +35,10 @@ export function createTraffic(handler: RequestListener): Traffic {
     const began = performance.now();
     // Nothing new is begun meanwhile: the shorter a turn, the fewer come between the last look and the closing.
     takingIn = true;
-    await takeIn(servers);
     const closed = Promise.all(servers.map(closing));
+    // A rehearsal: done for the first time it takes longer, and who comes meanwhile is reset.
+    stopListening(net.createServer());
+    await takeIn(servers, () => servers.forEach(stopListening));
     takingIn = false;
     for (const response of open.all) lastOfItsConnection(response);
     for (const [request, response] of held.splice(0)) {
@@ -67,29 +69,38 @@ export function createTraffic(handler: RequestListener): Traffic {
 
 /** A process that is never quiet would listen for ever, and the time is wanted for answers. */
 const TAKE_IN_MS = 500;
-const QUIET_MS = 1;
+/** A turn with nothing in it takes some microseconds. */
+const QUIET_MS = 0.05;
 
 /**
  * What the kernel has accepted for us would be reset with the listener: it is taken in first. Node takes one
- * connection a turn, so this goes on while more of them come; and in a turn full of work more come unseen, so the
- * moment to close is after one that was short.
+ * connection a turn, so this goes on while more of them come. Who comes between the last look and `close` is lost,
+ * so it is called within a turn that has had nothing else to do.
  */
-async function takeIn(servers: readonly Server[]): Promise<void> {
+function takeIn(servers: readonly Server[], close: () => void): Promise<void> {
   let came = true;
-  let quiet = false;
   const note = (): void => {
     came = true;
   };
   for (const server of servers) server.on('connection', note);
   const until = performance.now() + TAKE_IN_MS;
-  while ((came || !quiet) && performance.now() < until) {
-    came = false;
-    await turn();
-    const began = performance.now();
-    await turn();
-    quiet = performance.now() - began < QUIET_MS;
-  }
-  for (const server of servers) server.off('connection', note);
+  let began = performance.now();
+  return new Promise((resolve) => {
+    function look(): void {
+      const now = performance.now();
+      const quiet = !came && now - began < QUIET_MS;
+      if (quiet || now >= until) {
+        close();
+        for (const server of servers) server.off('connection', note);
+        resolve();
+        return;
+      }
+      came = false;
+      began = now;
+      setImmediate(look);
+    }
+    setImmediate(look);
+  });
 }
 
 /** Tells the client, and Node, that no further request follows on this connection. */
@@ -97,14 +108,15 @@ function lastOfItsConnection(response: ServerResponse): void {
   if (!response.headersSent) response.setHeader('connection', 'close');
 }
 
-/** Of the event loop, in which sockets are read and accepted. */
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
-/** The `close` of an HTTP server would drop idle connections at once. */
 const closing = (server: Server): Promise<void> =>
   new Promise((resolve) => {
-    Reflect.apply(net.Server.prototype.close, server, [() => resolve()]);
+    server.once('close', () => resolve());
   });
+
+/** The `close` of an HTTP server would drop idle connections at once. */
+function stopListening(server: net.Server): void {
+  Reflect.apply(net.Server.prototype.close, server, []);
+}
 
 function each(servers: readonly Server[], action: 'closeIdleConnections' | 'closeAllConnections'): void {
   for (const server of servers) server[action]();
