@@ -2,8 +2,11 @@ import { compiledFile } from '../config/root-folder.js';
 import type { DatabaseLog } from './database.js';
 import { createPassingThread } from '../threads/passing-thread.js';
 
-/** Commits of so many units fill about two hundred pages. */
-const UNITS = 33;
+/**
+ * Commits of so many units fill two to six hundred pages. A page that is written again and again is brought over once:
+ * with a third of the units that takes twice the time a request, with twice as many the log grows to its limit.
+ */
+const UNITS = 100;
 
 export interface Checkpoints {
   /** Told of every commit. */

@@ -37,20 +37,20 @@ const put = (handle: BetterSqlite3.Database, rows: number) => {
   for (let row = 0; row < rows; row += 1) insert.run('x'.repeat(PAGES));
 };
 
-test('after some thirty units the log is brought over, and begins anew with the next commit', async () => {
+test('after a hundred units the log is brought over, and begins anew with the next commit', async () => {
   const handle = open();
   const checkpoints = createCheckpoints(file);
   const before = sizes().file;
-  put(handle, 32);
-  checkpoints.committed(32);
+  put(handle, 99);
+  checkpoints.committed(99);
   expect(sizes().file).toBe(before);
   checkpoints.committed(1);
-  await until('it is brought over', () => sizes().file > before + 32 * PAGES, 20_000);
+  await until('it is brought over', () => sizes().file > before + 99 * PAGES, 20_000);
   const beginsAnew = () => {
     const { log } = sizes();
     put(handle, 1);
     // One that was written in the middle of it stays behind until the next time.
-    checkpoints.committed(33);
+    checkpoints.committed(100);
     return sizes().log === log;
   };
   await until('it begins anew', beginsAnew, 20_000);
