@@ -11,6 +11,7 @@ import { createRouteLabels } from './platform/observe/route-label.js';
 import { errorBoundary } from './platform/web/error-boundary.js';
 import { healthRoutes } from './platform/web/health-routes.js';
 import { hosts } from './platform/web/hosts.js';
+import { inStep } from './platform/web/in-step.js';
 import { pinRequest } from './platform/web/pinned-request.js';
 import { rateLimits } from './platform/web/rate-limits.js';
 import { securityHeaders } from './platform/web/security-headers.js';
@@ -93,7 +94,7 @@ export function createApp(
   app.use(authorizationServer.middleware);
 
   const answer = app.callback();
-  const answerBehind = gate((req, res) => void answer(req, res));
+  const answerBehind = gate(inStep((req, res) => void answer(req, res)));
   return (req, res) => {
     pinRequest(req, issuer, proxies);
     if (answerStraight(req, res)) return;
