@@ -36,7 +36,7 @@ export function createTraffic(handler: RequestListener): Traffic {
     // Nothing new is begun meanwhile: the shorter a turn, the fewer come between the last look and the closing.
     takingIn = true;
     const closed = Promise.all(servers.map(closing));
-    // A rehearsal: done for the first time it takes longer, and who comes meanwhile is reset.
+    // A rehearsal: the engine compiles what it does for the first time, and who comes meanwhile is reset.
     stopListening(net.createServer());
     await takeIn(servers, () => servers.forEach(stopListening));
     takingIn = false;

@@ -43,8 +43,8 @@ const BUSY_TIMEOUT_MS = 20;
 /** What a reader that stood still for long, such as a backup, let the log grow to beyond this is given back, bytes. */
 const LARGEST_LOG = 64 * 1024 * 1024;
 
-/** Where the thread does not bring it over, SQLite does with the commit that makes it longer than this, pages. */
-const LONGEST_LOG = 4000;
+/** Where the thread does not bring the log over, SQLite does with every commit while it is longer than this. */
+const AUTOCHECKPOINT_PAGES = 4000;
 
 /** Makes the data directory and the file, for the owner alone, where they are missing. */
 export function makeDatabaseFile(file: string): void {
@@ -65,7 +65,7 @@ export function openSqliteFile(file: string, timeoutMs: number): BetterSqlite3.D
     handle.pragma('trusted_schema = OFF');
     handle.pragma('temp_store = MEMORY');
     handle.pragma(`journal_size_limit = ${LARGEST_LOG}`);
-    handle.pragma(`wal_autocheckpoint = ${LONGEST_LOG}`);
+    handle.pragma(`wal_autocheckpoint = ${AUTOCHECKPOINT_PAGES}`);
     handle.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
     return handle;
   } catch (error) {

@@ -4,9 +4,9 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 const AT_A_TIME = 32;
 
 /**
- * Requests that arrive in one turn of the event loop are begun together at its end, and so take every step side by
- * side, down to their answers. Half of what a request costs is saved where there are many: the code of a step is at
- * hand from the one before, a row is looked up once for all, and answers that are sent in a row wake their reader once.
+ * Requests that arrive in one turn of the event loop are begun together at its end, and so take their steps side by
+ * side, down to the answers as a rule. Up to half of what a request costs is saved where there are many: the code of a
+ * step is at hand from the one before, a row is looked up once for all, and answers sent in a row wake their reader once.
  */
 export function inStep(handler: RequestListener): RequestListener {
   const arrived: [IncomingMessage, ServerResponse][] = [];
