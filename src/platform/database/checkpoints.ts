@@ -3,8 +3,8 @@ import type { DatabaseLog } from './database.js';
 import { createPassingThread } from '../threads/passing-thread.js';
 
 /**
- * Commits of so many units fill two to six hundred pages. A page that is written again and again is brought over once:
- * with a third of the units that takes twice the time a request, with twice as many the log grows to its limit.
+ * Commits of so many units fill two to six hundred pages. A page that is written again and again meanwhile is brought
+ * over once: with a third of the units that takes twice the time a request.
  */
 const UNITS = 100;
 
